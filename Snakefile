@@ -1,0 +1,28 @@
+"""takd: knowledge distillation through teacher assistants.
+
+snakemake --cores 4 results/table2.csv                                      the paper's recipe
+snakemake --cores 4 --config preset=quick results/quick/table2.csv          a short one
+snakemake --cores 4 --config preset=toy results/toy/table2.csv              toy data, a minute or two
+"""
+
+
+configfile: "params.yaml"
+
+
+if "preset" in config:
+
+    configfile: f"presets/{config['preset']}.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """Every table that params.yaml reports."""
+    default_target: True
+    input:
+        expand(f"{RESULTS}/{{artifact}}.csv", artifact=PARAMETERS.report),
+        f"{RESULTS}/accuracy.csv",

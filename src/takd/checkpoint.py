@@ -1,0 +1,96 @@
+"""Networks as files: weights with what they are, and the state of a training that is under way."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from takd.chain import Network
+from takd.errors import CheckpointError
+from takd.files import Metadata, read_metadata, read_tensors, write_tensors
+from takd.networks.registry import build
+
+_MODEL, _OPTIMISER = "model.", "optimiser."
+
+
+def save_network(path: Path, model: nn.Module, metadata: Metadata) -> None:
+    """Write a trained network. metadata: `network` (its name), `classes`, and whatever says how it came to be."""
+    write_tensors(path, _on_cpu(model.state_dict()), metadata)
+
+
+def load_network(path: Path, data_digest: str) -> tuple[nn.Module, Metadata]:
+    """A trained network in evaluation mode, in channels-last memory, and its metadata.
+
+    Raises CheckpointError where the file is damaged, isn't a network, or is one trained on other data than `data_digest` says.
+    """
+    tensors, metadata = read_tensors(path)
+    if "network" not in metadata or "classes" not in metadata:
+        raise CheckpointError(f"{path}: holds no network")
+    if metadata["data_digest"] != data_digest:
+        raise CheckpointError(f"{path}: {metadata['network']} was trained on another data set")
+    network = Network.parse(metadata["network"])
+    model = build(network.family, network.size, metadata["classes"])
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError:
+        raise CheckpointError(f"{path}: its weights don't fit {network}; it was written by another version of takd") from None
+    return model.eval().to(memory_format=torch.channels_last), metadata
+
+
+def weights_digest(path: Path) -> str:
+    """sha256 over a file's tensors, names and shapes: the same for the same weights, whatever the metadata says."""
+    tensors, _ = read_tensors(path)
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Progress:
+    """A training under way: the file that it goes on from when it was interrupted.
+
+    key: hash of all that the training's bits depend on. A file under another key is another training's, and is written over.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path
+        self.key = key
+
+    def restore(self, model: nn.Module, optimiser: Optimizer) -> list[dict[str, Any]]:
+        """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply."""
+        try:
+            if read_metadata(self.path).get("key") != self.key:
+                return []
+            tensors, metadata = read_tensors(self.path)
+        except CheckpointError:  # none, or damaged: the training starts afresh
+            return []
+        model.load_state_dict(_without_prefix(tensors, _MODEL))
+        for name, parameter in model.named_parameters():
+            momentum = tensors[_OPTIMISER + name].to(parameter.device)
+            optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
+        history: list[dict[str, Any]] = metadata["history"]
+        return history
+
+    def save(self, model: nn.Module, optimiser: Optimizer, history: list[dict[str, Any]]) -> None:
+        """Keep the state after an epoch."""
+        tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
+        for name, parameter in model.named_parameters():
+            tensors[_OPTIMISER + name] = optimiser.state[parameter]["momentum_buffer"]
+        write_tensors(self.path, _on_cpu(tensors), {"key": self.key, "history": history})
+
+    def finish(self) -> None:
+        """The training is done and its result is on the disk."""
+        self.path.unlink(missing_ok=True)
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

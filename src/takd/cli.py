@@ -1,0 +1,188 @@
+"""The command line. Each command does one step of the pipeline on files that it is given; Snakemake's rules call the same."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from takd.errors import TakdError
+
+# Commands import what they need themselves: torch takes seconds to import, and most commands do without.
+
+app = typer.Typer(
+    help="Knowledge distillation through teacher assistants. A network is named dataset/family/chain/seedN, as in "
+    "cifar10/plain/10-4-2/seed0: the chain runs from the first teacher to the network itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path, typer.Option(help="A prepared data set.")]
+Output = Annotated[Path, typer.Option(help="File to write.")]
+Threads = Annotated[int, typer.Option(min=1, help="Processor threads. Another number gives other bits.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, cuda:1 …")]
+ParameterFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
+Specification = Annotated[Path, typer.Option("--artifacts", help="What each table shows.")]
+
+
+def main() -> None:
+    """Run the command line; what is the user's to mend is said in one line, with exit code 2."""
+    try:
+        app()
+    except TakdError as error:
+        sys.exit(_complaint(str(error)))
+    except OSError as error:
+        if error.filename is None and error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_complaint(f"{where}{error.strerror}"))
+
+
+def _complaint(text: str) -> int:
+    print(f"takd: {' '.join(text.split())}", file=sys.stderr)
+    return 2
+
+
+@app.command()
+def prepare(
+    dataset: Annotated[str, typer.Argument(help="cifar10, cifar100 or digits.")],
+    raw: Annotated[Path, typer.Option(help="Folder of archives; one that isn't there is downloaded.")] = Path("data/raw"),
+    output: Annotated[Path | None, typer.Option(help="File to write; by default data/prepared/DATASET.safetensors.")] = None,
+) -> None:
+    """Verify a data set's archive and write its images as tensors."""
+    from takd.data.prepared import prepare
+
+    output = output or Path(f"data/prepared/{dataset}.safetensors")
+    prepare(dataset, raw, output)
+    print(output)
+
+
+@app.command()
+def train(
+    network: Annotated[str, typer.Argument(help="Its name.")],
+    data: Data,
+    recipe: Annotated[str, typer.Option(help="Its recipe: JSON, or a JSON or YAML file. `takd recipe NETWORK` prints one.")],
+    output: Annotated[Path, typer.Option(help="Weights to write (safetensors).")],
+    metrics: Annotated[Path, typer.Option(help="Accuracies and history to write (JSON).")],
+    soft_targets: Annotated[Path | None, typer.Option(help="Its teacher's soft targets, for a chain of two or more.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="File that keeps the state between epochs, to go on from.")] = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Train one network, from labels alone or under its teacher's soft targets."""
+    from takd.jobs import train_network
+
+    train_network(
+        network, data, recipe, output=output, metrics=metrics, soft_targets_path=soft_targets, resume=resume, threads=threads,
+        device_name=device,
+    )  # fmt: skip
+
+
+@app.command()
+def targets(
+    teacher: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    data: Data,
+    output: Output,
+    views_seed: Annotated[int | None, typer.Option(help="Seed of augmented views; without it, images as they are.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of augmented views.")] = 1,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Compute a teacher's soft targets for all training images, for all of its students."""
+    from takd import soft_targets
+    from takd.data import prepared
+    from takd.device import chosen_device
+
+    soft_targets.compute(
+        teacher, prepared.load(data), output, views_seed=views_seed, epochs=epochs, device=chosen_device(device, threads)
+    )
+    print(output)
+
+
+@app.command()
+def evaluate(
+    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    data: Data,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Print a trained network's top-1 accuracy on the test images."""
+    from takd.jobs import test_accuracy
+
+    name, accuracy = test_accuracy(network, data, device_name=device, threads=threads)
+    print(f"{name}: {accuracy:.2f} %")
+
+
+@app.command()
+def collect(
+    metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
+    output: Output,
+) -> None:
+    """Gather the metrics of trained networks into one accuracy.csv, a row a network."""
+    from takd.files import write_text
+    from takd.reporting import accuracy
+
+    write_text(output, accuracy.collect(metrics).to_csv(index=False, lineterminator="\n"))
+
+
+@app.command()
+def tabulate(
+    artifact: Annotated[str, typer.Argument(help="Which table.")],
+    accuracy: Annotated[Path, typer.Option(help="An accuracy.csv.")],
+    datasets: Annotated[str, typer.Option(help="Data sets of its rows, separated by commas.")],
+    csv: Annotated[Path, typer.Option(help="Table to write, for programs.")],
+    markdown: Annotated[Path, typer.Option(help="Table to write, for people.")],
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+    published: Annotated[Path, typer.Option(help="The paper's numbers.")] = Path("paper/published.csv"),
+) -> None:
+    """Make one of the paper's tables, our numbers beside the paper's."""
+    from takd.files import write_text
+    from takd.reporting import accuracy as accuracies
+    from takd.reporting import artifacts as specification
+    from takd.reporting import tables
+
+    shown = specification.look_up(specification.load(artifacts), artifact)
+    rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), accuracies.read(accuracy), tables.read_published(published))
+    write_text(csv, tables.as_csv(rows))
+    write_text(markdown, tables.as_markdown(shown, rows))
+
+
+@app.command()
+def recipe(
+    network: Annotated[str, typer.Argument(help="Its name.")],
+    params: ParameterFile = Path("params.yaml"),
+    preset: Annotated[Path | None, typer.Option(help="A preset that replaces parts of the parameter file.")] = None,
+) -> None:
+    """Print a network's recipe as JSON, resolved from the parameter file."""
+    from takd.chain import Network
+    from takd.params import Parameters
+
+    print(Parameters.load(params, preset).recipe(Network.parse(network)).canonical())
+
+
+@app.command()
+def plan(
+    target: Annotated[Path, typer.Argument(help="What would be made, as in results/quick/table2.csv.")],
+    params: ParameterFile = Path("params.yaml"),
+    presets: Annotated[Path, typer.Option(help="Folder of presets.")] = Path("presets"),
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores to count with; by default all.")] = None,
+) -> None:
+    """Print the networks that a target needs, those already there, and the hours that the others take on this machine."""
+    from takd.plan import plan  # type: ignore[attr-defined]
+
+    made = plan(target, params, presets, artifacts, cores)
+    table = Table("network", "recipe", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
+    for planned in made.networks:
+        table.add_row(
+            str(planned.network), planned.recipe.digest(), "there" if planned.seconds == 0 else f"{planned.seconds / 60:.1f}"
+        )
+    Console().print(table)
+    print(f"{made.missing} to train, {len(made.networks) - made.missing} there; about {made.hours:.2f} hours on {made.cores} cores")
+
+
+if __name__ == "__main__":
+    main()

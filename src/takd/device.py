@@ -1,0 +1,57 @@
+"""Where the arithmetic runs: device, threads, precision. Nothing here is part of a recipe."""
+
+import contextlib
+import ctypes
+import sys
+
+import torch
+
+from takd.errors import ParameterError
+from takd.recipe import Recipe
+
+
+def chosen_device(name: str, threads: int) -> torch.device:
+    """Set this process up to train and return its device. name: auto (a GPU where there is one), cpu, cuda, cuda:1 …
+
+    Raises ParameterError for a device that isn't there.
+    """
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise ParameterError(f"device {name!r}: not on this machine; there are cpu{_gpus()}") from None
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+    return device
+
+
+def _gpus() -> str:
+    return "".join(f", cuda:{i}" for i in range(torch.cuda.device_count()))
+
+
+def used_precision(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """bfloat16 where the recipe asks for it and the hardware multiplies in it, else float32."""
+    if recipe.precision == "float32":
+        return torch.float32
+    has_it = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
+    return torch.bfloat16 if has_it else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    # oneDNN also accepts bfloat16 where the processor only emulates it, slower than float32.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc not to give a step's tensors back to the system, only to ask for them again in the next."""
+    if sys.platform == "linux":
+        trim_threshold, mmap_threshold = -1, -3
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL("libc.so.6")
+            libc.mallopt(mmap_threshold, 1 << 30)
+            libc.mallopt(trim_threshold, 1 << 30)

@@ -1,0 +1,28 @@
+"""What a frozen network says: batch norm folded, no gradients, in the recipe's precision."""
+
+import torch
+from torch import Tensor, nn
+
+from takd.data.views import Views
+from takd.networks.layers import folded
+
+BATCH = 500
+
+
+def frozen(network: nn.Module, precision: torch.dtype) -> nn.Module:
+    """A copy of the network for inference alone, in `precision`: its batch norm is folded into its convolutions."""
+    return folded(network).to(precision).requires_grad_(False)
+
+
+@torch.inference_mode()
+def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None) -> Tensor:
+    """Logits of all images of a split in their order: (N, C), in the network's precision. views: as Views.batch takes them."""
+    precision = next(frozen_network.parameters()).dtype
+    positions = torch.arange(len(images.images), device=images.images.device)
+    return torch.cat([frozen_network(images.batch(chunk, views).to(precision)) for chunk in positions.split(BATCH)])
+
+
+def top1_accuracy(frozen_network: nn.Module, images: Views, labels: Tensor) -> float:
+    """Share of the images whose largest logit is their label's, in per cent."""
+    correct = (logits(frozen_network, images).argmax(dim=1) == labels).sum().item()
+    return 100 * correct / len(labels)

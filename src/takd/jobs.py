@@ -1,0 +1,160 @@
+"""Training and evaluation as jobs: from files to files, with everything checked before the first step."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from takd import checkpoint, soft_targets
+from takd.chain import Network
+from takd.code_hash import code_hash
+from takd.data import prepared
+from takd.data.prepared import PreparedData
+from takd.data.views import Normalisation, Views, training_and_held_out
+from takd.device import chosen_device, used_precision
+from takd.errors import ParameterError
+from takd.files import Metadata, write_json
+from takd.inference import frozen, top1_accuracy
+from takd.networks.layers import parameter_count
+from takd.networks.registry import family
+from takd.params import read_recipe
+from takd.provenance import commit, machine, versions
+from takd.recipe import Recipe
+from takd.soft_targets import SoftTargets
+from takd.training import Epoch, Trained, train
+
+
+def train_network(
+    name: str,
+    data_path: Path,
+    recipe_text: str,
+    *,
+    output: Path,
+    metrics: Path,
+    soft_targets_path: Path | None,
+    resume: Path | None,
+    threads: int,
+    device_name: str,
+) -> None:
+    """Train one network and write its weights, then its metrics. Where an error is raised, neither is written."""
+    network = Network.parse(name)
+    recipe = read_recipe(recipe_text)
+    data = prepared.load(data_path)
+    targets = _checked_inputs(network, recipe, data, soft_targets_path)
+    device = chosen_device(device_name, threads)
+    origin: Metadata = {
+        "network": name,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "data_digest": data.digest,
+        "teacher": None if targets is None else str(targets.teacher),
+        "teacher_digest": None if targets is None else targets.teacher_digest,
+        "code": code_hash("takd.training", family(network.family).module),
+        "threads": threads,
+        "device": device.type,
+        "machine": machine(device),
+        "precision": str(used_precision(recipe, device)).removeprefix("torch."),
+        "versions": versions(),
+    }
+    key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+    progress = None if resume is None else checkpoint.Progress(resume, key)
+    trained = _train(network, recipe, data, targets, device, progress)
+    origin |= {"commit": commit(), "classes": data.classes}
+    checkpoint.save_network(output, trained.network, origin)
+    write_json(metrics, origin | _results(network, recipe, trained))
+    if progress is not None:
+        progress.finish()
+
+
+def test_accuracy(path: Path, data_path: Path, *, device_name: str, threads: int) -> tuple[str, float]:
+    """A trained network's name and its top-1 test accuracy, %. Raises CheckpointError where it is of another data set."""
+    data = prepared.load(data_path)
+    model, metadata = checkpoint.load_network(path, data.digest)
+    device = chosen_device(device_name, threads)
+    recipe = Recipe(**metadata["recipe"])
+    normalisation = Normalisation.of(data.train.to(device), recipe.normalisation)
+    test = data.test.to(device)
+    network = frozen(model.to(device), used_precision(recipe, device))
+    accuracy = top1_accuracy(network, Views(test, normalisation, augmented=False), test.labels)
+    return metadata["network"], accuracy
+
+
+def _checked_inputs(network: Network, recipe: Recipe, data: PreparedData, targets: Path | None) -> SoftTargets | None:
+    if network.dataset != data.name:
+        raise ParameterError(f"{network}: needs {network.dataset}, but the prepared data set is {data.name}")
+    teaching = (recipe.trade_off, recipe.temperature, recipe.kl_reduction)
+    if network.is_distilled and None in teaching:
+        raise ParameterError(f"recipe: {network} has a teacher, so trade_off, temperature and kl_reduction are needed")
+    if not network.is_distilled and any(value is not None for value in teaching):
+        raise ParameterError(f"recipe: {network} has no teacher, so there is no trade_off, temperature or kl_reduction")
+    if (
+        len(training_and_held_out(data.train.labels, recipe.validation_share, recipe.validation_seed)[1])
+        == 0
+        < recipe.validation_share
+    ):
+        raise ParameterError(f"recipe: validation_share {recipe.validation_share:g} holds out no image of {data.name}")
+    if network.is_distilled and targets is None:
+        raise ParameterError(f"{network}: needs --soft-targets of {network.teacher()}; `takd targets` makes them")
+    if not network.is_distilled and targets is not None:
+        raise ParameterError(f"{network}: learns from labels alone, but soft targets were given")
+    return None if targets is None else soft_targets.load(targets, network, recipe, data)
+
+
+def _train(
+    network: Network,
+    recipe: Recipe,
+    data: PreparedData,
+    targets: SoftTargets | None,
+    device: torch.device,
+    progress: checkpoint.Progress | None,
+) -> Trained:
+    """Train with a line an epoch, and a bar where somebody is looking."""
+    console = Console()
+    images = round(len(data.train) * (1 - recipe.validation_share))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
+    with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=images)
+
+        def on_epoch(epoch: Epoch) -> None:
+            left = (recipe.epochs - epoch.epoch) * epoch.seconds
+            print(
+                f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2f} %  "
+                f"{images / epoch.seconds:.0f} images/s  {left / 60:.1f} min left",
+                flush=True,
+            )
+            bar.reset(task, total=images, description=f"epoch {epoch.epoch + 1}")
+
+        return train(
+            network,
+            recipe,
+            data,
+            targets,
+            device=device,
+            progress=progress,
+            on_epoch=on_epoch,
+            on_step=lambda count: bar.advance(task, count),
+        )
+
+
+def _results(network: Network, recipe: Recipe, trained: Trained) -> dict[str, Any]:
+    """What a training measured. On held-out images there is no test accuracy, so no best one."""
+    accuracies = [epoch.accuracy for epoch in trained.history]
+    on_test = recipe.validation_share == 0
+    return {
+        "dataset": network.dataset,
+        "family": network.family,
+        "chain": network.chain,
+        "method": network.method,
+        "seed": network.seed,
+        "measured_on": "test" if on_test else "validation",
+        "accuracy": accuracies[-1],
+        "best_test_accuracy": max(accuracies) if on_test else None,
+        "epochs": recipe.epochs,
+        "seconds": sum(epoch.seconds for epoch in trained.history),
+        "parameters": parameter_count(trained.network),
+        "history": [vars(epoch) for epoch in trained.history],
+    }

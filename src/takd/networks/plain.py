@@ -1,0 +1,44 @@
+"""Plain CNNs of 2 to 10 convolutional layers (Mirzadeh et al. 2020, supplementary material)."""
+
+from torch import nn
+
+from takd.networks.layers import NormalisedConvolution
+
+# Widths of the convolutions, P for a 2x2 max pooling, then the width of a hidden fully connected layer, if any.
+# A network for more than ten classes is the paper's for CIFAR-100.
+LAYERS: dict[int, tuple[str, int | None]] = {
+    2: ("16 P 16 P", None),
+    4: ("16 16 P 32 32 P", None),
+    6: ("16 16 P 32 32 P 64 64 P", None),
+    8: ("16 16 P 32 32 P 64 64 P 128 128 P", 64),
+    10: ("32 32 P 64 64 P 128 128 P 256 256 256 256 P", 128),
+}
+LAYERS_FOR_MANY_CLASSES: dict[int, tuple[str, int | None]] = {
+    2: ("32 P 32 P", None),
+    4: ("32 32 P 64 64 P", None),
+    6: ("32 32 P 64 64 P 128 128", None),
+    8: ("32 32 P 64 64 P 128 128 P 256 256 P", 64),
+    10: ("32 32 P 64 64 P 128 128 P 256 256 256 256 P", 512),
+}
+IMAGE_SIDE = 32
+
+
+def build(size: int, classes: int) -> nn.Module:
+    """The plain CNN with `size` convolutional layers: images (B, 3, 32, 32) to logits (B, classes)."""
+    features, hidden = (LAYERS if classes <= 10 else LAYERS_FOR_MANY_CLASSES)[size]
+    layers: list[nn.Module] = []
+    channels, side = 3, IMAGE_SIDE
+    for item in features.split():
+        if item == "P":
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+        else:
+            layers += [NormalisedConvolution(channels, int(item), kernel=3, bias=True), nn.ReLU(inplace=True)]
+            channels = int(item)
+    layers.append(nn.Flatten())
+    width = channels * side * side
+    if hidden is not None:
+        layers += [nn.Linear(width, hidden), nn.ReLU(inplace=True)]
+        width = hidden
+    layers.append(nn.Linear(width, classes))
+    return nn.Sequential(*layers)

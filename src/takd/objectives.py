@@ -1,0 +1,42 @@
+"""What a student minimises: the paper's equations 1 to 3, as pure functions of tensors."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+KLReduction = Literal["batchmean", "elementmean"]
+
+
+def distillation_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    *,
+    trade_off: float,
+    temperature: float,
+    kl_reduction: KLReduction = "batchmean",
+) -> Tensor:
+    """Eq. 3: (1 - λ) cross-entropy + λ τ² KL(teacher ‖ student), averaged over the batch.
+
+    student_logits, teacher_logits: (B, C), floating, before softmax. labels: (B,), int64. trade_off: λ in [0, 1];
+    temperature: τ > 0. kl_reduction: `batchmean` is the paper's eq. 2; `elementmean` divides the soft loss by C as well, as the
+    authors' code does. Returns a scalar in nats. Raises ValueError where shapes differ or λ, τ are out of range.
+    """
+    if student_logits.shape != teacher_logits.shape or student_logits.dim() != 2:
+        raise ValueError(
+            f"student's and teacher's logits must both be (B, C), "
+            f"not {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
+        )
+    if not 0 <= trade_off <= 1:
+        raise ValueError(f"trade_off must lie in [0, 1], not {trade_off}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, not {temperature}")
+    hard = F.cross_entropy(student_logits, labels)
+    soft = temperature**2 * F.kl_div(
+        F.log_softmax(student_logits / temperature, dim=1),
+        F.log_softmax(teacher_logits / temperature, dim=1),
+        reduction="batchmean" if kl_reduction == "batchmean" else "mean",
+        log_target=True,
+    )
+    return (1 - trade_off) * hard + trade_off * soft

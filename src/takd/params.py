@@ -1,0 +1,163 @@
+"""The parameter file as a whole, checked, and the recipe that it gives each network."""
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+
+from takd.chain import Network
+from takd.data.registry import dataset
+from takd.errors import NetworkNameError, ParameterError
+from takd.networks.registry import family
+from takd.recipe import Recipe
+
+_DISTILLATION = ("trade_off", "temperature", "kl_reduction")
+
+# A recipe of which any field may be left out: what differs for a family, or for the networks that a pattern names.
+Changes: Any = create_model(
+    "Changes",
+    __config__=ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False),
+    __doc__="Fields of a recipe that replace those of `train`.",
+    **{  # type: ignore[call-overload]
+        name: (Annotated[(field.annotation, *field.metadata, Field(description=field.description))] | None, None)
+        for name, field in Recipe.model_fields.items()
+    },
+)
+
+
+class Parameters(BaseModel):
+    """Everything that a scientist may turn. params.yaml is the paper's; a preset or the command line replaces parts of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="takd parameters")
+
+    datasets: tuple[str, ...] = Field(
+        min_length=1, description="Data sets that tables and figures show. Paper: CIFAR-10, CIFAR-100."
+    )
+    seeds: int = Field(gt=0, description="Networks trained for each cell of a table, under seeds 0, 1, … Not in the paper.")
+    vary: Literal["student", "chain"] = Field(
+        description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
+        "teacher), or the whole chain."
+    )
+    report: tuple[str, ...] = Field(description="Tables and figures that `snakemake` makes when it isn't given a target.")
+    train: Recipe = Field(description="The recipe of every network, before what follows.")
+    families: dict[str, Changes] = Field(description="What differs for a family of networks.")
+    overrides: dict[str, Changes] = Field(
+        description="What differs for the networks whose name matches a pattern, as in `cifar100/plain/*-2/*`; where several do, "
+        "the last one counts."
+    )
+
+    @field_validator("datasets")
+    @classmethod
+    def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            _as_value_error(dataset, name)
+        return names
+
+    @field_validator("families")
+    @classmethod
+    def _known_families(cls, families: dict[str, Any]) -> dict[str, Any]:
+        for name in families:
+            _as_value_error(family, name)
+        return families
+
+    @model_validator(mode="after")
+    def _distillation_is_complete(self) -> Self:
+        for name in _DISTILLATION:
+            if getattr(self.train, name) is None:
+                raise ValueError(f"train.{name} is missing")
+        return self
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], source: str) -> Self:
+        """Parameters from a parsed file. source: what to call it in an error. Raises ParameterError."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+    @classmethod
+    def load(cls, path: Path, preset: Path | None = None) -> Self:
+        """Parameters from params.yaml, with what a preset replaces key by key. Raises ParameterError."""
+        values = read_yaml(path)
+        if preset is not None:
+            values = _merged(values, read_yaml(preset))
+        return cls.of(values, str(preset or path))
+
+    @property
+    def teacher_seed(self) -> int | None:
+        """The seed of every network above a last hop; None where a chain has one seed throughout."""
+        return 0 if self.vary == "student" else None
+
+    def recipe(self, network: Network) -> Recipe:
+        """The network's recipe: `train`, then its family's changes, then each matching override's, less what can't matter."""
+        values = self.train.model_dump()
+        changes = [self.families[network.family]] if network.family in self.families else []
+        changes += [change for pattern, change in self.overrides.items() if fnmatchcase(str(network), pattern)]
+        for change in changes:
+            values |= change.model_dump(exclude_unset=True, exclude_none=True)
+        if not network.is_distilled:
+            values |= dict.fromkeys(_DISTILLATION)
+        if values["schedule"] != "step":
+            values["learning_rate_drops"] = ()
+        if values["validation_share"] == 0:
+            values["validation_seed"] = 0
+        return Recipe(**values)
+
+
+def read_recipe(text: str) -> Recipe:
+    """A recipe from JSON, or from the path of a JSON or YAML file that holds one. Raises ParameterError."""
+    source, values = ("recipe", _parsed("recipe", text)) if text.lstrip().startswith("{") else (text, read_yaml(Path(text)))
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML or JSON file that holds a mapping. Raises ParameterError."""
+    if not path.is_file():
+        raise ParameterError(f"{path}: no such file")
+    return _parsed(str(path), path.read_text())
+
+
+def first_problem(error: ValidationError) -> str:
+    """What pydantic found first, in one line: where, what is wrong, and what stands there."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"] if part != "Changes")
+    found = (
+        ""
+        if problem["type"] in ("missing", "extra_forbidden", "value_error")
+        else f", not {json.dumps(problem['input'], default=str)}"
+    )
+    what = {"missing": "is missing", "extra_forbidden": "no such parameter"}.get(problem["type"], problem["msg"])
+    return f"{where}: {what.removeprefix('Value error, ')}{found}".removeprefix(": ")
+
+
+def _parsed(source: str, text: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{source}: expected a mapping of names to values")
+    return values
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` written over it, mappings key by key, as Snakemake merges its configuration files."""
+    both = dict(base)
+    for key, value in changes.items():
+        old = both.get(key)
+        both[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def _as_value_error(look_up: Any, name: str) -> None:
+    try:
+        look_up(name)
+    except NetworkNameError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,1 @@
+"""From trained networks' metrics to tables. Nothing here imports torch."""
