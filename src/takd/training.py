@@ -54,7 +54,7 @@ def train(
 ) -> Trained:
     """Train `network` by `recipe`, under its teacher's soft targets where it has one.
 
-    progress: where the state after each epoch is kept; a training that was interrupted goes on from there and ends in the same bits.
+    progress: where the state after each epoch is kept; an interrupted training goes on from there and ends in the same bits.
     Raises DivergenceError where the loss is no longer finite.
     """
     precision = used_precision(recipe, device)
