@@ -1,5 +1,6 @@
 """The command line. Each command does one step of the pipeline on files that it is given; Snakemake's rules call the same."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -172,16 +173,16 @@ def plan(
     cores: Annotated[int | None, typer.Option(min=1, help="Cores to count with; by default all.")] = None,
 ) -> None:
     """Print the networks that a target needs, those already there, and the hours that the others take on this machine."""
-    from takd.plan import plan  # type: ignore[attr-defined]
+    from takd.plan import plan
 
-    made = plan(target, params, presets, artifacts, cores)
-    table = Table("network", "recipe", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
+    made = plan(target, params, presets, artifacts, cores or os.cpu_count() or 1)
+    table = Table("network", "epochs", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
     for planned in made.networks:
-        table.add_row(
-            str(planned.network), planned.recipe.digest(), "there" if planned.seconds == 0 else f"{planned.seconds / 60:.1f}"
-        )
+        minutes = f"{planned.seconds / 60:.1f}" if planned.seconds else "there"
+        table.add_row(str(planned.network), str(planned.recipe.epochs), minutes)
     Console().print(table)
-    print(f"{made.missing} to train, {len(made.networks) - made.missing} there; about {made.hours:.2f} hours on {made.cores} cores")
+    there = len(made.networks) - made.missing
+    print(f"{made.missing} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores")
 
 
 if __name__ == "__main__":

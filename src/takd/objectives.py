@@ -33,10 +33,11 @@ def distillation_loss(
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
     hard = F.cross_entropy(student_logits, labels)
-    soft = temperature**2 * F.kl_div(
+    divergence = F.kl_div(
         F.log_softmax(student_logits / temperature, dim=1),
         F.log_softmax(teacher_logits / temperature, dim=1),
-        reduction="batchmean" if kl_reduction == "batchmean" else "mean",
+        reduction="sum",
         log_target=True,
     )
+    soft = temperature**2 * divergence / (len(labels) if kl_reduction == "batchmean" else student_logits.numel())
     return (1 - trade_off) * hard + trade_off * soft

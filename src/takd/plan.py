@@ -1,18 +1,28 @@
 """What a target needs: its networks, which of them are there, and how long the others will take on this machine."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
-from takd.chain import Network
+import torch
+
+from takd.chain import Network, with_teachers
+from takd.data.prepared import PreparedData, Split
+from takd.data.registry import dataset
+from takd.device import chosen_device
+from takd.errors import ParameterError
+from takd.params import Parameters
 from takd.recipe import Recipe
+from takd.reporting import artifacts
+from takd.training import train
 
-CALIBRATION_IMAGES = 128 * 3
-TRAINING_IMAGES = {"digits": 1438}
-DEFAULT_TRAINING_IMAGES = 50_000
+CALIBRATION_IMAGES = 128  # a step of the usual batch size, twice: the first one also pays for setting up
+FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """A network that a target needs. seconds: what training it takes on one core, 0 where it is there."""
+    """A network that a target needs. seconds: what it takes on one core or GPU, 0 where it is there."""
 
     network: Network
     recipe: Recipe
@@ -21,7 +31,70 @@ class PlannedNetwork:
 
 @dataclass(frozen=True)
 class Plan:
-    """All networks that a target needs, teachers first."""
+    """All networks that a target needs, teachers first. seconds: with `cores` of them at once, no student before its teacher."""
 
     networks: list[PlannedNetwork]
     cores: int
+    seconds: float
+
+    @property
+    def missing(self) -> int:
+        """How many of them are still to be trained."""
+        return sum(planned.seconds > 0 for planned in self.networks)
+
+
+def plan(target: Path, params: Path, presets: Path, specification: Path, cores: int) -> Plan:
+    """The plan for a table, or for the accuracy.csv of all that are reported. Raises ParameterError for another target."""
+    results = target.parent
+    preset = None if results.name == "results" else presets / f"{results.name}.yaml"
+    if preset is not None and not preset.is_file():
+        raise ParameterError(
+            f"{target}: no preset {results.name!r} in {presets}; expected results/table2.csv or results/quick/table2.csv"
+        )
+    parameters = Parameters.load(params, preset)
+    known = artifacts.load(specification)
+    shown = parameters.report if target.stem == "accuracy" else (target.stem,)
+    wanted = [
+        network for name in shown for network in artifacts.look_up(known, name).networks(parameters.datasets, parameters.seeds)
+    ]
+    epoch_seconds: dict[tuple[str, str, int], float] = {}
+    planned: list[PlannedNetwork] = []
+    done_after: dict[Network, float] = {}
+    for network in with_teachers(wanted, parameters.teacher_seed):
+        recipe = parameters.recipe(network)
+        seconds = 0.0
+        if not _is_there(results / "models" / str(network), recipe):
+            seconds = recipe.epochs * _measured(epoch_seconds, network, recipe)
+            if network.is_distilled and recipe.augmentation != "none":
+                teacher = network.teacher(parameters.teacher_seed)
+                seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, teacher, recipe)
+        before = done_after[network.teacher(parameters.teacher_seed)] if network.is_distilled else 0.0
+        done_after[network] = before + seconds
+        planned.append(PlannedNetwork(network, recipe, seconds))
+    total = sum(entry.seconds for entry in planned)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))
+
+
+def _is_there(folder: Path, recipe: Recipe) -> bool:
+    """Whether a network was trained by this recipe."""
+    try:
+        made_by = json.loads((folder / "metrics.json").read_text())["recipe"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return bool(made_by == json.loads(recipe.canonical()))
+
+
+def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe: Recipe) -> float:
+    """Seconds of one epoch, from two steps on made-up images, measured once for each kind of network."""
+    kind = (network.dataset, network.family, network.size)
+    if kind not in known:
+        published = dataset(network.dataset)
+        noise = torch.randint(256, (CALIBRATION_IMAGES, 32, 32, 3), dtype=torch.uint8)
+        labels = torch.arange(CALIBRATION_IMAGES) % published.classes
+        few = CALIBRATION_IMAGES // 5  # as CIFAR has a test image for every five of training
+        data = PreparedData(network.dataset, published.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
+        alone = Network(network.dataset, network.family, (network.size,), seed=0)
+        twice = recipe.model_copy(update={"epochs": 2, "validation_share": 0.0})
+        trained = train(alone, twice, data, None, device=chosen_device("auto", 1))
+        known[kind] = trained.history[-1].seconds * published.training_images / CALIBRATION_IMAGES
+    return known[kind]

@@ -1,10 +1,7 @@
 # Names of files, and which files a network or a table needs.
 
 import re
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
@@ -24,7 +21,7 @@ try:
     )
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
 except TakdError as error:
-    sys.exit(f"takd: {error}")
+    mistake(error)
 
 
 wildcard_constraints:
@@ -39,7 +36,7 @@ wildcard_constraints:
 if not Path(".snakemake/metadata").is_dir() and any(
     Path(MODELS).rglob("*.safetensors")
 ):
-    raise WorkflowError(
+    mistake(
         f"{MODELS} holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
         "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
     )
@@ -51,7 +48,7 @@ def network_of(wildcards):
             wildcards.dataset, wildcards.family, wildcards.chain, int(wildcards.seed)
         )
     except TakdError as error:
-        raise WorkflowError(str(error))
+        mistake(error)
 
 
 def recipe_of(wildcards):

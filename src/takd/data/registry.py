@@ -25,6 +25,7 @@ class Dataset:
 
     title: str
     classes: int
+    training_images: int
     train_digest: str
     test_digest: str
     archive: Archive | None = None
@@ -34,6 +35,7 @@ DATASETS: dict[str, Dataset] = {
     "cifar10": Dataset(
         "CIFAR-10",
         10,
+        50_000,
         "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
         "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
         Archive(
@@ -46,6 +48,7 @@ DATASETS: dict[str, Dataset] = {
     "cifar100": Dataset(
         "CIFAR-100",
         100,
+        50_000,
         "7077d87fc363f92dbf1245f13ba80561d7b33a96c79ad57168d49dc172aaa92b",
         "96adb3db8da7632dbb350559a17b9f585fab5b17675de5fc8f6761384196b294",
         Archive(
@@ -58,6 +61,7 @@ DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
         "Digits",
         10,
+        1438,
         "0edaf0fc30f2c986da7adc4af58e8091e6069d221caf65261b0beae6b4b77d3b",
         "b511dcaaf1dd2ff3d4ed53822271990fe8ef46ebe167c5de01e2e128b48ace7a",
     ),

@@ -1,0 +1,35 @@
+# What people do here. Each target sets itself up: Python 3.11 to 3.13, make and git are enough.
+
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lint schema
+.DEFAULT_GOAL := demo
+
+demo: .venv/ready  ## Table 2 on toy data, from nothing
+	@snakemake --cores $(CORES) --quiet rules --config preset=toy -- results/toy/table2.csv
+	@cat results/toy/table2.md
+
+test: lint  ## everything that holds this together
+	pytest
+
+lint: .venv/ready
+	ruff check
+	ruff format --check
+	snakefmt --check --compact-diff Snakefile workflow
+	mypy
+
+schema: .venv/ready  ## write the parameters' JSON schema anew, after a change in takd.params
+	python -c 'import json; from takd.params import Parameters; print(json.dumps(Parameters.model_json_schema(), indent=2))' \
+		> workflow/schemas/params.schema.json
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "takd needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 2; }
+	@echo "Setting up .venv (a few minutes, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from takd.errors import ParameterError
+from takd.reporting import artifacts
+from tests.conftest import ROOT
+
+SPECIFICATION = ROOT / "paper/artifacts.yaml"
+
+
+def chains(name: str) -> set[str]:
+    return {network.chain for network in artifacts.load(SPECIFICATION)[name].networks(("cifar10",), seeds=1)}
+
+
+def test_the_papers_tables_show_the_papers_networks() -> None:
+    assert chains("table1") == {"2", "10-2", "10-4-2", "8", "110-8", "110-20-8"}
+    assert chains("table2") == {"10-8-2", "10-6-2", "10-4-2"}
+    assert chains("table3") == {"110-56-8", "110-32-8", "110-20-8", "110-14-8"}
+
+
+def test_every_published_number_is_there_and_has_its_cell() -> None:
+    published = pd.read_csv(ROOT / "paper/published.csv")
+    assert len(published) == 15 + 6 + 8 + 16
+    assert not published.duplicated(["artifact", "dataset", "model", "column"]).any()
+    assert published["accuracy"].between(40, 95).all()
+    for name, artifact in artifacts.load(SPECIFICATION).items():
+        cells = {(cell.dataset, cell.model, cell.column) for cell in artifact.cells(("cifar10", "cifar100"))}
+        theirs = published[published["artifact"] == name]
+        assert cells == set(zip(theirs["dataset"], theirs["model"], theirs["column"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "what_is_said"),
+    [
+        (
+            "t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chains: {a: 2-10}}]}",
+            "t: chain '2-10'.*must shrink",
+        ),
+        ("t: {kind: pie, title: x, where: y, rows: []}", "t: kind: Input should be 'table'"),
+        ("t: {kind: table, title: x, where: y, rows: []}", "t: rows"),
+        ("t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chain: 2}]}", "t: rows.0.chain"),
+        ("- a list", "expected a mapping"),
+    ],
+)
+def test_a_specification_that_cannot_be_used_is_refused(tmp_path: Path, text: str, what_is_said: str) -> None:
+    (tmp_path / "artifacts.yaml").write_text(text)
+    with pytest.raises(ParameterError, match=what_is_said):
+        artifacts.load(tmp_path / "artifacts.yaml")
+
+
+def test_an_unknown_table_is_refused() -> None:
+    with pytest.raises(ParameterError, match="unknown table 'table9'; there are table1"):
+        artifacts.look_up(artifacts.load(SPECIFICATION), "table9")

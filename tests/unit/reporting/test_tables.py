@@ -1,0 +1,77 @@
+"""Golden files for hand-made accuracies. To write them anew: TAKD_WRITE_GOLDEN=1 pytest tests/unit/reporting"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from takd.errors import CheckpointError, ParameterError
+from takd.reporting import accuracy as accuracies
+from takd.reporting import artifacts, tables
+from tests.conftest import ROOT
+
+GOLDEN = ROOT / "tests/golden"
+PUBLISHED = tables.read_published(ROOT / "paper/published.csv")
+
+
+def accuracy(rows: list[tuple[str, str, str, int, float]]) -> pd.DataFrame:
+    """A table with what these tests look at: data set, family, chain, seed, accuracy."""
+    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
+    return table.reindex(columns=accuracies.COLUMNS)
+
+
+ACCURACY = accuracy(
+    [
+        *(("cifar10", "plain", "10-8-2", seed, value) for seed, value in enumerate((70.0, 71.0, 72.0))),
+        ("cifar10", "plain", "10-6-2", 0, 73.15),
+        ("cifar10", "plain", "2", 0, 69.5),
+        ("cifar10", "plain", "2", 1, 70.5),
+        ("cifar100", "plain", "10-4-2", 0, 45.9249),
+        ("cifar10", "resnet", "2", 0, 99.0),
+    ]
+)
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3"])
+def test_a_table_is_the_golden_one(name: str) -> None:
+    artifact = artifacts.load(ROOT / "paper/artifacts.yaml")[name]
+    rows = tables.tabulate(name, artifact, ("cifar10", "cifar100"), ACCURACY, PUBLISHED)
+    for path, text in (
+        (GOLDEN / f"{name}.csv", tables.as_csv(rows)),
+        (GOLDEN / f"{name}.md", tables.as_markdown(artifact, rows)),
+    ):
+        if os.environ.get("TAKD_WRITE_GOLDEN"):
+            path.write_text(text)
+        assert path.read_text() == text
+
+
+def test_a_cell_is_mean_deviation_count_and_difference() -> None:
+    artifact = artifacts.load(ROOT / "paper/artifacts.yaml")["table2"]
+    cell = next(artifact.cells(("cifar10",)))
+    measured = tables.measure("table2", cell, ACCURACY, PUBLISHED)
+    assert (measured.mean, measured.deviation, measured.count) == (71.0, 1.0, 3)  # of 70, 71, 72 with n - 1
+    assert measured.difference == pytest.approx(71.0 - 72.75)
+
+
+def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) -> None:
+    paths = []
+    for chain in ("2", "10-2", "10-10", "10"):
+        path = tmp_path / f"{chain}.json"
+        values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {"dataset": "d", "family": "f", "chain": chain}
+        path.write_text(pd.Series(values).to_json())
+        paths.append(path)
+    collected = accuracies.collect(paths)
+    assert collected["chain"].tolist() == ["10", "10-10", "10-2", "2"]
+    collected.to_csv(tmp_path / "accuracy.csv", index=False)
+    assert accuracies.read(tmp_path / "accuracy.csv")["chain"].tolist() == collected["chain"].tolist()
+
+
+def test_what_is_no_accuracy_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CheckpointError, match="expected the columns dataset, family"):
+        accuracies.read(tmp_path / "a.csv")
+    with pytest.raises(CheckpointError, match="no such file"):
+        accuracies.read(tmp_path / "b.csv")
+    with pytest.raises(ParameterError, match="expected the columns artifact"):
+        tables.read_published(tmp_path / "a.csv")

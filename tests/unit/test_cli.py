@@ -1,0 +1,196 @@
+"""The command line as a user meets it: what it prints, its exit code, and what it leaves on the disk."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from takd import cli, jobs  # noqa: F401 (jobs: imported before a test gives up its rights to read the sources)
+from tests.conftest import ROOT, recipe, taught
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def takd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the command line: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["takd", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def train_arguments(folder: Path, data: Path, network: str = "digits/plain/2/seed0", **options: object) -> list[object]:
+    given = {
+        "data": data,
+        "recipe": recipe(epochs=1).canonical(),
+        "output": folder / "out" / "model.safetensors",
+        "metrics": folder / "out" / "metrics.json",
+    } | options
+    return ["train", network, *(part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", value))]
+
+
+def test_a_chain_by_hand(takd: Run, digits: Path, tmp_path: Path) -> None:
+    """Teacher, soft targets, student, table: each by the command that Snakemake calls."""
+    teacher, student, targets = tmp_path / "4", tmp_path / "4-2", tmp_path / "targets.safetensors"
+    code, out, _ = takd(*train_arguments(teacher, digits, "digits/plain/4/seed0", recipe=recipe(epochs=2).canonical()))
+    assert code == 0 and out.startswith("epoch 1/2  loss ") and out.count("\n") == 2 and " images/s  " in out
+    model = teacher / "out" / "model.safetensors"
+    assert takd("targets", model, "--data", digits, "--output", targets)[0] == 0
+    arguments = train_arguments(
+        student, digits, "digits/plain/4-2/seed1", soft_targets=targets, recipe=taught(epochs=1).canonical()
+    )
+    assert takd(*arguments)[0] == 0
+
+    metrics = json.loads((student / "out" / "metrics.json").read_text())
+    assert (metrics["method"], metrics["teacher"], metrics["parameters"]) == ("BLKD", "digits/plain/4/seed0", 13_082)
+    assert metrics["recipe"] == json.loads(taught(epochs=1).canonical())
+    code, out, _ = takd("evaluate", student / "out" / "model.safetensors", "--data", digits)
+    assert (code, out) == (0, f"digits/plain/4-2/seed1: {metrics['accuracy']:.2f} %\n")
+
+    accuracy = tmp_path / "accuracy.csv"
+    both = [folder / "out" / "metrics.json" for folder in (student, teacher)]
+    assert takd("collect", *both, "--output", accuracy)[0] == 0
+    assert [line.split(",")[2] for line in accuracy.read_text().splitlines()] == ["chain", "4", "4-2"]
+
+
+def test_the_recipe_that_is_printed_is_the_one_that_is_used(takd: Run) -> None:
+    options = ["--params", ROOT / "params.yaml", "--preset", ROOT / "presets/toy.yaml"]
+    code, out, _ = takd("recipe", "digits/plain/10-2/seed0", *options)
+    assert code == 0 and json.loads(out)["temperature"] == 4
+    assert json.loads(out)["epochs"] != 150
+
+
+def test_plan_lists_each_network_once(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    code, out, _ = takd("plan", "results/toy/table2.csv", "--cores", "2")
+    assert code == 0 and out.count("digits/plain/") == 13 and "13 to train, 0 there" in out
+    made = workspace / "results/toy/models/digits/plain/10/seed0"
+    made.mkdir(parents=True)
+    how = takd("recipe", "digits/plain/10/seed0", "--preset", "presets/toy.yaml")[1]
+    (made / "metrics.json").write_text(json.dumps({"recipe": json.loads(how)}))
+    assert "12 to train, 1 there" in takd("plan", "results/toy/table2.csv")[1]
+
+
+BAD = [
+    (["--recipe", recipe(epochs=1).canonical().replace('"epochs": 1', '"epochs": 0')], "epochs: Input should be greater than 0, not 0"),
+    (["--recipe", recipe().canonical().replace('"cosine"', '"linear"')], "recipe: schedule: Input should be 'constant'"),
+    (["--recipe", recipe().canonical().replace('0.02', '"fast"')], 'not "fast"'),
+    (["--recipe", recipe().canonical().replace('"epochs"', '"epoch"')], "recipe: epochs: is missing"),
+    (["--recipe", "absent.yaml"], "absent.yaml: no such file"),
+    (["--recipe", taught().canonical()], "has no teacher, so there is no trade_off"),
+    (["--recipe", recipe(validation_share=0.0001).canonical()], "holds out no image of digits"),
+    (["--data", "absent.safetensors"], "absent.safetensors: no such file"),
+    (["--soft-targets", "absent.safetensors"], "learns from labels alone, but soft targets were given"),
+    (["--device", "cuda:7"], "device 'cuda:7': not on this machine; there are cpu"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "what_is_said"), BAD)
+def test_bad_options_end_in_one_line(takd: Run, digits: Path, tmp_path: Path, options: list[str], what_is_said: str) -> None:
+    code, out, err = takd(*train_arguments(tmp_path, digits), *options)
+    assert (code, out) == (2, "")
+    assert err.startswith("takd: ") and what_is_said in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "what_is_said"),
+    [
+        ("mnist/plain/2/seed0", "unknown data set 'mnist'"),
+        ("digits/plane/2/seed0", "unknown family 'plane'"),
+        ("digits/plain/3/seed0", "plain has no size 3"),
+        ("digits/plain/2-10/seed0", "sizes must shrink"),
+        ("digits/plain/10-10/seed0", "sizes must shrink"),
+        ("digits/plain/10+2/seed0", "expected sizes joined by '-'"),
+        ("cifar10/plain/2/seed0", "needs cifar10, but the prepared data set is digits"),
+        ("digits/plain/10-2/seed0", "so trade_off, temperature and kl_reduction are needed"),
+    ],
+)
+def test_what_is_no_network_of_the_data_ends_in_one_line(
+    takd: Run, digits: Path, tmp_path: Path, network: str, what_is_said: str
+) -> None:
+    code, _, err = takd(*train_arguments(tmp_path, digits, network))
+    assert code == 2 and what_is_said in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, tmp_path: Path) -> None:
+    code, _, err = takd(*train_arguments(tmp_path, digits, "digits/plain/4-2/seed0", recipe=taught().canonical()))
+    assert code == 2 and "needs --soft-targets of digits/plain/4/seed0" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what_is_said"),
+    [
+        (["prepare", "mnist", "--output", "x"], "unknown data set 'mnist'"),
+        (["plan", "results/table9.csv"], "unknown table 'table9'; there are table1, table2, table3"),
+        (["plan", "results/slow/table2.csv"], "no preset 'slow'"),
+        (["recipe", "digits/plain/2-10/seed0"], "sizes must shrink"),
+        (["collect", "absent.json", "--output", "x"], "absent.json: no such file"),
+        (["collect", "params.yaml", "--output", "x"], "params.yaml: not the metrics of a training"),
+        (["evaluate", "params.yaml", "--data", "params.yaml"], "params.yaml: cut short or damaged"),
+    ],
+)
+def test_other_commands_complain_in_one_line_too(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], what_is_said: str
+) -> None:
+    monkeypatch.chdir(workspace)
+    before = sorted(workspace.rglob("*"))
+    code, _, err = takd(*arguments)
+    assert code == 2 and what_is_said in err and err.count("\n") == 1
+    assert sorted(workspace.rglob("*")) == before
+
+
+def test_an_unknown_option_is_a_mistake_too(takd: Run) -> None:
+    assert takd("train", "--speed", "3")[0] == 2
+
+
+def test_no_permission_is_said_with_the_place(takd: Run, digits: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    for folder in (locked, *tmp_path.parents[:3], digits.parent):
+        folder.chmod(0o555 if folder == locked else 0o755)
+    rights = os.geteuid()
+    if rights == 0:  # root may write anywhere
+        os.seteuid(65534)
+    try:
+        code, _, err = takd(*train_arguments(locked, digits))
+    finally:
+        os.seteuid(rights)
+    assert code == 2 and "locked" in err and err.endswith("Permission denied\n") and err.count("\n") == 1
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    takd: Run, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, _, err = takd(*train_arguments(tmp_path, digits))
+    assert (code, err) == (2, "takd: No space left on device\n")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_loss_that_diverges_is_said_and_leaves_nothing(takd: Run, digits: Path, tmp_path: Path) -> None:
+    how = recipe(learning_rate=1e30, precision="float32").canonical()
+    code, _, err = takd(*train_arguments(tmp_path, digits, recipe=how))
+    assert code == 2 and "in epoch 1, step" in err and "try a learning rate below" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_the_commands(takd: Run) -> None:
+    code, out, _ = takd("--help")
+    assert code == 0
+    for command in ("prepare", "train", "targets", "evaluate", "collect", "tabulate", "plan"):
+        assert command in out

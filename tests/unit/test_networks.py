@@ -1,0 +1,69 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from takd.networks.layers import folded, parameter_count
+from takd.networks.registry import FAMILIES, build
+
+# Of the paper's networks, as their authors' code builds them.
+PARAMETERS = {
+    "plain": {
+        10: {2: 13_082, 4: 37_338, 6: 82_778, 8: 327_962, 10: 2_487_850},
+        100: {2: 215_172, 4: 475_652, 6: 1_107_204, 8: 1_246_276, 10: 2_931_460},
+    },
+    "resnet": {
+        10: {8: 78_042, 14: 175_258, 20: 272_474, 26: 369_690, 32: 466_906, 44: 661_338, 56: 855_770, 110: 1_730_714},
+        100: {8: 83_892, 14: 181_108, 20: 278_324, 26: 375_540, 32: 472_756, 44: 667_188, 56: 861_620, 110: 1_736_564},
+    },
+}
+CASES = [
+    (family, size, classes, count)
+    for family, by_classes in PARAMETERS.items()
+    for classes, sizes in by_classes.items()
+    for size, count in sizes.items()
+]
+
+
+@pytest.mark.parametrize(("family", "size", "classes", "count"), CASES)
+def test_a_network_has_the_published_number_of_parameters(family: str, size: int, classes: int, count: int) -> None:
+    assert parameter_count(build(family, size, classes)) == count
+
+
+def test_every_size_is_counted() -> None:
+    assert {name: set(family.sizes) for name, family in FAMILIES.items()} == {
+        name: set(by_classes[10]) for name, by_classes in PARAMETERS.items()
+    }
+
+
+@pytest.mark.parametrize(("family", "size"), [("plain", 2), ("plain", 6), ("plain", 10), ("resnet", 14)])
+@pytest.mark.parametrize("classes", [10, 100])
+def test_size_counts_the_layers_on_the_way(family: str, size: int, classes: int) -> None:
+    network = build(family, size, classes)
+    kernels = [module.kernel_size for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert kernels.count((3, 3)) == (size if family == "plain" else size - 1)
+    assert network(torch.randn(2, 3, 32, 32)).shape == (2, classes)
+
+
+@pytest.mark.parametrize(("family", "size"), [("plain", 4), ("resnet", 8)])
+def test_folding_batch_norm_keeps_the_function(family: str, size: int) -> None:
+    torch.manual_seed(0)
+    network = build(family, size, 10)
+    images = torch.randn(8, 3, 32, 32)
+    network(images)  # moves the running statistics away from zero and one
+    expected = network.eval()(images)
+    small = folded(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in small.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    torch.testing.assert_close(small(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_resnet_convolutions_start_with_he_deviation() -> None:
+    torch.manual_seed(0)
+    convolutions = [m for m in build("resnet", 56, 10).modules() if isinstance(m, nn.Conv2d) and m.out_channels == 64]
+    assert len(convolutions) == 19  # 18 in the blocks of the last stage, and its shortcut
+    for module in convolutions[2:]:
+        expected = math.sqrt(2 / (module.kernel_size[0] ** 2 * 64))
+        assert module.weight.std().item() == pytest.approx(expected, rel=0.03)
+        assert module.bias is None

@@ -1,0 +1,146 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from takd.chain import Network
+from takd.errors import ParameterError
+from takd.params import Parameters, read_recipe
+from takd.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow/schemas/params.schema.json"
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    return loaded | changes
+
+
+def parameters(**changes: Any) -> Parameters:
+    return Parameters.of(values(**changes), "params.yaml")
+
+
+def recipe(network: str, **changes: Any) -> Recipe:
+    return parameters(**changes).recipe(Network.parse(network))
+
+
+def test_params_yaml_is_the_papers_recipe() -> None:
+    plain, resnet = recipe("cifar10/plain/10/seed0"), recipe("cifar10/resnet/110-8/seed0")
+    assert (plain.epochs, plain.learning_rate, plain.schedule, plain.weight_decay) == (150, 0.1, "constant", 0)
+    assert (resnet.epochs, resnet.learning_rate, resnet.schedule, resnet.weight_decay) == (150, 0.1, "step", 1e-4)
+    assert resnet.learning_rate_drops == (80, 120)
+    assert plain.nesterov and plain.momentum == 0.9 and plain.normalisation == "paper"
+    assert (plain.augmentation, resnet.augmentation) == ("none", "crop_flip")
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in (ROOT / "presets").iterdir()))
+def test_a_preset_says_only_what_differs(preset: str) -> None:
+    loaded = Parameters.load(ROOT / "params.yaml", ROOT / "presets" / preset)
+    assert loaded != parameters()
+    base = values()
+    for section, content in yaml.safe_load((ROOT / "presets" / preset).read_text()).items():
+        if section == "train":
+            assert all(base["train"][key] != value for key, value in content.items())
+
+
+def test_what_cannot_matter_is_not_in_a_recipe() -> None:
+    def all_of(name: str, **train: Any) -> str:
+        return recipe(name, train=values()["train"] | train).canonical()
+
+    assert all_of("cifar10/plain/10/seed0") == all_of("cifar10/plain/10/seed0", temperature=9, trade_off=0.1)
+    assert all_of("cifar10/plain/10-2/seed0") != all_of("cifar10/plain/10-2/seed0", temperature=9)
+    assert all_of("cifar10/plain/10/seed0") == all_of("cifar10/plain/10/seed0", learning_rate_drops=[3], validation_seed=5)
+    assert all_of("cifar10/plain/10/seed0", validation_share=0.1) != all_of("cifar10/plain/10/seed0")
+
+
+def test_overrides_count_in_order_and_by_name() -> None:
+    overrides = {"cifar10/*": {"epochs": 3}, "*/plain/*-2/*": {"temperature": 2, "epochs": 5}}
+    assert recipe("cifar10/plain/10/seed0", overrides=overrides).epochs == 3
+    assert recipe("cifar10/plain/10-2/seed7", overrides=overrides).epochs == 5
+    assert recipe("cifar10/plain/10-2/seed7", overrides=overrides).temperature == 2
+    assert recipe("cifar100/plain/10-4/seed0", overrides=overrides).epochs == 150
+
+
+def test_equal_recipes_give_equal_text_whatever_the_spelling() -> None:
+    one = recipe("cifar10/plain/10/seed0", train=values()["train"] | {"learning_rate": "1e-4"})
+    other = recipe("cifar10/plain/10/seed0", train=values()["train"] | {"learning_rate": 1e-04})
+    assert one.canonical() == other.canonical()
+    assert json.loads(one.canonical())["learning_rate"] == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "what_is_said"),
+    [
+        ("train", "trade_off", 1.5, "train.trade_off: Input should be less than or equal to 1, not 1.5"),
+        ("train", "trade_off", -0.1, "train.trade_off: Input should be greater than or equal to 0"),
+        ("train", "trade_off", None, "train.trade_off is missing"),
+        ("train", "temperature", 0, "train.temperature: Input should be greater than 0, not 0"),
+        ("train", "temperature", float("inf"), "train.temperature: Input should be a finite number"),
+        ("train", "epochs", 0, "train.epochs: Input should be greater than 0, not 0"),
+        ("train", "epochs", -5, "train.epochs"),
+        ("train", "epochs", 1.5, "train.epochs"),
+        ("train", "learning_rate", "fast", 'train.learning_rate: Input should be a valid number.*, not "fast"'),
+        ("train", "learning_rates", 0.1, "train.learning_rates: no such parameter"),
+        ("train", "schedule", "linear", "train.schedule: Input should be 'constant', 'step' or 'cosine'"),
+        ("families", "plane", {}, "unknown family 'plane'"),
+        ("families", "resnet", {"momentum": 2}, "families.resnet.momentum: Input should be less than 1, not 2"),
+        ("overrides", "cifar10/*", {"tau": 2}, r"overrides.cifar10/\*.tau: no such parameter"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(section: str, name: str, value: Any, what_is_said: str) -> None:
+    with pytest.raises(ParameterError, match=what_is_said) as raised:
+        parameters(**{section: values()[section] | {name: value}})
+    assert str(raised.value).startswith("params.yaml: ") and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "what_is_said"),
+    [
+        ({"datasets": ["cifar11"]}, "datasets: unknown data set 'cifar11'; there are cifar10, cifar100, digits"),
+        ({"datasets": []}, "datasets"),
+        ({"seeds": 0}, "seeds: Input should be greater than 0"),
+        ({"vary": "teacher"}, "vary: Input should be 'student' or 'chain'"),
+        ({"colour": "red"}, "colour: no such parameter"),
+    ],
+)
+def test_top_level_parameters_are_checked(change: dict[str, Any], what_is_said: str) -> None:
+    with pytest.raises(ParameterError, match=what_is_said):
+        parameters(**change)
+
+
+def test_a_missing_parameter_is_named() -> None:
+    incomplete = values()
+    del incomplete["train"]["momentum"]
+    with pytest.raises(ParameterError, match=r"params\.yaml: train\.momentum: is missing"):
+        Parameters.of(incomplete, "params.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("train: [1, 2\nx: {")
+    with pytest.raises(ParameterError, match="not YAML") as raised:
+        Parameters.load(tmp_path / "params.yaml")
+    assert "\n" not in str(raised.value)
+    with pytest.raises(ParameterError, match="no such file"):
+        Parameters.load(tmp_path / "absent.yaml")
+
+
+def test_a_recipe_is_read_from_text_and_from_a_file(tmp_path: Path) -> None:
+    text = recipe("cifar10/plain/10-2/seed0").canonical()
+    (tmp_path / "recipe.json").write_text(text)
+    assert read_recipe(text) == read_recipe(str(tmp_path / "recipe.json")) == recipe("cifar10/plain/10-2/seed0")
+    with pytest.raises(ParameterError, match="recipe: epochs: is missing"):
+        read_recipe("{}")
+
+
+def test_the_schema_is_that_of_the_models() -> None:
+    """Written anew by: make schema."""
+    assert json.loads(SCHEMA.read_text()) == Parameters.model_json_schema()
+
+
+def test_every_parameter_is_described() -> None:
+    for model in (Parameters, Recipe):
+        for name, field in model.model_fields.items():
+            assert field.description, name

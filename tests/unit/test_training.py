@@ -1,0 +1,182 @@
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from takd import soft_targets
+from takd.chain import Network
+from takd.checkpoint import Progress, save_network
+from takd.data import prepared
+from takd.data.prepared import PreparedData, Split
+from takd.errors import DivergenceError
+from takd.training import Epoch, Trained, initialised, learning_rate, objective, train
+from tests.conftest import recipe, taught
+
+STUDENT = Network.parse("digits/plain/4-2/seed0")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def data(digits: Path) -> PreparedData:
+    """A few of the digits: 300 to train on, 60 to test."""
+    whole = prepared.load(digits)
+    return replace(
+        whole,
+        train=Split(whole.train.images[:300], whole.train.labels[:300]),
+        test=Split(whole.test.images[:60], whole.test.labels[:60]),
+    )
+
+
+def weights(trained: Trained) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in trained.network.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_network_learns(digits: Path) -> None:
+    trained = train(Network.parse("digits/plain/4/seed0"), recipe(), prepared.load(digits), None, device=CPU)
+    assert [epoch.epoch for epoch in trained.history] == [1, 2]
+    assert trained.history[-1].accuracy > 90  # chance is 10 %
+    assert trained.history[1].loss < min(trained.history[0].loss, math.log(10))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize(("name", "augmentation"), [("digits/plain/4/seed0", "none"), ("digits/resnet/8/seed0", "crop_flip")])
+def test_the_same_training_ends_in_the_same_bits(data: PreparedData, name: str, augmentation: str, precision: str) -> None:
+    network, how = Network.parse(name), recipe(augmentation=augmentation, precision=precision)
+    first = train(network, how, data, None, device=CPU)
+    torch.rand(5)  # the state of torch's own generator doesn't matter
+    second = train(network, how, data, None, device=CPU)
+    assert same(weights(first), weights(second))
+    other_seed = train(replace(network, seed=1), how, data, None, device=CPU)
+    assert not same(weights(first), weights(other_seed))
+
+
+@pytest.mark.parametrize("interrupted_after", [1, 2])
+def test_an_interrupted_training_ends_in_the_same_bits(data: PreparedData, tmp_path: Path, interrupted_after: int) -> None:
+    network, how = Network.parse("digits/resnet/8/seed0"), recipe(epochs=3, augmentation="crop_flip")
+    whole = train(network, how, data, None, device=CPU)
+
+    class Stop(Exception): ...
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.epoch == interrupted_after:
+            raise Stop
+
+    progress = Progress(tmp_path / "resume.safetensors", key="this training")
+    with pytest.raises(Stop):
+        train(network, how, data, None, device=CPU, progress=progress, on_epoch=stop)
+    epochs_run: list[int] = []
+    resumed = train(network, how, data, None, device=CPU, progress=progress, on_epoch=lambda epoch: epochs_run.append(epoch.epoch))
+    assert epochs_run == list(range(interrupted_after + 1, 4))
+    assert same(weights(whole), weights(resumed))
+    assert [replace(e, seconds=0) for e in whole.history] == [replace(e, seconds=0) for e in resumed.history]
+
+
+def test_the_state_of_another_training_is_not_taken(data: PreparedData, tmp_path: Path) -> None:
+    network, path = Network.parse("digits/plain/2/seed0"), tmp_path / "resume.safetensors"
+    train(network, recipe(), data, None, device=CPU, progress=Progress(path, key="one"))
+    epochs_run: list[Epoch] = []
+    train(network, recipe(), data, None, device=CPU, progress=Progress(path, key="other"), on_epoch=epochs_run.append)
+    assert len(epochs_run) == 2
+    path.write_bytes(path.read_bytes()[:100])
+    train(network, recipe(), data, None, device=CPU, progress=Progress(path, key="other"), on_epoch=epochs_run.append)
+    assert len(epochs_run) == 4
+
+
+def test_methods_start_from_the_same_weights() -> None:
+    alone, student = (initialised(Network.parse(f"digits/plain/{chain}/seed3"), 10) for chain in ("2", "10-4-2"))
+    other = initialised(Network.parse("digits/plain/2/seed4"), 10)
+    assert same(alone.state_dict(), student.state_dict())
+    assert not same(alone.state_dict(), other.state_dict())
+
+
+def teach(data: PreparedData, folder: Path) -> soft_targets.SoftTargets:
+    teacher = STUDENT.teacher()
+    trained = train(teacher, recipe(epochs=12), data, None, device=CPU)
+    metadata = {"network": str(teacher), "classes": 10, "data_digest": data.digest, "recipe": recipe().model_dump()}
+    save_network(folder / "teacher.safetensors", trained.network, metadata)
+    soft_targets.compute(
+        folder / "teacher.safetensors", data, folder / "targets.safetensors", views_seed=None, epochs=1, device=CPU
+    )
+    return soft_targets.load(folder / "targets.safetensors", STUDENT, taught(), data)
+
+
+def test_a_student_whose_teacher_has_no_weight_is_a_network_alone(data: PreparedData, tmp_path: Path) -> None:
+    student = train(STUDENT, taught(trade_off=0), data, teach(data, tmp_path), device=CPU)
+    alone = train(replace(STUDENT, sizes=(2,)), recipe(), data, None, device=CPU)
+    assert same(weights(student), weights(alone))
+
+
+def test_a_student_learns_what_its_teacher_says_and_not_the_labels(data: PreparedData, tmp_path: Path) -> None:
+    targets = teach(data, tmp_path)
+    wrong = replace(data, train=Split(data.train.images, (data.train.labels + 1) % 10))
+    how = taught(trade_off=1, epochs=12)
+    student = train(STUDENT, how, wrong, targets, device=CPU)
+    assert same(weights(student), weights(train(STUDENT, how, data, targets, device=CPU)))
+    assert student.history[-1].accuracy > 50
+
+
+def test_held_out_images_are_judged_and_test_images_never_read(data: PreparedData) -> None:
+    unreadable = replace(data, test=None)  # type: ignore[arg-type]
+    trained = train(Network.parse("digits/plain/2/seed0"), recipe(validation_share=0.2), unreadable, None, device=CPU)
+    assert trained.history[-1].accuracy > 10
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(data: PreparedData) -> None:
+    with pytest.raises(
+        DivergenceError, match=r"digits/plain/2/seed0: the loss became (nan|inf) in epoch 1, step [23] of 3"
+    ) as raised:
+        train(Network.parse("digits/plain/2/seed0"), recipe(learning_rate=1e30, precision="float32"), data, None, device=CPU)
+    assert "1e+30" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epoch", "share", "expected"),
+    [
+        ("constant", 149, 0.9, 0.1),
+        ("step", 0, 0.0, 0.1),
+        ("step", 79, 0.99, 0.1),
+        ("step", 80, 0.0, 0.01),
+        ("step", 119, 0.99, 0.01),
+        ("step", 120, 0.0, 0.001),
+        ("cosine", 0, 0.0, 0.1),
+        ("cosine", 75, 0.0, 0.05),
+        ("cosine", 112, 0.5, 0.1 * (1 - math.sqrt(0.5)) / 2),
+    ],
+)
+def test_learning_rate_falls_as_the_schedule_says(schedule: str, epoch: int, share: float, expected: float) -> None:
+    how = recipe(epochs=150, learning_rate=0.1, schedule=schedule, learning_rate_drops=(80, 120))
+    assert learning_rate(how, epoch, share) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_step_is_stochastic_gradient_descent_with_nesterovs_momentum(data: PreparedData) -> None:
+    """Two steps of the loop against the update rule written out (Sutskever et al. 2013, as PyTorch documents it)."""
+    few = replace(data, train=Split(data.train.images[:64], data.train.labels[:64]))
+    network = Network.parse("digits/plain/2/seed0")
+    how = recipe(schedule="constant", batch_size=64, precision="float32", weight_decay=0.01)
+    trained = train(network, how, few, None, device=CPU)
+
+    model = initialised(network, 10).to(memory_format=torch.channels_last)
+    velocity = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
+    images = few.train.images.permute(0, 3, 1, 2) / 127.5 - 1
+    for _ in range(2):
+        loss = objective(how, model(images), few.train.labels, None)
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
+                gradient = gradient + 0.01 * parameter
+                velocity[name] = 0.9 * velocity[name] + gradient
+                parameter.sub_(0.02 * (gradient + 0.9 * velocity[name]))
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(trained.network.get_parameter(name), parameter, rtol=1e-3, atol=2e-4)  # sums in another order
+
+
+def test_history_is_plain_data() -> None:
+    assert asdict(Epoch(1, 0.1, 2.3, 10.0, 0.5)) == {
+        "epoch": 1, "learning_rate": 0.1, "loss": 2.3, "accuracy": 10.0, "seconds": 0.5,
+    }  # fmt: skip

@@ -1,0 +1,47 @@
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+Snakemake = Callable[..., "Ran"]
+
+
+@dataclass
+class Ran:
+    """A run of snakemake. jobs: how many of each rule it lists."""
+
+    code: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        table = self.output.rpartition("Job stats:\n")[2]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE) if rule != "total"}
+
+
+@pytest.fixture
+def snakemake(workspace: Path) -> Snakemake:
+    """Runs the real snakemake in a copy of the workflow: snakemake("-n", "results/table2.csv", seeds=1)."""
+
+    def run(*arguments: str, **config: object) -> Ran:
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        settings = ["--config", *(f"{name}={value}" for name, value in config.items())] if config else []
+        ended = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *settings, "--", *arguments]
+            if "-n" not in arguments
+            else [sys.executable, "-m", "snakemake", "-n", *settings, "--", *(a for a in arguments if a != "-n")],
+            cwd=workspace,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return Ran(ended.returncode, ended.stdout + ended.stderr)
+
+    return run

@@ -1,0 +1,80 @@
+"""What a dry run lists, against counts worked out by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Snakemake
+
+# Networks of one data set with one seed:
+#   table 1  plain 10, 2, 10-2, 10-4, 10-4-2; ResNet 110, 8, 110-8, 110-20, 110-20-8                      10
+#   table 2  10, 10-8, 10-6, 10-4, 10-8-2, 10-6-2, 10-4-2                                                  7
+#   table 3  110, 110-56, 110-32, 110-20, 110-14, and each of the four followed by 8                       9
+#   all      plain 2, 10-2 and table 2's; ResNet 8, 110-8 and table 3's                             9 + 11 = 20
+# Soft targets: one file for a plain teacher, one for each seed under which a ResNet's students see their views.
+#   table 1  of 10, 10-4, 110, 110-20; table 2 of 10, 10-8, 10-6, 10-4; table 3 of 110 and four assistants
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "networks", "soft_targets"),
+    [
+        ("results/table1.csv", {"seeds": 1}, 2 * 10, 2 * 4),
+        ("results/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4),
+        ("results/table3.csv", {"seeds": 1}, 2 * 9, 2 * 5),
+        # seeds of the last hop alone: 10, 10-8, 10-6, 10-4 once, three students each under three assistants
+        ("results/table2.csv", {}, 2 * (4 + 3 * 3), 2 * 4),
+        # seeds of the whole chain: all seven networks and all four teachers thrice
+        ("results/table2.csv", {"vary": "chain"}, 2 * 7 * 3, 2 * 4 * 3),
+        # a ResNet's students see other views under each seed: 110 for assistants of seed 0, four assistants for three seeds
+        ("results/table3.csv", {}, 2 * (5 + 4 * 3), 2 * (1 + 4 * 3)),
+        ("results/quick/table2.csv", {"preset": "quick", "seeds": 1}, 2 * 7, 2 * 4),
+        ("results/toy/table2.csv", {"preset": "toy", "seeds": 1}, 7, 4),
+    ],
+)
+def test_each_network_is_listed_once(
+    snakemake: Snakemake, target: str, config: dict[str, object], networks: int, soft_targets: int
+) -> None:
+    ran = snakemake("-n", target, **config)
+    data_sets = 1 if config.get("preset") == "toy" else 2
+    assert ran.code == 0, ran.output
+    assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}
+
+
+def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakemake) -> None:
+    ran = snakemake("-n", seeds=1)
+    jobs = {"prepare": 2, "train": 2 * 20, "soft_targets": 2 * (4 + 5), "collect": 3, "tabulate": 3, "accuracy": 1, "all": 1}
+    assert ran.jobs == jobs, ran.output
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "what_is_said"),
+    [
+        ("results/slow/table2.csv", {"preset": "slow"}, "unknown preset 'slow'; there are quick, toy"),
+        ("results/table2.csv", {"seeds": 0}, "seeds: Input should be greater than 0, not 0"),
+        ("results/table2.csv", {"sedes": 1}, "sedes: no such parameter"),
+        ("results/models/cifar10/plain/2-10/seed0/model.safetensors", {}, "chain '2-10': sizes must shrink"),
+        ("results/models/cifar10/plain/3/seed0/model.safetensors", {}, "plain has no size 3"),
+    ],
+)
+def test_a_mistake_is_named(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:
+    ran = snakemake("-n", target, **config)
+    assert ran.code == 2
+    assert what_is_said in ran.output and "Traceback" not in ran.output
+
+
+def test_networks_without_a_record_of_their_recipes_are_not_trusted(snakemake: Snakemake, workspace: Path) -> None:
+    model = workspace / "results/models/cifar10/plain/10/seed0/model.safetensors"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    ran = snakemake("-n", "results/table2.csv")
+    assert ran.code != 0 and ".snakemake/metadata, the record of the recipes that made them, is missing" in ran.output
+
+
+def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, workspace: Path) -> None:
+    with (workspace / "paper/artifacts.yaml").open("a") as file:
+        file.write(
+            "\nmine:\n  kind: table\n  where: Mine\n  title: Of my own\n"
+            "  rows: [{model: CNN, family: plain, chains: {short: 8-4, long: 8-6-4}}]\n"
+        )
+    ran = snakemake("-n", "results/mine.csv", seeds=1)
+    assert ran.jobs["train"] == 2 * len(["8", "8-4", "8-6", "8-6-4"]), ran.output

@@ -1,0 +1,116 @@
+"""The workflow run for real, on toy data."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import recipe
+from tests.workflow.conftest import Snakemake
+
+# Two small networks and one table that shows them, so that a run takes seconds.
+PRESET = """
+datasets: [digits]
+seeds: 1
+report: [small]
+train: {epochs: 1, schedule: cosine, learning_rate: 0.02, weight_decay: 0.01}
+"""
+TABLE = """
+small:
+  kind: table
+  where: None
+  title: A small table
+  rows: [{model: CNN, family: plain, chains: {BLKD: 4-2}}]
+"""
+TARGET = "results/small/small.csv"
+
+
+def model(workspace: Path, chain: str) -> Path:
+    return workspace / f"results/small/models/digits/plain/{chain}/seed0/model.safetensors"
+
+
+@pytest.fixture
+def small(workspace: Path) -> Path:
+    (workspace / "presets/small.yaml").write_text(PRESET)
+    with (workspace / "paper/artifacts.yaml").open("a") as file:
+        file.write(TABLE)
+    return workspace
+
+
+def test_a_chain_is_trained_once_and_again_only_where_something_changed(snakemake: Snakemake, small: Path) -> None:
+    ran = snakemake(TARGET, preset="small")
+    assert ran.code == 0, ran.output
+    assert pd.read_csv(small / TARGET)["BLKD"].item() > 0
+    assert not any(path.is_file() for path in (small / "results/small/resume").rglob("*"))
+
+    def listed(old: str = "", new: str = "") -> dict[str, int]:
+        (small / "presets/small.yaml").write_text(PRESET.replace(old, new))
+        ran = snakemake("-n", TARGET, preset="small")
+        assert ran.code == 0, ran.output
+        return ran.jobs
+
+    again = {"collect": 1, "tabulate": 1}
+    assert listed() == {}
+    assert listed("epochs: 1", "epochs: 2") == {"train": 2, "soft_targets": 1} | again
+    # the temperature concerns the student alone
+    assert listed("epochs: 1", "epochs: 1, temperature: 3") == {"train": 1} | again
+    # the same two values the other way round
+    swapped = ("learning_rate: 0.02, weight_decay: 0.01", "learning_rate: 0.01, weight_decay: 0.02")
+    assert listed(*swapped) == {"train": 2, "soft_targets": 1} | again
+    # another spelling of the same number, and parameters that can't matter here
+    assert listed("learning_rate: 0.02", "learning_rate: 2e-2, learning_rate_drops: [3]") == {}
+
+
+def test_the_toy_table_is_made_from_nothing(snakemake: Snakemake, workspace: Path) -> None:
+    ran = snakemake("results/toy/table2.csv", preset="toy", seeds=2)
+    assert ran.code == 0, ran.output
+    table = pd.read_csv(workspace / "results/toy/table2.csv")
+    assert table[["TA=8 n", "TA=6 n", "TA=4 n"]].to_numpy().tolist() == [[2, 2, 2]]
+    assert (table[["TA=8", "TA=6", "TA=4"]] > 80).all(axis=None)  # chance is 10 %
+    accuracy = pd.read_csv(workspace / "results/toy/accuracy/table2.csv", dtype={"chain": str})
+    assert accuracy["chain"].tolist() == ["10-8-2"] * 2 + ["10-6-2"] * 2 + ["10-4-2"] * 2
+    assert table["TA=8"].item() == pytest.approx(accuracy.loc[:1, "accuracy"].mean(), abs=0.006)
+    assert snakemake("-n", "results/toy/table2.csv", preset="toy", seeds=2).jobs == {}
+    # a third seed adds three students and trains nothing again
+    assert snakemake("-n", "results/toy/table2.csv", preset="toy", seeds=3).jobs["train"] == 3
+
+
+def test_a_killed_training_goes_on_and_ends_in_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    def start(folder: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "takd.cli", "train", "digits/plain/4/seed0", "--data", str(digits)),
+                *("--recipe", recipe(epochs=6).canonical(), "--output", str(folder / "model.safetensors")),
+                *("--metrics", str(folder / "metrics.json"), "--resume", str(folder / "resume.safetensors")),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+        )
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start(whole)
+    process.communicate(timeout=300)
+    assert process.returncode == 0
+
+    process = start(killed)
+    deadline = time.monotonic() + 120
+    while not (killed / "resume.safetensors").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "model.safetensors").exists()
+
+    process = start(killed)
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert 1 <= printed.count("epoch ") < 6
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    leftovers = {path.name for path in killed.iterdir()} - {"model.safetensors", "metrics.json"}
+    assert all(name.endswith(".part") for name in leftovers)
