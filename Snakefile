@@ -33,8 +33,9 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every table that params.yaml reports."""
+    """Every table and figure that params.yaml reports, and the verdicts on the paper's claims."""
     default_target: True
     input:
         expand(f"{RESULTS}/{{artifact}}.csv", artifact=PARAMETERS.report),
         f"{RESULTS}/accuracy.csv",
+        f"{RESULTS}/claims.md",

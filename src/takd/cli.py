@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from takd.errors import TakdError
+from takd.errors import ParameterError, TakdError
 
 # Commands import what they need themselves: torch takes seconds to import, and most commands do without.
 
@@ -26,7 +26,9 @@ Output = Annotated[Path, typer.Option(help="File to write.")]
 Threads = Annotated[int, typer.Option(min=1, help="Processor threads. Another number gives other bits.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, cuda:1 …")]
 ParameterFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
-Specification = Annotated[Path, typer.Option("--artifacts", help="What each table shows.")]
+Accuracy = Annotated[Path, typer.Option(help="An accuracy.csv.")]
+Datasets = Annotated[str, typer.Option(help="Data sets to show, separated by commas.")]
+Specification = Annotated[Path, typer.Option("--artifacts", help="What each table and figure shows.")]
 
 
 def main() -> None:
@@ -132,8 +134,8 @@ def collect(
 @app.command()
 def tabulate(
     artifact: Annotated[str, typer.Argument(help="Which table.")],
-    accuracy: Annotated[Path, typer.Option(help="An accuracy.csv.")],
-    datasets: Annotated[str, typer.Option(help="Data sets of its rows, separated by commas.")],
+    accuracy: Accuracy,
+    datasets: Datasets,
     csv: Annotated[Path, typer.Option(help="Table to write, for programs.")],
     markdown: Annotated[Path, typer.Option(help="Table to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
@@ -146,9 +148,57 @@ def tabulate(
     from takd.reporting import tables
 
     shown = specification.look_up(specification.load(artifacts), artifact)
+    if not isinstance(shown, specification.Table):
+        raise ParameterError(f"{artifact}: a figure, not a table; takd draw makes it")
     rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), accuracies.read(accuracy), tables.read_published(published))
     write_text(csv, tables.as_csv(rows))
     write_text(markdown, tables.as_markdown(shown, rows))
+
+
+@app.command()
+def draw(
+    artifact: Annotated[str, typer.Argument(help="Which figure.")],
+    accuracy: Accuracy,
+    datasets: Datasets,
+    csv: Annotated[Path, typer.Option(help="The numbers behind it, to write.")],
+    png: Annotated[Path, typer.Option(help="Picture to write.")],
+    svg: Annotated[Path, typer.Option(help="Picture to write.")],
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+) -> None:
+    """Draw one of the paper's figures, with error bars over seeds."""
+    from takd.files import write_text
+    from takd.reporting import accuracy as accuracies
+    from takd.reporting import artifacts as specification
+    from takd.reporting import figures
+
+    shown = specification.look_up(specification.load(artifacts), artifact)
+    if isinstance(shown, specification.Table):
+        raise ParameterError(f"{artifact}: a table, not a figure; takd tabulate makes it")
+    data = figures.data_behind(shown, tuple(datasets.split(",")), accuracies.read(accuracy))
+    figures.draw(shown, data, png, svg)
+    write_text(csv, data.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+
+
+@app.command()
+def judge(
+    accuracy: Accuracy,
+    datasets: Datasets,
+    csv: Annotated[Path, typer.Option(help="Every comparison, to write.")],
+    markdown: Annotated[Path, typer.Option(help="The verdicts to write, for people.")],
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+    claims: Annotated[Path, typer.Option(help="What the paper claims.")] = Path("paper/claims.csv"),
+) -> None:
+    """Judge the paper's claims: effects with intervals over seeds, and a verdict on each."""
+    from takd.files import write_text
+    from takd.reporting import accuracy as accuracies
+    from takd.reporting import artifacts as specification
+    from takd.reporting import claims as judging
+
+    statements = judging.read_statements(claims)
+    judge = judging.Judge(accuracies.read(accuracy), specification.load(artifacts), tuple(datasets.split(",")))
+    comparisons = judge.comparisons()
+    write_text(csv, judging.as_csv(comparisons))
+    write_text(markdown, judging.as_markdown(statements, comparisons))
 
 
 @app.command()

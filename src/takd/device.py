@@ -11,14 +11,16 @@ from takd.recipe import Recipe
 
 
 def chosen_device(name: str, threads: int) -> torch.device:
-    """Set this process up to train and return its device. name: auto (a GPU where there is one), cpu, cuda, cuda:1 …
+    """Set this process up to train and return its device.
 
+    name: cpu, cuda, cuda:1 …, or auto: the GPU with most free memory, else cpu.
     Raises ParameterError for a device that isn't there.
     """
     torch.set_num_threads(threads)
     _keep_freed_memory()
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        free = {f"cuda:{i}": torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())}
+        name = max(free, key=free.__getitem__, default="cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

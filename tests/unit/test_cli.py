@@ -82,7 +82,7 @@ def test_plan_lists_each_network_once(takd: Run, workspace: Path, monkeypatch: p
 
 
 BAD = [
-    (["--recipe", recipe(epochs=1).canonical().replace('"epochs": 1', '"epochs": 0')], "epochs: Input should be greater than 0, not 0"),
+    (["--recipe", recipe().canonical().replace('"epochs": 2', '"epochs": 0')], "epochs: Input should be greater than 0, not 0"),
     (["--recipe", recipe().canonical().replace('"cosine"', '"linear"')], "recipe: schedule: Input should be 'constant'"),
     (["--recipe", recipe().canonical().replace('0.02', '"fast"')], 'not "fast"'),
     (["--recipe", recipe().canonical().replace('"epochs"', '"epoch"')], "recipe: epochs: is missing"),
@@ -133,7 +133,7 @@ def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, t
     ("arguments", "what_is_said"),
     [
         (["prepare", "mnist", "--output", "x"], "unknown data set 'mnist'"),
-        (["plan", "results/table9.csv"], "unknown table 'table9'; there are table1, table2, table3"),
+        (["plan", "results/table9.csv"], "unknown table or figure 'table9'; there are table1, table2, table3, figure2"),
         (["plan", "results/slow/table2.csv"], "no preset 'slow'"),
         (["recipe", "digits/plain/2-10/seed0"], "sizes must shrink"),
         (["collect", "absent.json", "--output", "x"], "absent.json: no such file"),

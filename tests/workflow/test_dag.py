@@ -40,10 +40,24 @@ def test_each_network_is_listed_once(
     assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}
 
 
+def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
+    # 15 paths from 10, 10 itself, and 8, 6, 4, 2 alone; teachers: 10, 10-8, 10-6, 10-4, 10-8-6, 10-8-4, 10-6-4, 10-8-6-4
+    ran = snakemake("-n", "results/figure5.csv", seeds=1)
+    assert ran.jobs == {"prepare": 1, "train": 15 + 1 + 4, "soft_targets": 8, "collect": 1, "draw": 1}, ran.output
+
+
 def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakemake) -> None:
+    # plain, CIFAR-10: 5 sizes alone; 10-8, 10-6, 10-4, 10-2; 8-2, 6-2, 4-2 (figure 2); 10-8-2, 10-6-2, 10-4-2
+    # plain, CIFAR-100: these, and the other 8 of figure 5's 11 paths of three hops and more
+    # ResNet: 110, 8, 110-8, four assistants, four students; the assistants' sizes alone (figure 4)
+    plain, resnet = (5 + 4 + 3 + 3) + (5 + 4 + 3 + 3 + 8), 2 * (11 + 4)
+    # teachers with students: 10, 10-8, 10-6, 10-4, 8, 6, 4, and on CIFAR-100 10-8-6, 10-8-4, 10-6-4, 10-8-6-4; 110 and assistants
+    soft_targets = 7 + (7 + 4) + 2 * (1 + 4)
     ran = snakemake("-n", seeds=1)
-    jobs = {"prepare": 2, "train": 2 * 20, "soft_targets": 2 * (4 + 5), "collect": 3, "tabulate": 3, "accuracy": 1, "all": 1}
-    assert ran.jobs == jobs, ran.output
+    assert ran.jobs == {
+        "prepare": 2, "train": plain + resnet, "soft_targets": soft_targets,
+        "collect": 7, "tabulate": 3, "draw": 4, "accuracy": 1, "judge": 1, "all": 1,
+    }, ran.output  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import re
 
-from takd.chain import Network
+from takd.chain import Network, with_teachers
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
 from takd.errors import TakdError
@@ -16,9 +16,7 @@ NETWORK = "{dataset}/{family}/{chain}/seed{seed}"
 MODELS = f"{RESULTS}/models"
 
 try:
-    PARAMETERS = Parameters.of(
-        {key: value for key, value in config.items() if key != "preset"}, "params.yaml"
-    )
+    PARAMETERS = Parameters.of({key: value for key, value in config.items() if key != "preset"}, "params.yaml")
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
 except TakdError as error:
     mistake(error)
@@ -30,12 +28,12 @@ wildcard_constraints:
     chain=r"\d+(-\d+)*",
     seed=r"\d+",
     artifact="|".join(ARTIFACTS),
+    table="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind == "table"),
+    figure="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
     views=r"unaugmented|seed\d+-\d+epochs",
 
 
-if not Path(".snakemake/metadata").is_dir() and any(
-    Path(MODELS).rglob("*.safetensors")
-):
+if not Path(".snakemake/metadata").is_dir() and any(Path(MODELS).rglob("*.safetensors")):
     mistake(
         f"{MODELS} holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
         "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
@@ -44,9 +42,7 @@ if not Path(".snakemake/metadata").is_dir() and any(
 
 def network_of(wildcards):
     try:
-        return Network.of(
-            wildcards.dataset, wildcards.family, wildcards.chain, int(wildcards.seed)
-        )
+        return Network.of(wildcards.dataset, wildcards.family, wildcards.chain, int(wildcards.seed))
     except TakdError as error:
         mistake(error)
 
@@ -65,26 +61,16 @@ def soft_targets_of_teacher(wildcards):
     if not network.is_distilled:
         return []
     recipe = PARAMETERS.recipe(network)
-    views = (
-        f"seed{network.seed}-{recipe.epochs}epochs"
-        if recipe.augmentation == "crop_flip"
-        else "unaugmented"
-    )
+    views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
     return f"{RESULTS}/soft_targets/{network.teacher(PARAMETERS.teacher_seed)}/{views}.safetensors"
 
 
 def views_of(wildcards):
     """The options that say which views a file of soft targets covers: those of each epoch under a seed, or the images alone."""
-    return re.sub(
-        r"seed(\d+)-(\d+)epochs", r"--views-seed \1 --epochs \2", wildcards.views
-    ).replace("unaugmented", "")
+    return re.sub(r"seed(\d+)-(\d+)epochs", r"--views-seed \1 --epochs \2", wildcards.views).replace("unaugmented", "")
 
 
 def metrics_of(names):
-    """The metrics of every network that those tables show."""
-    networks = {
-        network: None
-        for name in names
-        for network in ARTIFACTS[name].networks(PARAMETERS.datasets, PARAMETERS.seeds)
-    }
-    return [f"{MODELS}/{network}/metrics.json" for network in networks]
+    """The metrics of every network that those tables show, and of their teachers."""
+    shown = [network for name in names for network in ARTIFACTS[name].networks(PARAMETERS.datasets, PARAMETERS.seeds)]
+    return [f"{MODELS}/{network}/metrics.json" for network in with_teachers(shown, PARAMETERS.teacher_seed)]

@@ -1,7 +1,7 @@
-# Tables, from the metrics of trained networks.
+# Tables, figures and verdicts, from the metrics of trained networks.
 #
-# REQUIRED INPUTS: {results}/models/…/metrics.json, paper/artifacts.yaml, paper/published.csv
-# OUTPUTS:         {results}/{artifact}.csv and .md, {results}/accuracy.csv
+# REQUIRED INPUTS: {results}/models/…/metrics.json, paper/
+# OUTPUTS:         {results}/accuracy.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md
 
 
 rule collect:
@@ -35,18 +35,58 @@ rule accuracy:
 rule tabulate:
     """A table in the paper's layout, ours beside the paper's."""
     input:
-        accuracy=f"{RESULTS}/accuracy/{{artifact}}.csv",
+        accuracy=f"{RESULTS}/accuracy/{{table}}.csv",
         artifacts="paper/artifacts.yaml",
         published="paper/published.csv",
     output:
-        csv=f"{RESULTS}/{{artifact}}.csv",
-        markdown=f"{RESULTS}/{{artifact}}.md",
+        csv=f"{RESULTS}/{{table}}.csv",
+        markdown=f"{RESULTS}/{{table}}.md",
     log:
-        f"{RESULTS}/logs/{{artifact}}.log",
+        f"{RESULTS}/logs/{{table}}.log",
     params:
         datasets=",".join(PARAMETERS.datasets),
         code=code_hash("takd.reporting.tables"),
     shell:
-        "takd tabulate {wildcards.artifact} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
+        "takd tabulate {wildcards.table} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --published {input.published:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+
+
+rule draw:
+    """A figure with the paper's content, and the numbers behind it."""
+    input:
+        accuracy=f"{RESULTS}/accuracy/{{figure}}.csv",
+        artifacts="paper/artifacts.yaml",
+    output:
+        csv=f"{RESULTS}/{{figure}}.csv",
+        png=f"{RESULTS}/{{figure}}.png",
+        svg=f"{RESULTS}/{{figure}}.svg",
+    log:
+        f"{RESULTS}/logs/{{figure}}.log",
+    params:
+        datasets=",".join(PARAMETERS.datasets),
+        code=code_hash("takd.reporting.figures"),
+    shell:
+        "takd draw {wildcards.figure} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
+        " --artifacts {input.artifacts:q}"
+        " --csv {output.csv:q} --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
+
+
+rule judge:
+    """The verdict on each of the paper's claims."""
+    input:
+        accuracy=f"{RESULTS}/accuracy.csv",
+        artifacts="paper/artifacts.yaml",
+        claims="paper/claims.csv",
+    output:
+        csv=f"{RESULTS}/claims.csv",
+        markdown=f"{RESULTS}/claims.md",
+    log:
+        f"{RESULTS}/logs/claims.log",
+    params:
+        datasets=",".join(PARAMETERS.datasets),
+        code=code_hash("takd.reporting.claims"),
+    shell:
+        "takd judge --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
+        " --artifacts {input.artifacts:q} --claims {input.claims:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -22,9 +22,7 @@ rule train:
         recipe=recipe_of,
         code=code_of_training,
         # not compared between runs, as it looks at the input; the input itself is
-        soft_targets=lambda wildcards, input: (
-            f"--soft-targets {input.soft_targets}" if input.soft_targets else ""
-        ),
+        soft_targets=lambda wildcards, input: (f"--soft-targets {input.soft_targets}" if input.soft_targets else ""),
     shell:
         "takd train {wildcards.dataset}/{wildcards.family}/{wildcards.chain}/seed{wildcards.seed}"
         " --data {input.data:q} {params.soft_targets} --recipe {params.recipe:q}"

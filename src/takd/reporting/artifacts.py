@@ -1,11 +1,12 @@
-"""What each table shows: a list of networks in a layout, read from paper/artifacts.yaml."""
+"""What each table and figure shows: networks in a layout, read from paper/artifacts.yaml."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from takd.chain import Network
 from takd.data.registry import DATASETS
@@ -17,18 +18,9 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Row(_Entry):
-    """One line of a table for each data set."""
-
-    model: str = Field(description="The row's label.")
-    family: str
-    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
-    datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
-
-
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table: the mean accuracy of a chain over seeds."""
+    """One number: the mean accuracy of a chain over seeds, in a row (or series) and a column (or at an x) of an artifact."""
 
     model: str
     family: str
@@ -44,31 +36,119 @@ class Cell:
 
 
 class Artifact(_Entry):
-    """A table: title, where in the paper it stands, rows."""
+    """What all kinds have: a title, where in the paper it stands, and cells."""
 
-    kind: Literal["table"]
     title: str
     where: str
-    rows: tuple[Row, ...] = Field(min_length=1)
+    only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
+
+    def shown(self, datasets: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `datasets` that the paper shows here; all of them where it shows none (toy data)."""
+        return tuple(name for name in datasets if name in self.only) or datasets
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
-        """Its cells, row by row. datasets: of the rows that don't name their own."""
-        for row in self.rows:
-            for name in row.datasets or datasets:
-                for column, chain in row.chains.items():
-                    yield Cell(row.model, row.family, name, column, chain)
+        """Its numbers, in order."""
+        raise NotImplementedError
 
     def networks(self, datasets: tuple[str, ...], seeds: int) -> list[Network]:
         """The networks that it shows, each once. Raises NetworkNameError where one can't be."""
         return list(dict.fromkeys(network for cell in self.cells(datasets) for network in cell.networks(seeds)))
 
 
-def load(path: Path) -> dict[str, Artifact]:
+class Row(_Entry):
+    """One line of a table for each data set."""
+
+    model: str = Field(description="The row's label.")
+    family: str
+    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
+    datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
+
+
+class Table(Artifact):
+    """Rows of accuracies."""
+
+    kind: Literal["table"]
+    rows: tuple[Row, ...] = Field(min_length=1)
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """Its cells, row by row."""
+        for row in self.rows:
+            for name in row.datasets or self.shown(datasets):
+                for column, chain in row.chains.items():
+                    yield Cell(row.model, row.family, name, column, chain)
+
+
+class Series(_Entry):
+    """A line of a figure: x to the chain whose accuracy is drawn there."""
+
+    label: str
+    points: dict[str, str] = Field(min_length=1)
+    axis: Literal["left", "right"] = "left"
+    gain_over: dict[str, str] | None = Field(
+        default=None,
+        description="x to the chain that the one of `points` is compared with: the gain is drawn, in % of its accuracy.",
+    )
+
+
+class Panel(_Entry):
+    """One picture for each data set: the series of one family."""
+
+    family: str
+    series: tuple[Series, ...] = Field(min_length=1)
+    mean_of: tuple[str, str] | None = Field(default=None, description="Two chains; a dashed line at their mean accuracy.")
+
+
+class Lines(Artifact):
+    """Accuracies against sizes, a panel for each family and data set."""
+
+    kind: Literal["lines"]
+    x: str
+    y: str
+    y_right: str = ""
+    panels: tuple[Panel, ...] = Field(min_length=1)
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """The points of its series, what they are compared with, and the ends of its dashed lines."""
+        for panel in self.panels:
+            for name in self.shown(datasets):
+                for series in panel.series:
+                    for x, chain in series.points.items():
+                        yield Cell(series.label, panel.family, name, x, chain)
+                    for x, chain in (series.gain_over or {}).items():
+                        yield Cell(f"{series.label}: over", panel.family, name, x, chain)
+                for chain in panel.mean_of or ():
+                    yield Cell("mean of", panel.family, name, chain, chain)
+
+
+class Paths(Artifact):
+    """Every distillation path over some sizes, from the largest on, and every size trained alone."""
+
+    kind: Literal["paths"]
+    family: str
+    sizes: tuple[int, ...] = Field(min_length=2, description="From the teacher down.")
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a path, in the column of the size that it ends in; the row is its method."""
+        teacher, *smaller = map(str, self.sizes)
+        for name in self.shown(datasets):
+            yield Cell("NOKD", self.family, name, teacher, teacher)
+            for position, size in enumerate(smaller):
+                for count in range(position + 1):
+                    for assistants in combinations(smaller[:position], count):
+                        yield Cell("TAKD" if count else "BLKD", self.family, name, size, "-".join([teacher, *assistants, size]))
+                yield Cell("NOKD", self.family, name, size, size)
+
+
+AnyArtifact = Annotated[Table | Lines | Paths, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[Table | Lines | Paths] = TypeAdapter(AnyArtifact)
+
+
+def load(path: Path) -> dict[str, Table | Lines | Paths]:
     """All artifacts of a specification. Raises ParameterError where it isn't one."""
-    artifacts: dict[str, Artifact] = {}
+    artifacts: dict[str, Table | Lines | Paths] = {}
     for name, values in read_yaml(path).items():
         try:
-            artifacts[name] = Artifact.model_validate(values)
+            artifacts[name] = _ADAPTER.validate_python(values)
             artifacts[name].networks(("digits",), seeds=1)
         except ValidationError as error:
             raise ParameterError(f"{path}: {name}: {first_problem(error)}") from None
@@ -77,8 +157,8 @@ def load(path: Path) -> dict[str, Artifact]:
     return artifacts
 
 
-def look_up(artifacts: dict[str, Artifact], name: str) -> Artifact:
+def look_up(artifacts: dict[str, Table | Lines | Paths], name: str) -> Table | Lines | Paths:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
-        raise ParameterError(f"unknown table {name!r}; there are {', '.join(artifacts)}")
+        raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")
     return artifacts[name]

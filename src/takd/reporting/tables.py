@@ -8,7 +8,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
-from takd.reporting.artifacts import Artifact, Cell
+from takd.reporting.artifacts import Cell, Table
 
 NOT_RUN = "not run"
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
@@ -53,7 +53,7 @@ def measure(name: str, cell: Cell, accuracy: pd.DataFrame, published: pd.DataFra
 
 
 def tabulate(
-    name: str, artifact: Artifact, datasets: tuple[str, ...], accuracy: pd.DataFrame, published: pd.DataFrame
+    name: str, artifact: Table, datasets: tuple[str, ...], accuracy: pd.DataFrame, published: pd.DataFrame
 ) -> dict[tuple[str, str], dict[str, Measured]]:
     """The table as rows (model, data set) of columns."""
     table: dict[tuple[str, str], dict[str, Measured]] = {}
@@ -78,7 +78,7 @@ def as_csv(table: dict[tuple[str, str], dict[str, Measured]]) -> str:
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
 
-def as_markdown(artifact: Artifact, table: dict[tuple[str, str], dict[str, Measured]]) -> str:
+def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured]]) -> str:
     """The same for people, aligned so that it reads well in a terminal too."""
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     lines = [["model", "data set", "", *columns]]
@@ -91,11 +91,12 @@ def as_markdown(artifact: Artifact, table: dict[tuple[str, str], dict[str, Measu
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
         f"**{artifact.where}.** {artifact.title}. Top-1 accuracy after the last epoch, %; "
-        f"mean ± standard deviation (number of seeds).\n\n{_aligned(lines)}"
+        f"mean ± standard deviation (number of seeds).\n\n{aligned(lines)}"
     )
 
 
-def _aligned(lines: list[list[str]]) -> str:
+def aligned(lines: list[list[str]]) -> str:
+    """A Markdown table whose columns line up: the first line is its head."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     rows = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"

@@ -20,12 +20,33 @@ def test_the_papers_tables_show_the_papers_networks() -> None:
     assert chains("table3") == {"110-56-8", "110-32-8", "110-20-8", "110-14-8"}
 
 
+def test_figure_5_has_every_path_once() -> None:
+    paths = artifacts.load(SPECIFICATION)["figure5"]
+    cells = list(paths.cells(("cifar10", "cifar100")))
+    assert {cell.dataset for cell in cells} == {"cifar100"}
+    takd = [cell.chain for cell in cells if cell.model == "TAKD"]
+    assert takd == [
+        "10-8-6",
+        "10-8-4", "10-6-4", "10-8-6-4",
+        "10-8-2", "10-6-2", "10-4-2", "10-8-6-2", "10-8-4-2", "10-6-4-2", "10-8-6-4-2",
+    ]  # fmt: skip
+    assert [cell.chain for cell in cells if cell.model == "BLKD"] == ["10-8", "10-6", "10-4", "10-2"]
+    assert [cell.chain for cell in cells if cell.model == "NOKD"] == ["10", "8", "6", "4", "2"]
+
+
+def test_toy_data_stand_in_where_the_papers_are_not_shown() -> None:
+    paths = artifacts.load(SPECIFICATION)["figure5"]
+    assert {cell.dataset for cell in paths.cells(("digits",))} == {"digits"}
+
+
 def test_every_published_number_is_there_and_has_its_cell() -> None:
     published = pd.read_csv(ROOT / "paper/published.csv")
     assert len(published) == 15 + 6 + 8 + 16
     assert not published.duplicated(["artifact", "dataset", "model", "column"]).any()
     assert published["accuracy"].between(40, 95).all()
     for name, artifact in artifacts.load(SPECIFICATION).items():
+        if not isinstance(artifact, artifacts.Table):
+            continue
         cells = {(cell.dataset, cell.model, cell.column) for cell in artifact.cells(("cifar10", "cifar100"))}
         theirs = published[published["artifact"] == name]
         assert cells == set(zip(theirs["dataset"], theirs["model"], theirs["column"], strict=True))
@@ -38,9 +59,9 @@ def test_every_published_number_is_there_and_has_its_cell() -> None:
             "t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chains: {a: 2-10}}]}",
             "t: chain '2-10'.*must shrink",
         ),
-        ("t: {kind: pie, title: x, where: y, rows: []}", "t: kind: Input should be 'table'"),
-        ("t: {kind: table, title: x, where: y, rows: []}", "t: rows"),
-        ("t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chain: 2}]}", "t: rows.0.chain"),
+        ("t: {kind: pie, title: x, where: y, rows: []}", "t: Input tag 'pie' found using 'kind' does not match any of .*'table'"),
+        ("t: {kind: table, title: x, where: y, rows: []}", "table.rows"),
+        ("t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chain: 2}]}", "rows.0.chain"),
         ("- a list", "expected a mapping"),
     ],
 )
@@ -51,5 +72,5 @@ def test_a_specification_that_cannot_be_used_is_refused(tmp_path: Path, text: st
 
 
 def test_an_unknown_table_is_refused() -> None:
-    with pytest.raises(ParameterError, match="unknown table 'table9'; there are table1"):
+    with pytest.raises(ParameterError, match="unknown table or figure 'table9'; there are table1"):
         artifacts.look_up(artifacts.load(SPECIFICATION), "table9")

@@ -36,6 +36,7 @@ ACCURACY = accuracy(
 @pytest.mark.parametrize("name", ["table1", "table2", "table3"])
 def test_a_table_is_the_golden_one(name: str) -> None:
     artifact = artifacts.load(ROOT / "paper/artifacts.yaml")[name]
+    assert isinstance(artifact, artifacts.Table)
     rows = tables.tabulate(name, artifact, ("cifar10", "cifar100"), ACCURACY, PUBLISHED)
     for path, text in (
         (GOLDEN / f"{name}.csv", tables.as_csv(rows)),

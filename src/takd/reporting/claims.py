@@ -1,0 +1,232 @@
+"""The paper's claims, judged: each is a list of comparisons between two chains, with an interval over seeds and a verdict."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from scipy import stats
+
+from takd.data.registry import DATASETS
+from takd.errors import ParameterError
+from takd.reporting.artifacts import Artifact, Lines, Paths, Table
+from takd.reporting.tables import aligned
+
+Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
+CONFIDENCE = 0.95
+MOST_SEEDS = 1000  # beyond which we don't say how many would decide
+COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "high", "n", "verdict", "seeds_to_decide"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """That `better` exceeds `worse`, as a claim has it. effect, low, high: percentage points, with the 95 % interval over n seeds.
+
+    seeds_to_decide: how many seeds would exclude zero were effect and deviation what they are now; None where that isn't known.
+    """
+
+    claim: str
+    dataset: str
+    family: str
+    better: str
+    worse: str
+    effect: float
+    low: float
+    high: float
+    n: int
+    verdict: Verdict
+    seeds_to_decide: int | None
+
+
+def compare(better: "pd.Series[float]", worse: "pd.Series[float]") -> tuple[float, float, float, int, Verdict, int | None]:
+    """Effect, interval, n, verdict and seeds to decide, from values by seed; seeds that both have are paired (Student's t)."""
+    differences = (better - worse).dropna()
+    n = len(differences)
+    if n == 0:
+        return math.nan, math.nan, math.nan, 0, "not run", None
+    effect = float(differences.mean())
+    if n == 1:
+        return effect, math.nan, math.nan, 1, "undecided", None
+    deviation = float(differences.std(ddof=1))
+    half = _half_width(deviation, n)
+    low, high = effect - half, effect + half
+    verdict: Verdict = "reproduced" if low > 0 else "contradicted" if high < 0 else "undecided"
+    needed = None
+    if verdict == "undecided" and effect != 0:
+        needed = next((m for m in range(n + 1, MOST_SEEDS + 1) if _half_width(deviation, m) < abs(effect)), None)
+    return effect, low, high, n, verdict, needed
+
+
+def _half_width(deviation: float, n: int) -> float:
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * deviation / math.sqrt(n)
+
+
+class Judge:
+    """Compares chains of one accuracy.csv. datasets: those of params.yaml."""
+
+    def __init__(self, accuracy: pd.DataFrame, artifacts: Mapping[str, Artifact], datasets: tuple[str, ...]) -> None:
+        self.accuracy = accuracy
+        self.artifacts = artifacts
+        self.datasets = datasets
+
+    def comparisons(self) -> list[Comparison]:
+        """All comparisons of all claims that accuracies can tell of."""
+        rules: dict[str, Callable[[str], Iterator[Comparison]]] = {
+            "C1": self._order_of_methods,
+            "C2": self._rise_and_fall_with_the_teacher,
+            "C3": self._rise_and_fall_with_the_student,
+            "C4": self._any_assistant_helps,
+            "C5": self._nearest_the_mean_is_best,
+            "C6": self._every_path_helps,
+        }
+        return [comparison for claim, rule in rules.items() for comparison in rule(claim)]
+
+    def values(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
+        """A chain's accuracies by seed."""
+        table = self.accuracy
+        chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
+        return table[chosen].set_index("seed")["accuracy"]
+
+    def _between(self, claim: str, dataset: str, family: str, better: str, worse: str) -> Comparison:
+        compared = compare(self.values(dataset, family, better), self.values(dataset, family, worse))
+        return Comparison(claim, dataset, family, better, worse, *compared)
+
+    def _tables(self, *names: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Data set, family and chains of each row of those tables."""
+        for name in names:
+            table = self.artifacts[name]
+            assert isinstance(table, Table)
+            for row in table.rows:
+                for dataset in row.datasets or table.shown(self.datasets):
+                    yield dataset, row.family, row.chains
+
+    def _order_of_methods(self, claim: str) -> Iterator[Comparison]:
+        for dataset, family, chains in self._tables("table1"):
+            yield self._between(claim, dataset, family, chains["TAKD"], chains["BLKD"])
+            yield self._between(claim, dataset, family, chains["BLKD"], chains["NOKD"])
+
+    def _rise_and_fall_with_the_teacher(self, claim: str) -> Iterator[Comparison]:
+        for dataset, family, chains, _ in self._first_series("figure2"):
+            values = {chain: self.values(dataset, family, chain) for chain in chains}
+            yield from self._peak(claim, dataset, family, values, "BLKD accuracy of")
+
+    def _rise_and_fall_with_the_student(self, claim: str) -> Iterator[Comparison]:
+        for dataset, family, chains, baselines in self._first_series("figure3"):
+            values = {}
+            for chain, baseline in zip(chains, baselines, strict=True):
+                alone = self.values(dataset, family, baseline)
+                values[chain] = 100 * (self.values(dataset, family, chain) - alone) / alone
+            yield from self._peak(claim, dataset, family, values, "gain of")
+
+    def _first_series(self, name: str) -> Iterator[tuple[str, str, list[str], list[str]]]:
+        figure = self.artifacts[name]
+        assert isinstance(figure, Lines)
+        for panel in figure.panels:
+            series = panel.series[0]
+            for dataset in figure.shown(self.datasets):
+                yield dataset, panel.family, list(series.points.values()), list((series.gain_over or {}).values())
+
+    def _peak(
+        self, claim: str, dataset: str, family: str, values: "dict[str, pd.Series[float]]", what: str
+    ) -> Iterator[Comparison]:
+        """That the highest point between the ends is above both ends: above the first, it rises; above the last, it falls."""
+        first, *between, last = values
+        # The highest of several is above its true mean by chance, so this leans towards the claim; it is the best that is there.
+        highest = max(between, key=lambda chain: -math.inf if values[chain].empty else float(values[chain].mean()))
+        for end in (first, last):
+            compared = compare(values[highest], values[end])
+            yield Comparison(claim, dataset, family, f"{what} {highest}", f"{what} {end}", *compared)
+
+    def _any_assistant_helps(self, claim: str) -> Iterator[Comparison]:
+        for dataset, family, chains in self._tables("table2", "table3"):
+            for chain in chains.values():
+                teacher, student = chain.split("-")[0], chain.split("-")[-1]
+                yield self._between(claim, dataset, family, chain, f"{teacher}-{student}")
+                yield self._between(claim, dataset, family, chain, student)
+
+    def _nearest_the_mean_is_best(self, claim: str) -> Iterator[Comparison]:
+        for dataset, family, chains in self._tables("table2", "table3"):
+            paths = [chain.split("-") for chain in chains.values()]
+            alone = {size: self.values(dataset, family, size).mean() for size in {size for path in paths for size in path}}
+            middle = (alone[paths[0][0]] + alone[paths[0][-1]]) / 2
+            distances = {"-".join(path): abs(alone[path[1]] - middle) for path in paths}
+            if any(math.isnan(distance) for distance in distances.values()):
+                yield Comparison(claim, dataset, family, "nearest the mean", "others", *compare(*[pd.Series(dtype=float)] * 2))
+                continue
+            nearest = min(distances, key=distances.__getitem__)
+            for other in distances:
+                if other != nearest:
+                    yield self._between(claim, dataset, family, nearest, other)
+
+    def _every_path_helps(self, claim: str) -> Iterator[Comparison]:
+        figure = self.artifacts["figure5"]
+        assert isinstance(figure, Paths)
+        teacher = str(figure.sizes[0])
+        takd = [cell for cell in figure.cells(self.datasets) if cell.model == "TAKD"]
+        for (dataset, student), cells in groupby(takd, key=lambda cell: (cell.dataset, cell.column)):
+            chains = [cell.chain for cell in cells]
+            for chain in chains:
+                yield self._between(claim, dataset, figure.family, chain, f"{teacher}-{student}")
+                yield self._between(claim, dataset, figure.family, chain, student)
+            if int(student) in figure.sizes[-2:]:
+                full = max(chains, key=lambda chain: chain.count("-"))
+                for chain in chains:
+                    if chain != full:
+                        yield self._between(claim, dataset, figure.family, full, chain)
+
+
+def verdict_of(comparisons: list[Comparison]) -> Verdict:
+    """A claim's verdict: one contradiction contradicts it, and it takes all comparisons to reproduce it."""
+    verdicts = {comparison.verdict for comparison in comparisons}
+    if "contradicted" in verdicts:
+        return "contradicted"
+    if not verdicts or verdicts == {"not run"}:
+        return "not run"
+    return "reproduced" if verdicts == {"reproduced"} else "undecided"
+
+
+def as_csv(comparisons: list[Comparison]) -> str:
+    """A row a comparison."""
+    table = pd.DataFrame([vars(comparison) for comparison in comparisons], columns=COLUMNS)
+    table["seeds_to_decide"] = table["seeds_to_decide"].astype("Int64")
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
+
+
+def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison]) -> str:
+    """The verdict on each claim, then the comparisons that were run."""
+    summary = [["claim", "where", "the paper says", "verdict", "comparisons"]]
+    for claim in statements.itertuples():
+        its = [comparison for comparison in comparisons if comparison.claim == claim.claim]
+        counts = {
+            verdict: sum(c.verdict == verdict for c in its) for verdict in ("reproduced", "contradicted", "undecided", "not run")
+        }
+        said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+        summary.append([str(claim.claim), str(claim.where), str(claim.statement), f"**{verdict_of(its)}**", said])
+    details = [
+        ["claim", "data set", "family", "better", "than", "points", "95 % interval", "n", "verdict", "seeds that would decide"]
+    ]
+    for c in comparisons:
+        if c.verdict != "not run":
+            title = DATASETS[c.dataset].title if c.dataset in DATASETS else c.dataset
+            interval = "" if math.isnan(c.low) else f"{c.low:+.2f} … {c.high:+.2f}"
+            needed = "" if c.verdict != "undecided" else str(c.seeds_to_decide or "unknown")
+            details.append([c.claim, title, c.family, c.better, c.worse, f"{c.effect:+.2f}", interval, str(c.n), c.verdict, needed])
+    text = (
+        "A comparison is reproduced where its whole 95 % interval over seeds is above zero, contradicted where it is below, and "
+        "else undecided. A claim is reproduced when all of its comparisons are, and contradicted when one is.\n\n"
+        + aligned(summary)
+    )
+    return text + ("\n" + aligned(details) if len(details) > 1 else "")
+
+
+def read_statements(path: Path) -> pd.DataFrame:
+    """paper/claims.csv. Raises ParameterError where it isn't one."""
+    if not path.is_file():
+        raise ParameterError(f"{path}: no such file")
+    statements = pd.read_csv(path)
+    if list(statements.columns) != ["claim", "where", "statement"]:
+        raise ParameterError(f"{path}: expected the columns claim, where, statement")
+    return statements

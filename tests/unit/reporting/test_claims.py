@@ -1,0 +1,122 @@
+"""Claims against hand-made accuracies whose verdict is obvious."""
+
+import math
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from takd.reporting import accuracy as accuracies
+from takd.reporting import artifacts
+from takd.reporting.claims import Comparison, Judge, as_csv, as_markdown, compare, read_statements, verdict_of
+from tests.conftest import ROOT
+
+ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
+STATEMENTS = read_statements(ROOT / "paper/claims.csv")
+
+
+def by_seed(*values: float) -> "pd.Series[float]":
+    return pd.Series(list(values), index=range(len(values)))
+
+
+def judge(accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3) -> dict[str, list[Comparison]]:
+    """Comparisons by claim, for plain CNNs on CIFAR-100 with these mean accuracies."""
+    rows = [
+        ("cifar100", "plain", chain, seed, mean + spread * (seed - 1) * (1 if "-" in chain else -1))
+        for chain, mean in accuracy_of.items()
+        for seed in range(seeds)
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"]).reindex(columns=accuracies.COLUMNS)
+    found: dict[str, list[Comparison]] = {}
+    for comparison in Judge(table, ARTIFACTS, ("cifar100",)).comparisons():
+        if comparison.family == "plain" and comparison.dataset == "cifar100":
+            found.setdefault(comparison.claim, []).append(comparison)
+    return found
+
+
+ALL = [cell.chain for cell in ARTIFACTS["figure5"].cells(("cifar100",))] + ["8-2", "6-2", "4-2"]
+ALONE = {"10": 60.0, "8": 56.0, "6": 53.0, "4": 48.0, "2": 40.0}
+
+
+def as_the_paper_has_it() -> dict[str, float]:
+    """Every hop that is added helps; size 4, whose 48 is nearest (60 + 40) / 2, is the best assistant of size 2."""
+    accuracy = ALONE | {chain: ALONE[chain.split("-")[-1]] + 2.0 * chain.count("-") for chain in ALL if "-" in chain}
+    accuracy |= {"10-4-2": 45.0, "10-2": 42.0, "8-2": 43.0, "6-2": 44.0, "4-2": 42.5}  # figure 2: up to 6, then down
+    accuracy |= {"10-8": 56.5, "10-6": 54.0, "10-8-6-4-2": 50.0}
+    return accuracy | {"10-4": 51.0}  # gains of figure 3: 0.9, 1.9, 6.3 and 5 %
+
+
+@pytest.mark.parametrize("claim", ["C1", "C2", "C3", "C4", "C5", "C6"])
+def test_accuracies_as_the_paper_has_them_reproduce_its_claims(claim: str) -> None:
+    comparisons = judge(as_the_paper_has_it())[claim]
+    assert verdict_of(comparisons) == "reproduced", comparisons
+    assert all(comparison.low > 0 and comparison.n == 3 for comparison in comparisons)
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("C1", {"10-4-2": 41.0}),  # below BLKD
+        ("C1", {"2": 43.0}),  # BLKD below NOKD
+        ("C2", {"10-2": 49.0}),  # goes on rising
+        ("C2", {"4-2": 49.0}),  # only falls
+        ("C3", {"10-2": 48.0}),  # the gain goes on rising as the student shrinks
+        ("C4", {"10-8-2": 41.0}),
+        ("C5", {"10-8-2": 47.0}),
+        ("C6", {"10-8-6": 50.0}),
+        ("C6", {"10-8-6-4-2": 43.5}),  # the full path isn't the best
+    ],
+)
+def test_one_accuracy_the_other_way_contradicts(claim: str, change: dict[str, float]) -> None:
+    assert verdict_of(judge(as_the_paper_has_it() | change)[claim]) == "contradicted"
+
+
+def test_what_spans_zero_is_undecided() -> None:
+    comparisons = judge(as_the_paper_has_it(), spread=3)["C1"]
+    assert verdict_of(comparisons) == "undecided"
+    for comparison in comparisons:
+        if comparison.verdict == "undecided":
+            assert comparison.low < 0 < comparison.high and comparison.seeds_to_decide is not None
+
+
+def test_one_seed_decides_nothing_and_none_was_not_run() -> None:
+    assert verdict_of(judge(as_the_paper_has_it(), seeds=1)["C1"]) == "undecided"
+    incomplete = as_the_paper_has_it()
+    del incomplete["10-4-2"]
+    assert [c.verdict for c in judge(incomplete)["C1"]] == ["not run", "reproduced"]
+    assert verdict_of(judge(incomplete)["C1"]) == "undecided"
+    assert verdict_of(judge({"10": 60.0})["C4"]) == verdict_of([]) == "not run"
+
+
+def test_the_interval_is_students_for_pairs() -> None:
+    better, worse = by_seed(50.0, 52.0, 57.0), by_seed(49.0, 50.0, 54.0)
+    effect, low, high, n, verdict, _ = compare(better, worse)
+    test = stats.ttest_rel(better, worse).confidence_interval(0.95)
+    assert (effect, n, verdict) == (2.0, 3, "undecided")
+    assert (low, high) == pytest.approx((test.low, test.high))
+
+
+def test_only_seeds_that_both_have_are_compared() -> None:
+    assert compare(by_seed(50.0, 51.0, 52.0), by_seed(49.0, 50.0))[3] == 2
+    assert compare(by_seed(50.0), pd.Series({7: 49.0}))[4] == "not run"
+
+
+def test_seeds_to_decide_is_the_smallest_number_that_does() -> None:
+    effect, _, _, _, verdict, needed = compare(by_seed(1.0, 2.0, 0.0), by_seed(0.0, 0.0, 0.0))
+    assert verdict == "undecided" and effect == 1.0 and needed is not None
+
+    def half_width(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1)) / math.sqrt(n)  # the deviation is 1
+
+    assert half_width(needed) < effect <= half_width(needed - 1)
+    assert compare(by_seed(1.0, -1.0), by_seed(0.0, 0.0))[5] is None
+
+
+def test_verdicts_are_printed_for_every_claim() -> None:
+    comparisons = [c for its in judge(as_the_paper_has_it()).values() for c in its]
+    text = as_markdown(STATEMENTS, comparisons)
+    for claim in ("C1", "C2", "C3", "C4", "C5", "C6"):
+        assert f"| {claim} " in text
+    summary = text.split("\n\n")[1]
+    assert summary.count("**reproduced**") == 6 and summary.count("**not run**") == 2
+    assert len(as_csv(comparisons).splitlines()) == len(comparisons) + 1

@@ -1,0 +1,68 @@
+"""The numbers behind each figure are golden; its picture is only looked at. TAKD_WRITE_GOLDEN=1 pytest writes them anew."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from takd.reporting import accuracy as accuracies
+from takd.reporting import artifacts, figures
+from tests.conftest import ROOT
+
+GOLDEN = ROOT / "tests/golden"
+ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
+FIGURES = [name for name, artifact in ARTIFACTS.items() if not isinstance(artifact, artifacts.Table)]
+
+
+def accuracy(without: str = "") -> pd.DataFrame:
+    """Made-up accuracies of every network of every figure under two seeds, but for one family."""
+    networks = dict.fromkeys(n for name in FIGURES for n in ARTIFACTS[name].networks(("cifar10", "cifar100"), seeds=2))
+    rows = [
+        (n.dataset, n.family, n.chain, n.seed, 40 + 2.0 * n.size**0.5 + 1.5 * len(n.sizes) + 0.25 * n.seed)
+        for n in networks
+        if n.family != without
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"]).reindex(columns=accuracies.COLUMNS)
+
+
+def data_behind(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    figure = ARTIFACTS[name]
+    assert not isinstance(figure, artifacts.Table)
+    return figures.data_behind(figure, ("cifar10", "cifar100"), table)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_data_behind_a_figure_is_the_golden_one(name: str) -> None:
+    text = data_behind(name, accuracy(without="resnet")).to_csv(index=False, lineterminator="\n", float_format="%.4f")
+    path = GOLDEN / f"{name}.csv"
+    if os.environ.get("TAKD_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+def test_a_gain_is_in_per_cent_of_the_accuracy_alone_seed_by_seed() -> None:
+    table = accuracy()
+    row = data_behind("figure3", table).query("dataset == 'cifar10' and x == '4'").iloc[0]
+    plain = table[(table["dataset"] == "cifar10") & (table["family"] == "plain")].set_index(["chain", "seed"])["accuracy"]
+    gains = [100 * (plain["10-4", seed] / plain["4", seed] - 1) for seed in (0, 1)]
+    assert row["value"] == pytest.approx(np.mean(gains)) and row["deviation"] == pytest.approx(np.std(gains, ddof=1))
+
+
+def test_the_dashed_line_is_the_mean_of_both_ends() -> None:
+    data = data_behind("figure4", accuracy()).query("dataset == 'cifar10' and family == 'resnet'")
+    ends = data[data["x"].isin(["8", "110"])]["value"].mean()
+    assert data[data["series"] == "mean of"]["value"].item() == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("without", ["resnet", "plain"])
+def test_a_figure_is_drawn_whatever_is_missing(name: str, without: str, tmp_path: Path) -> None:
+    data = data_behind(name, accuracy(without))
+    for folder in ("one", "again"):
+        figures.draw(ARTIFACTS[name], data, tmp_path / folder / "f.png", tmp_path / folder / "f.svg")  # type: ignore[arg-type]
+    assert (tmp_path / "one/f.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "one/f.svg").read_bytes() == (tmp_path / "again/f.svg").read_bytes()
+    if {cell.family for cell in ARTIFACTS[name].cells(("cifar10",))} == {without}:
+        assert (data["n"] == 0).all()
