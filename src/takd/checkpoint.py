@@ -29,7 +29,7 @@ def load_network(path: Path, data_digest: str) -> tuple[nn.Module, Metadata]:
     tensors, metadata = read_tensors(path)
     if "network" not in metadata or "classes" not in metadata:
         raise CheckpointError(f"{path}: holds no network")
-    if metadata["data_digest"] != data_digest:
+    if metadata.get("data_digest") != data_digest:
         raise CheckpointError(f"{path}: {metadata['network']} was trained on another data set")
     network = Network.parse(metadata["network"])
     model = build(network.family, network.size, metadata["classes"])
@@ -71,8 +71,8 @@ class Progress:
             return []
         model.load_state_dict(_without_prefix(tensors, _MODEL))
         for name, parameter in model.named_parameters():
-            momentum = tensors[_OPTIMISER + name].to(parameter.device)
-            optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
+            if (momentum := tensors.get(_OPTIMISER + name)) is not None:
+                optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
         history: list[dict[str, Any]] = metadata["history"]
         return history
 
@@ -80,7 +80,8 @@ class Progress:
         """Keep the state after an epoch."""
         tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
         for name, parameter in model.named_parameters():
-            tensors[_OPTIMISER + name] = optimiser.state[parameter]["momentum_buffer"]
+            if (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None:  # none without momentum
+                tensors[_OPTIMISER + name] = momentum
         write_tensors(self.path, _on_cpu(tensors), {"key": self.key, "history": history})
 
     def finish(self) -> None:

@@ -99,6 +99,9 @@ def targets(
     from takd.data import prepared
     from takd.device import chosen_device
 
+    if views_seed is None and epochs != 1:
+        raise ParameterError(f"--epochs {epochs}: images as they are need one; --views-seed asks for augmented views")
+
     soft_targets.compute(
         teacher, prepared.load(data), output, views_seed=views_seed, epochs=epochs, device=chosen_device(device, threads)
     )
@@ -150,9 +153,11 @@ def tabulate(
     shown = specification.look_up(specification.load(artifacts), artifact)
     if not isinstance(shown, specification.Table):
         raise ParameterError(f"{artifact}: a figure, not a table; takd draw makes it")
-    rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), accuracies.read(accuracy), tables.read_published(published))
+    measured = accuracies.read(accuracy)
+    held_out = bool(measured["best_test_accuracy"].isna().any())
+    rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), measured, tables.read_published(published))
     write_text(csv, tables.as_csv(rows))
-    write_text(markdown, tables.as_markdown(shown, rows))
+    write_text(markdown, tables.as_markdown(shown, rows, held_out=held_out))
 
 
 @app.command()
@@ -199,6 +204,26 @@ def judge(
     comparisons = judge.comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons))
+
+
+@app.command()
+def report(
+    metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
+    section: Annotated[list[Path], typer.Option(help="A table (.md), a figure (.png) or the claims, in the order to show them.")],
+    title: Annotated[str, typer.Option(help="Of the page.")],
+    output: Output,
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+    deviations: Annotated[
+        str, typer.Option(help="Where the page of deviations is, seen from the output.")
+    ] = "../docs/deviations.md",
+) -> None:
+    """Write what was run, and all that came out, as one page."""
+    from takd.files import write_text
+    from takd.reporting import artifacts as specification
+    from takd.reporting import report as reporting
+
+    known = specification.load(artifacts)
+    write_text(output, reporting.as_markdown(title, metrics, known, section, deviations))
 
 
 @app.command()

@@ -10,13 +10,20 @@ BATCH = 500
 
 
 def frozen(network: nn.Module, precision: torch.dtype) -> nn.Module:
-    """A copy of the network for inference alone, in `precision`: its batch norm is folded into its convolutions."""
-    return folded(network).to(precision).requires_grad_(False)
+    """A copy of the network for inference alone, in `precision`: its batch norm is folded into its convolutions.
+
+    The last fully connected layer stays in float32: in bfloat16, 0.4 % of CIFAR-10's and 1.3 % of
+    CIFAR-100's test images had two equal largest logits.
+    """
+    copy = folded(network).to(precision).requires_grad_(False)
+    last = [module for module in copy.modules() if isinstance(module, nn.Linear)][-1].float()
+    last.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+    return copy
 
 
 @torch.inference_mode()
 def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None) -> Tensor:
-    """Logits of all images of a split in their order: (N, C), in the network's precision. views: as Views.batch takes them."""
+    """Logits of all images of a split in their order: (N, C), float32. views: as Views.batch takes them."""
     precision = next(frozen_network.parameters()).dtype
     positions = torch.arange(len(images.images), device=images.images.device)
     return torch.cat([frozen_network(images.batch(chunk, views).to(precision)) for chunk in positions.split(BATCH)])

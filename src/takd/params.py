@@ -80,12 +80,12 @@ class Parameters(BaseModel):
             raise ParameterError(f"{source}: {first_problem(error)}") from None
 
     @classmethod
-    def load(cls, path: Path, preset: Path | None = None) -> Self:
-        """Parameters from params.yaml, with what a preset replaces key by key. Raises ParameterError."""
+    def load(cls, path: Path, preset: Path | None = None, changes: Mapping[str, Any] | None = None) -> Self:
+        """Parameters from params.yaml, with what a preset, and then `changes`, replace key by key. Raises ParameterError."""
         values = read_yaml(path)
         if preset is not None:
             values = _merged(values, read_yaml(preset))
-        return cls.of(values, str(preset or path))
+        return cls.of(_merged(values, changes or {}), str(path) if preset is None else f"{path} with {preset}")
 
     @property
     def teacher_seed(self) -> int | None:

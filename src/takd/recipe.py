@@ -1,9 +1,9 @@
 """A network's recipe: everything that changes its weights, and nothing that doesn't."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -49,6 +49,12 @@ class Recipe(BaseModel):
         default=None,
         description="Divergence averaged over the batch (paper, eq. 2), or over the batch and the classes (the authors' code).",
     )
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov: needs a momentum above 0")
+        return self
 
     def canonical(self) -> str:
         """The recipe as JSON, keys sorted: equal recipes give equal text."""

@@ -136,6 +136,7 @@ def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, t
         (["plan", "results/table9.csv"], "unknown table or figure 'table9'; there are table1, table2, table3, figure2"),
         (["plan", "results/slow/table2.csv"], "no preset 'slow'"),
         (["recipe", "digits/plain/2-10/seed0"], "sizes must shrink"),
+        (["targets", "x", "--data", "x", "--output", "y", "--epochs", "3"], "--epochs 3: images as they are need one"),
         (["collect", "absent.json", "--output", "x"], "absent.json: no such file"),
         (["collect", "params.yaml", "--output", "x"], "params.yaml: not the metrics of a training"),
         (["evaluate", "params.yaml", "--data", "params.yaml"], "params.yaml: cut short or damaged"),

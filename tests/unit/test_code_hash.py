@@ -54,6 +54,13 @@ def test_comments_docstrings_and_layout_do_not_count(package: Path, old: str, ne
     assert code_hash.code_hash("takd.training") == before
 
 
+def test_a_new_entry_in_a_registry_concerns_nothing_that_is_there(package: Path) -> None:
+    before = code_hash.code_hash("takd.training", "takd.networks.plain")
+    edit(package / "networks" / "registry.py", '"plain": Family(', '"mine": Family("mine", (1,)), "plain": Family(')
+    edit(package / "data" / "registry.py", '"cifar10": Dataset(', '"mine": Dataset("", 1, 1, "", ""), "cifar10": Dataset(')
+    assert code_hash.code_hash("takd.training", "takd.networks.plain") == before
+
+
 def test_imports_are_followed_to_the_end(package: Path) -> None:
     before = code_hash.code_hash("takd.training")
     edit(package / "files.py", "file.flush()", "pass")  # training → checkpoint → files

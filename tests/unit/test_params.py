@@ -84,6 +84,7 @@ def test_equal_recipes_give_equal_text_whatever_the_spelling() -> None:
         ("train", "epochs", 1.5, "train.epochs"),
         ("train", "learning_rate", "fast", 'train.learning_rate: Input should be a valid number.*, not "fast"'),
         ("train", "learning_rates", 0.1, "train.learning_rates: no such parameter"),
+        ("train", "momentum", 0, "nesterov: needs a momentum above 0"),
         ("train", "schedule", "linear", "train.schedule: Input should be 'constant', 'step' or 'cosine'"),
         ("families", "plane", {}, "unknown family 'plane'"),
         ("families", "resnet", {"momentum": 2}, "families.resnet.momentum: Input should be less than 1, not 2"),

@@ -77,6 +77,19 @@ def test_an_interrupted_training_ends_in_the_same_bits(data: PreparedData, tmp_p
     assert [replace(e, seconds=0) for e in whole.history] == [replace(e, seconds=0) for e in resumed.history]
 
 
+def test_a_training_without_momentum_goes_on_too(data: PreparedData, tmp_path: Path) -> None:
+    network, how = Network.parse("digits/plain/2/seed0"), recipe(momentum=0, nesterov=False)
+    whole = train(network, how, data, None, device=CPU)
+
+    def stop(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    progress = Progress(tmp_path / "resume.safetensors", key="this training")
+    with pytest.raises(KeyboardInterrupt):
+        train(network, how, data, None, device=CPU, progress=progress, on_epoch=stop)
+    assert same(weights(whole), weights(train(network, how, data, None, device=CPU, progress=progress)))
+
+
 def test_the_state_of_another_training_is_not_taken(data: PreparedData, tmp_path: Path) -> None:
     network, path = Network.parse("digits/plain/2/seed0"), tmp_path / "resume.safetensors"
     train(network, recipe(), data, None, device=CPU, progress=Progress(path, key="one"))

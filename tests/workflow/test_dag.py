@@ -27,7 +27,8 @@ from tests.workflow.conftest import Snakemake
         ("results/table2.csv", {"vary": "chain"}, 2 * 7 * 3, 2 * 4 * 3),
         # a ResNet's students see other views under each seed: 110 for assistants of seed 0, four assistants for three seeds
         ("results/table3.csv", {}, 2 * (5 + 4 * 3), 2 * (1 + 4 * 3)),
-        ("results/quick/table2.csv", {"preset": "quick", "seeds": 1}, 2 * 7, 2 * 4),
+        ("results/quick/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4),
+        ("results/toy/table2.csv", {"seeds": 1}, 7, 4),
         ("results/toy/table2.csv", {"preset": "toy", "seeds": 1}, 7, 4),
     ],
 )
@@ -35,7 +36,7 @@ def test_each_network_is_listed_once(
     snakemake: Snakemake, target: str, config: dict[str, object], networks: int, soft_targets: int
 ) -> None:
     ran = snakemake("-n", target, **config)
-    data_sets = 1 if config.get("preset") == "toy" else 2
+    data_sets = 1 if "toy" in target else 2
     assert ran.code == 0, ran.output
     assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}
 
@@ -63,9 +64,11 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
 @pytest.mark.parametrize(
     ("target", "config", "what_is_said"),
     [
-        ("results/slow/table2.csv", {"preset": "slow"}, "unknown preset 'slow'; there are quick, toy"),
+        ("all", {"preset": "slow"}, "unknown preset 'slow'; there are quick, toy"),
         ("results/table2.csv", {"seeds": 0}, "seeds: Input should be greater than 0, not 0"),
         ("results/table2.csv", {"sedes": 1}, "sedes: no such parameter"),
+        ("results/table2.csv", {"report": "[table9]"}, "unknown table or figure 'table9'"),
+        ("results/quick/table2.csv", {"datasets": "[mnist]"}, "params.yaml: datasets: unknown data set 'mnist'"),
         ("results/models/cifar10/plain/2-10/seed0/model.safetensors", {}, "chain '2-10': sizes must shrink"),
         ("results/models/cifar10/plain/3/seed0/model.safetensors", {}, "plain has no size 3"),
     ],

@@ -1,6 +1,8 @@
 # Names of files, and which files a network or a table needs.
 
 import re
+import sys
+from pathlib import Path
 
 from takd.chain import Network, with_teachers
 from takd.code_hash import code_hash
@@ -10,19 +12,44 @@ from takd.networks.registry import FAMILIES, family
 from takd.params import Parameters
 from takd.reporting import artifacts
 
-PRESET = config.get("preset")
-RESULTS = f"results/{PRESET}" if PRESET else "results"
 NETWORK = "{dataset}/{family}/{chain}/seed{seed}"
-MODELS = f"{RESULTS}/models"
+MODELS = "{results}/models"
 
+
+def mistake(text):
+    """End with the one line that a user needs, and the exit code that takd gives to mistakes."""
+    print(f"takd: {text}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+# Parameters by the folder of their results: params.yaml's, and each preset's over them. --config counts last.
+PRESETS = {f"results/{path.stem}": path for path in sorted(Path("presets").glob("*.yaml"))}
+typed = {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "preset"}
 try:
-    PARAMETERS = Parameters.of({key: value for key, value in config.items() if key != "preset"}, "params.yaml")
+    PARAMETERS = {
+        results: Parameters.load(Path("params.yaml"), preset, changes=typed)
+        for results, preset in {"results": None, **PRESETS}.items()
+    }
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
+    for parameters in PARAMETERS.values():
+        for name in parameters.report:
+            artifacts.look_up(ARTIFACTS, name)
 except TakdError as error:
     mistake(error)
 
+CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
+if CHOSEN not in PARAMETERS:
+    mistake(f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in PRESETS.values())}")
+
+if not Path(".snakemake/metadata").is_dir() and any(Path("results").glob("**/models/**/*.safetensors")):
+    mistake(
+        "results/ holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
+        "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
+    )
+
 
 wildcard_constraints:
+    results="|".join(PARAMETERS),
     dataset="|".join(DATASETS),
     family="|".join(FAMILIES),
     chain=r"\d+(-\d+)*",
@@ -33,13 +60,6 @@ wildcard_constraints:
     views=r"unaugmented|seed\d+-\d+epochs",
 
 
-if not Path(".snakemake/metadata").is_dir() and any(Path(MODELS).rglob("*.safetensors")):
-    mistake(
-        f"{MODELS} holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
-        "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
-    )
-
-
 def network_of(wildcards):
     try:
         return Network.of(wildcards.dataset, wildcards.family, wildcards.chain, int(wildcards.seed))
@@ -48,7 +68,7 @@ def network_of(wildcards):
 
 
 def recipe_of(wildcards):
-    return PARAMETERS.recipe(network_of(wildcards)).canonical()
+    return PARAMETERS[wildcards.results].recipe(network_of(wildcards)).canonical()
 
 
 def code_of_training(wildcards):
@@ -60,9 +80,10 @@ def soft_targets_of_teacher(wildcards):
     network = network_of(wildcards)
     if not network.is_distilled:
         return []
-    recipe = PARAMETERS.recipe(network)
+    parameters = PARAMETERS[wildcards.results]
+    recipe = parameters.recipe(network)
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
-    return f"{RESULTS}/soft_targets/{network.teacher(PARAMETERS.teacher_seed)}/{views}.safetensors"
+    return f"{wildcards.results}/soft_targets/{network.teacher(parameters.teacher_seed)}/{views}.safetensors"
 
 
 def views_of(wildcards):
@@ -70,7 +91,21 @@ def views_of(wildcards):
     return re.sub(r"seed(\d+)-(\d+)epochs", r"--views-seed \1 --epochs \2", wildcards.views).replace("unaugmented", "")
 
 
-def metrics_of(names):
-    """The metrics of every network that those tables show, and of their teachers."""
-    shown = [network for name in names for network in ARTIFACTS[name].networks(PARAMETERS.datasets, PARAMETERS.seeds)]
-    return [f"{MODELS}/{network}/metrics.json" for network in with_teachers(shown, PARAMETERS.teacher_seed)]
+def metrics_of(names, parameters):
+    """The metrics, below a folder of results, of every network that those tables show, and of their teachers."""
+    shown = [network for name in names for network in ARTIFACTS[name].networks(parameters.datasets, parameters.seeds)]
+    return [f"models/{network}/metrics.json" for network in with_teachers(shown, parameters.teacher_seed)]
+
+
+def metrics_of_artifact(wildcards):
+    names = [wildcards.artifact]
+    return [f"{wildcards.results}/{path}" for path in metrics_of(names, PARAMETERS[wildcards.results])]
+
+
+def metrics_of_report(wildcards):
+    parameters = PARAMETERS[wildcards.results]
+    return [f"{wildcards.results}/{path}" for path in metrics_of(parameters.report, parameters)]
+
+
+def datasets_shown(wildcards):
+    return ",".join(PARAMETERS[wildcards.results].datasets)

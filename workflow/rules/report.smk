@@ -7,11 +7,11 @@
 rule collect:
     """One row for each network that a table shows."""
     input:
-        lambda wildcards: metrics_of([wildcards.artifact]),
+        metrics_of_artifact,
     output:
-        f"{RESULTS}/accuracy/{{artifact}}.csv",
+        "{results}/accuracy/{artifact}.csv",
     log:
-        f"{RESULTS}/logs/collect-{{artifact}}.log",
+        "{results}/logs/collect-{artifact}.log",
     params:
         code=code_hash("takd.reporting.accuracy"),
     shell:
@@ -21,11 +21,11 @@ rule collect:
 rule accuracy:
     """One row for each network that any reported table shows."""
     input:
-        metrics_of(PARAMETERS.report),
+        metrics_of_report,
     output:
-        f"{RESULTS}/accuracy.csv",
+        "{results}/accuracy.csv",
     log:
-        f"{RESULTS}/logs/accuracy.log",
+        "{results}/logs/accuracy.log",
     params:
         code=code_hash("takd.reporting.accuracy"),
     shell:
@@ -35,16 +35,16 @@ rule accuracy:
 rule tabulate:
     """A table in the paper's layout, ours beside the paper's."""
     input:
-        accuracy=f"{RESULTS}/accuracy/{{table}}.csv",
+        accuracy="{results}/accuracy/{table}.csv",
         artifacts="paper/artifacts.yaml",
         published="paper/published.csv",
     output:
-        csv=f"{RESULTS}/{{table}}.csv",
-        markdown=f"{RESULTS}/{{table}}.md",
+        csv="{results}/{table}.csv",
+        markdown="{results}/{table}.md",
     log:
-        f"{RESULTS}/logs/{{table}}.log",
+        "{results}/logs/{table}.log",
     params:
-        datasets=",".join(PARAMETERS.datasets),
+        datasets=datasets_shown,
         code=code_hash("takd.reporting.tables"),
     shell:
         "takd tabulate {wildcards.table} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
@@ -55,16 +55,16 @@ rule tabulate:
 rule draw:
     """A figure with the paper's content, and the numbers behind it."""
     input:
-        accuracy=f"{RESULTS}/accuracy/{{figure}}.csv",
+        accuracy="{results}/accuracy/{figure}.csv",
         artifacts="paper/artifacts.yaml",
     output:
-        csv=f"{RESULTS}/{{figure}}.csv",
-        png=f"{RESULTS}/{{figure}}.png",
-        svg=f"{RESULTS}/{{figure}}.svg",
+        csv="{results}/{figure}.csv",
+        png="{results}/{figure}.png",
+        svg="{results}/{figure}.svg",
     log:
-        f"{RESULTS}/logs/{{figure}}.log",
+        "{results}/logs/{figure}.log",
     params:
-        datasets=",".join(PARAMETERS.datasets),
+        datasets=datasets_shown,
         code=code_hash("takd.reporting.figures"),
     shell:
         "takd draw {wildcards.figure} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
@@ -75,16 +75,16 @@ rule draw:
 rule judge:
     """The verdict on each of the paper's claims."""
     input:
-        accuracy=f"{RESULTS}/accuracy.csv",
+        accuracy="{results}/accuracy.csv",
         artifacts="paper/artifacts.yaml",
         claims="paper/claims.csv",
     output:
-        csv=f"{RESULTS}/claims.csv",
-        markdown=f"{RESULTS}/claims.md",
+        csv="{results}/claims.csv",
+        markdown="{results}/claims.md",
     log:
-        f"{RESULTS}/logs/claims.log",
+        "{results}/logs/claims.log",
     params:
-        datasets=",".join(PARAMETERS.datasets),
+        datasets=datasets_shown,
         code=code_hash("takd.reporting.claims"),
     shell:
         "takd judge --accuracy {input.accuracy:q} --datasets {params.datasets:q}"

@@ -22,12 +22,12 @@ rule train:
         recipe=recipe_of,
         code=code_of_training,
         # not compared between runs, as it looks at the input; the input itself is
-        soft_targets=lambda wildcards, input: (f"--soft-targets {input.soft_targets}" if input.soft_targets else ""),
+        soft_targets=lambda wildcards, input: f"--soft-targets {input.soft_targets}" if input.soft_targets else "",
     shell:
         "takd train {wildcards.dataset}/{wildcards.family}/{wildcards.chain}/seed{wildcards.seed}"
         " --data {input.data:q} {params.soft_targets} --recipe {params.recipe:q}"
         " --output {output.model:q} --metrics {output.metrics:q}"
-        f" --resume {RESULTS}/resume/{NETWORK.replace('{', '{wildcards.')}.safetensors"
+        " --resume {wildcards.results}/resume/{wildcards.dataset}/{wildcards.family}/{wildcards.chain}/seed{wildcards.seed}.safetensors"
         " --threads {threads} > {log:q} 2>&1"
 
 
@@ -37,9 +37,9 @@ rule soft_targets:
         data="data/prepared/{dataset}.safetensors",
         teacher=f"{MODELS}/{NETWORK}/model.safetensors",
     output:
-        f"{RESULTS}/soft_targets/{NETWORK}/{{views}}.safetensors",
+        f"{{results}}/soft_targets/{NETWORK}/{{views}}.safetensors",
     log:
-        f"{RESULTS}/soft_targets/{NETWORK}/{{views}}.log",
+        f"{{results}}/soft_targets/{NETWORK}/{{views}}.log",
     threads: 1
     resources:
         gpu=1,

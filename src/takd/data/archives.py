@@ -40,6 +40,8 @@ def fetch(archive: Archive, folder: Path) -> Path:
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise DataError(f"{archive.url} can't be reached ({reason}); get the file elsewhere and place it at {target}") from None
+    if (there := part.stat().st_size) < archive.bytes:
+        raise DataError(f"{archive.url}: the connection ended after {there:,} of {archive.bytes:,} bytes; call again to go on")
     with part.open("rb") as file:
         if hashlib.file_digest(file, "md5").hexdigest() != archive.md5:
             part.unlink()

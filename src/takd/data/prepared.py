@@ -1,6 +1,7 @@
 """Prepared data sets: one safetensors file each, the same to the bit whatever archive it was made from."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +54,13 @@ def prepare(name: str, raw: Path, output: Path) -> None:
     """
     published = dataset(name)
     if published.archive is None:
-        parts, source = _digits(), "scikit-learn's digits"
+        parts, source = BUNDLED[name](), f"{name} of the installed packages"
     else:
         path = archives.fetch(published.archive, raw)
         parts, source = archives.READERS[name](path), str(path)
     tensors: dict[str, Tensor] = {}
     for split, (images, labels, label_bytes) in parts.items():
-        digests = _image_digests(images, label_bytes)
+        digests = image_digests(images, label_bytes)
         expected = published.train_digest if split == "train" else published.test_digest
         if content_digest(digests) != expected:
             raise DataError(
@@ -82,7 +83,7 @@ def load(path: Path) -> PreparedData:
     if not isinstance(name, str):
         raise DataError(f"{path}: not a prepared data set; make one with takd prepare")
     published = dataset(name)
-    if metadata["digest"] != combined_digest(published):
+    if metadata.get("digest") != combined_digest(published):
         raise DataError(f"{path}: prepared from other content than {published.title}'s; delete it and prepare it again")
     return PreparedData(
         name=name,
@@ -103,7 +104,7 @@ def combined_digest(published: Dataset) -> str:
     return hashlib.sha256((published.train_digest + published.test_digest).encode()).hexdigest()
 
 
-def _image_digests(images: Images, label_bytes: Labels) -> list[bytes]:
+def image_digests(images: Images, label_bytes: Labels) -> list[bytes]:
     """sha256 of each image's label bytes (one, or coarse and fine) followed by its pixels, channel first."""
     heads = label_bytes.astype(np.uint8)
     return [hashlib.sha256(head.tobytes() + image.tobytes()).digest() for head, image in zip(heads, images, strict=True)]
@@ -123,3 +124,6 @@ def _digits() -> dict[str, tuple[Images, Labels, Labels]]:
         split: (np.ascontiguousarray(images[chosen]), labels[chosen], labels[chosen][:, None])
         for split, chosen in (("train", ~test), ("test", test))
     }
+
+
+BUNDLED: dict[str, Callable[[], dict[str, tuple[Images, Labels, Labels]]]] = {"digits": _digits}

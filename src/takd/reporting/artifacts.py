@@ -94,7 +94,7 @@ class Panel(_Entry):
     """One picture for each data set: the series of one family."""
 
     family: str
-    series: tuple[Series, ...] = Field(min_length=1)
+    series: tuple[Series, ...] = Field(min_length=1, max_length=3)
     mean_of: tuple[str, str] | None = Field(default=None, description="Two chains; a dashed line at their mean accuracy.")
 
 
@@ -139,6 +139,7 @@ class Paths(Artifact):
                 yield Cell("NOKD", self.family, name, size, size)
 
 
+RESERVED = ("accuracy", "claims", "curves", "metrics", "report")  # files beside theirs
 AnyArtifact = Annotated[Table | Lines | Paths, Field(discriminator="kind")]
 _ADAPTER: TypeAdapter[Table | Lines | Paths] = TypeAdapter(AnyArtifact)
 
@@ -147,6 +148,8 @@ def load(path: Path) -> dict[str, Table | Lines | Paths]:
     """All artifacts of a specification. Raises ParameterError where it isn't one."""
     artifacts: dict[str, Table | Lines | Paths] = {}
     for name, values in read_yaml(path).items():
+        if name in RESERVED:
+            raise ParameterError(f"{path}: {name}: the name of another result; choose another one")
         try:
             artifacts[name] = _ADAPTER.validate_python(values)
             artifacts[name].networks(("digits",), seeds=1)

@@ -74,15 +74,16 @@ class Judge:
 
     def comparisons(self) -> list[Comparison]:
         """All comparisons of all claims that accuracies can tell of."""
-        rules: dict[str, Callable[[str], Iterator[Comparison]]] = {
-            "C1": self._order_of_methods,
-            "C2": self._rise_and_fall_with_the_teacher,
-            "C3": self._rise_and_fall_with_the_student,
-            "C4": self._any_assistant_helps,
-            "C5": self._nearest_the_mean_is_best,
-            "C6": self._every_path_helps,
+        rules: dict[str, tuple[Callable[[str], Iterator[Comparison]], set[str]]] = {
+            "C1": (self._order_of_methods, {"table1"}),
+            "C2": (self._rise_and_fall_with_the_teacher, {"figure2"}),
+            "C3": (self._rise_and_fall_with_the_student, {"figure3"}),
+            "C4": (self._any_assistant_helps, {"table2", "table3"}),
+            "C5": (self._nearest_the_mean_is_best, {"table2", "table3"}),
+            "C6": (self._every_path_helps, {"figure5"}),
         }
-        return [comparison for claim, rule in rules.items() for comparison in rule(claim)]
+        shown = self.artifacts.keys()
+        return [comparison for claim, (rule, needs) in rules.items() if needs <= shown for comparison in rule(claim)]
 
     def values(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
         """A chain's accuracies by seed."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib
@@ -90,7 +91,7 @@ def _axes(titles: list[str]) -> Iterator[tuple[Any, list[Any]]]:
     size = (PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows)
     picture, grid = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     axes = list(grid.flat)
-    for letter, axis, title in zip("abcdefgh", axes, titles, strict=False):
+    for letter, axis, title in zip(ascii_lowercase, axes, titles, strict=False):
         axis.set_title(f"({letter}) {title}" if len(titles) > 1 else title, fontsize=8)
     for axis in axes[len(titles) :]:
         axis.remove()

@@ -78,8 +78,8 @@ def as_csv(table: dict[tuple[str, str], dict[str, Measured]]) -> str:
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
 
-def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured]]) -> str:
-    """The same for people, aligned so that it reads well in a terminal too."""
+def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured]], *, held_out: bool = False) -> str:
+    """The same for people, aligned so that it reads well in a terminal too. held_out: measured on held-out training images."""
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     lines = [["model", "data set", "", *columns]]
     for (model, dataset), row in table.items():
@@ -90,7 +90,8 @@ def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured
             lines.append(["", "", "paper", *(_number(cell.published) if cell else "" for cell in cells)])
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
-        f"**{artifact.where}.** {artifact.title}. Top-1 accuracy after the last epoch, %; "
+        f"**{artifact.where}.** {artifact.title}. Top-1 accuracy after the last epoch, %"
+        f"{', ON HELD-OUT TRAINING IMAGES' if held_out else ''}; "
         f"mean ± standard deviation (number of seeds).\n\n{aligned(lines)}"
     )
 

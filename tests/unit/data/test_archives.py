@@ -268,6 +268,13 @@ def test_a_download_goes_on_where_it_was_cut_off(published: Archive, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
 
+def test_a_download_that_ends_early_is_kept_to_go_on(published: Archive, tmp_path: Path) -> None:
+    longer = replace(published, bytes=published.bytes + 5)
+    with pytest.raises(DataError, match=r"the connection ended after 2,304,000 of 2,304,005 bytes; call again"):
+        archives.fetch(longer, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz.part"]
+
+
 def test_a_download_of_something_else_is_deleted(published: Archive, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="isn't the published file"):
         archives.fetch(replace(published, md5="0" * 32), tmp_path)

@@ -62,6 +62,7 @@ def test_every_published_number_is_there_and_has_its_cell() -> None:
         ("t: {kind: pie, title: x, where: y, rows: []}", "t: Input tag 'pie' found using 'kind' does not match any of .*'table'"),
         ("t: {kind: table, title: x, where: y, rows: []}", "table.rows"),
         ("t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chain: 2}]}", "rows.0.chain"),
+        ("claims: {kind: paths, title: x, where: y, family: plain, sizes: [4, 2]}", "claims: the name of another result"),
         ("- a list", "expected a mapping"),
     ],
 )

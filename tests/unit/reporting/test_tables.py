@@ -47,6 +47,14 @@ def test_a_table_is_the_golden_one(name: str) -> None:
         assert path.read_text() == text
 
 
+def test_accuracies_on_held_out_images_are_said_to_be() -> None:
+    artifact = artifacts.load(ROOT / "paper/artifacts.yaml")["table2"]
+    assert isinstance(artifact, artifacts.Table)
+    rows = tables.tabulate("table2", artifact, ("cifar10",), ACCURACY, PUBLISHED)
+    assert "HELD-OUT" in tables.as_markdown(artifact, rows, held_out=True)
+    assert "HELD-OUT" not in tables.as_markdown(artifact, rows)
+
+
 def test_a_cell_is_mean_deviation_count_and_difference() -> None:
     artifact = artifacts.load(ROOT / "paper/artifacts.yaml")["table2"]
     cell = next(artifact.cells(("cifar10",)))

@@ -1,0 +1,92 @@
+"""report.md: what was run, on what, and everything that came out, in one page."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from takd.data.registry import DATASETS
+from takd.errors import CheckpointError
+from takd.reporting.artifacts import Artifact
+from takd.reporting.tables import aligned
+
+# What a recipe's table shows, in this order; the rest is in every metrics.json.
+RECIPE_FIELDS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "weight_decay",
+    "augmentation",
+    "trade_off",
+    "temperature",
+    "kl_reduction",
+)
+
+
+def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifact], sections: list[Path], deviations: str) -> str:
+    """The page. sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md.
+
+    deviations: address of the page that says where takd deviates from the paper. Raises CheckpointError where metrics aren't.
+    """
+    runs = [_read(path) for path in metrics]
+    parts = [f"# {title}", "## What was run", _what_was_run(runs), "### Recipes", _recipes(runs)]
+    for section in sections:
+        name = section.stem
+        if name == "claims":
+            parts += ["## Claims", section.read_text()]
+        elif section.suffix == ".png":
+            artifact = artifacts[name]
+            parts += [
+                f"## {artifact.where}",
+                f"![{artifact.title}]({section.name})",
+                f"{artifact.title}. Error bars: standard deviation over seeds.",
+            ]
+        else:
+            parts += [f"## {artifacts[name].where}", section.read_text()]
+    parts += [
+        "## Deviations",
+        f"Where this differs from the paper and from its authors' code, and why: [{Path(deviations).name}]({deviations}).",
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file") from None
+    except ValueError:
+        raise CheckpointError(f"{path}: not the metrics of a training") from None
+    return values
+
+
+def _what_was_run(runs: list[dict[str, Any]]) -> str:
+    """Networks, hours, commits, machines and data, counted from the metrics of every network."""
+
+    def counted(*names: str) -> str:
+        values = Counter(", ".join(f"{run[name]}" for name in names) for run in runs)
+        return "; ".join(value if len(values) == 1 else f"{value} ({count} networks)" for value, count in sorted(values.items()))
+
+    seconds = sum(run["seconds"] for run in runs)
+    lines = [
+        ["", ""],
+        ["networks", f"{len(runs)}, each trained once"],
+        ["time", f"{seconds / 3600:.2f} hours of training, summed over networks"],
+        ["commit", counted("commit")],
+        ["machine", counted("machine")],
+        ["device, threads, precision", counted("device", "threads", "precision")],
+        ["versions", "; ".join(sorted({", ".join(f"{name} {v}" for name, v in sorted(run["versions"].items())) for run in runs}))],
+    ]
+    for name in sorted({run["dataset"] for run in runs}):
+        digests = sorted({run["data_digest"][:16] for run in runs if run["dataset"] == name})
+        judged = sorted({run["measured_on"] for run in runs if run["dataset"] == name})
+        lines.append([DATASETS[name].title, f"content {', '.join(digests)}…, judged on {' and '.join(judged)} images"])
+    return aligned(lines)
+
+
+def _recipes(runs: list[dict[str, Any]]) -> str:
+    """The recipes in use, and how many networks each made."""
+    recipes = Counter((run["family"], *(str(run["recipe"].get(field, "")) for field in RECIPE_FIELDS)) for run in runs)
+    return aligned([["family", *RECIPE_FIELDS, "networks"], *([*recipe, str(count)] for recipe, count in sorted(recipes.items()))])
