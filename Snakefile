@@ -22,3 +22,5 @@ rule all:
         expand(f"{CHOSEN}/{{artifact}}.csv", artifact=PARAMETERS[CHOSEN].report),
         f"{CHOSEN}/accuracy.csv",
         f"{CHOSEN}/claims.md",
+        f"{CHOSEN}/report.md",
+        expand(f"{CHOSEN}/pages/{{page}}.html", page=[*tables_of(PARAMETERS[CHOSEN].report), "claims"]),

@@ -227,6 +227,15 @@ def report(
 
 
 @app.command()
+def page(markdown: Annotated[Path, typer.Argument(help="A table or the claims (.md).")], output: Output) -> None:
+    """Turn a table or the claims into a page that a browser shows."""
+    from takd.files import write_text
+    from takd.reporting.page import as_html
+
+    write_text(output, as_html(markdown.read_text(), title=markdown.stem))
+
+
+@app.command()
 def recipe(
     network: Annotated[str, typer.Argument(help="Its name.")],
     params: ParameterFile = Path("params.yaml"),

@@ -57,6 +57,7 @@ wildcard_constraints:
     artifact="|".join(ARTIFACTS),
     table="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind == "table"),
     figure="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
+    page="|".join([*(name for name in ARTIFACTS if ARTIFACTS[name].kind == "table"), "claims"]),
     views=r"unaugmented|seed\d+-\d+epochs",
 
 
@@ -105,6 +106,16 @@ def metrics_of_artifact(wildcards):
 def metrics_of_report(wildcards):
     parameters = PARAMETERS[wildcards.results]
     return [f"{wildcards.results}/{path}" for path in metrics_of(parameters.report, parameters)]
+
+
+def tables_of(names):
+    return [name for name in names if ARTIFACTS[name].kind == "table"]
+
+
+def sections_of_report(wildcards):
+    """The page's tables and figures, in the order of `report`, then the claims."""
+    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in PARAMETERS[wildcards.results].report}
+    return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
 
 
 def datasets_shown(wildcards):

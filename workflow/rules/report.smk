@@ -1,7 +1,7 @@
 # Tables, figures and verdicts, from the metrics of trained networks.
 #
 # REQUIRED INPUTS: {results}/models/…/metrics.json, paper/
-# OUTPUTS:         {results}/accuracy.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md
+# OUTPUTS:         {results}/accuracy.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md, report.md
 
 
 rule collect:
@@ -59,12 +59,18 @@ rule draw:
         artifacts="paper/artifacts.yaml",
     output:
         csv="{results}/{figure}.csv",
-        png="{results}/{figure}.png",
+        png=report(
+            "{results}/{figure}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "results": "{results}"},
+        ),
         svg="{results}/{figure}.svg",
     log:
         "{results}/logs/{figure}.log",
     params:
         datasets=datasets_shown,
+        title=lambda wildcards: ARTIFACTS[wildcards.figure].title,
         code=code_hash("takd.reporting.figures"),
     shell:
         "takd draw {wildcards.figure} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
@@ -90,3 +96,41 @@ rule judge:
         "takd judge --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --claims {input.claims:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+
+
+rule report:
+    """What was run, and all that came out, on one page."""
+    input:
+        metrics=metrics_of_report,
+        sections=sections_of_report,
+        artifacts="paper/artifacts.yaml",
+    output:
+        "{results}/report.md",
+    log:
+        "{results}/logs/report.log",
+    params:
+        sections=lambda wildcards, input: " ".join(f"--section {path}" for path in input.sections),
+        deviations=lambda wildcards: "../" * len(Path(wildcards.results).parts) + "docs/deviations.md",
+        code=code_hash("takd.reporting.report"),
+    shell:
+        "takd report {input.metrics:q} {params.sections} --title {wildcards.results:q} --deviations {params.deviations}"
+        " --artifacts {input.artifacts:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule page:
+    """A table, or the verdicts, as a page of its own for `snakemake --report`."""
+    input:
+        "{results}/{page}.md",
+    output:
+        report(
+            "{results}/pages/{page}.html",
+            caption="../report/page.rst",
+            category="Tables and claims",
+            labels={"table": "{page}", "results": "{results}"},
+        ),
+    log:
+        "{results}/logs/page-{page}.log",
+    params:
+        code=code_hash("takd.reporting.page"),
+    shell:
+        "takd page {input:q} --output {output:q} > {log:q} 2>&1"
