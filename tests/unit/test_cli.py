@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from takd import cli, jobs  # noqa: F401 (jobs: imported before a test gives up its rights to read the sources)
+from takd import cli
 from tests.conftest import ROOT, recipe, taught
 
 Run = Callable[..., tuple[int, str, str]]
@@ -159,8 +159,10 @@ def test_an_unknown_option_is_a_mistake_too(takd: Run) -> None:
 def test_no_permission_is_said_with_the_place(takd: Run, digits: Path, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir()
-    for folder in (locked, *tmp_path.parents[:3], digits.parent):
-        folder.chmod(0o555 if folder == locked else 0o755)
+    takd(*train_arguments(tmp_path, digits))  # imports all that it takes, while the sources can still be read
+    locked.chmod(0o555)
+    for folder in (tmp_path, *tmp_path.parents[:2], digits.parent):  # pytest's own, which are closed to others
+        folder.chmod(0o755)
     rights = os.geteuid()
     if rights == 0:  # root may write anywhere
         os.seteuid(65534)
