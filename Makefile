@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint report schema
+.PHONY: demo test lint report pull schema
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
@@ -22,8 +22,11 @@ lint: .venv/ready
 	mypy
 
 report: .venv/ready  ## everything under PRESET (none: the paper's recipe), and one page of it: make report PRESET=toy
-	snakemake --cores $(CORES) $(if $(PRESET),--config preset=$(PRESET))
-	snakemake $(if $(PRESET),--config preset=$(PRESET)) --report results/$(if $(PRESET),$(PRESET)/)report.html
+	snakemake --cores $(CORES) $(if $(PRESET),--config preset=$(PRESET) --) all pages
+	snakemake --report results/$(if $(PRESET),$(PRESET)/)report.html $(if $(PRESET),--config preset=$(PRESET) --) all pages
+
+pull: .venv/ready  ## trained networks from the DVC remote, so that nothing is left to train
+	dvc pull
 
 schema: .venv/ready  ## write the parameters' JSON schema anew, after a change in takd.params
 	python -c 'import json; from takd.params import Parameters; print(json.dumps(Parameters.model_json_schema(), indent=2))' \

@@ -23,4 +23,11 @@ rule all:
         f"{CHOSEN}/accuracy.csv",
         f"{CHOSEN}/claims.md",
         f"{CHOSEN}/report.md",
+        f"{CHOSEN}/metrics.json",
+        f"{CHOSEN}/curves.csv",
+
+
+rule pages:
+    """The tables and the claims as pages, for `snakemake --report`."""
+    input:
         expand(f"{CHOSEN}/pages/{{page}}.html", page=[*tables_of(PARAMETERS[CHOSEN].report), "claims"]),

@@ -135,6 +135,31 @@ def collect(
 
 
 @app.command()
+def summarise(
+    accuracy: Annotated[Path, typer.Option(help="An accuracy.csv.")],
+    output: Output,
+) -> None:
+    """Write the mean accuracy of every chain, by data set and family, as JSON."""
+    from takd.files import write_json
+    from takd.reporting import accuracy as accuracies
+    from takd.reporting import summary
+
+    write_json(output, summary.summarise(accuracies.read(accuracy)))
+
+
+@app.command()
+def curves(
+    metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
+    output: Output,
+) -> None:
+    """Gather loss, accuracy and learning rate of trained networks into one curves.csv, a row an epoch."""
+    from takd.files import write_text
+    from takd.reporting import summary
+
+    write_text(output, summary.curves(metrics).to_csv(index=False, lineterminator="\n"))
+
+
+@app.command()
 def tabulate(
     artifact: Annotated[str, typer.Argument(help="Which table.")],
     accuracy: Accuracy,

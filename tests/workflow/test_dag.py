@@ -57,7 +57,7 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     ran = snakemake("-n", seeds=1)
     assert ran.jobs == {
         "prepare": 2, "train": plain + resnet, "soft_targets": soft_targets,
-        "collect": 7, "tabulate": 3, "draw": 4, "accuracy": 1, "judge": 1, "report": 1, "page": 4, "all": 1,
+        "collect": 7, "tabulate": 3, "draw": 4, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
     }, ran.output  # fmt: skip
 
 

@@ -48,16 +48,25 @@ if not Path(".snakemake/metadata").is_dir() and any(Path("results").glob("**/mod
     )
 
 
+def tables_of(names):
+    return [name for name in names if ARTIFACTS[name].kind == "table"]
+
+
+def one_of(names):
+    """A pattern for those names alone; for none where there are none (an empty pattern would match anything)."""
+    return "|".join(names) or "(?!)"
+
+
 wildcard_constraints:
-    results="|".join(PARAMETERS),
-    dataset="|".join(DATASETS),
-    family="|".join(FAMILIES),
+    results=one_of(PARAMETERS),
+    dataset=one_of(DATASETS),
+    family=one_of(FAMILIES),
     chain=r"\d+(-\d+)*",
     seed=r"\d+",
-    artifact="|".join(ARTIFACTS),
-    table="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind == "table"),
-    figure="|".join(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
-    page="|".join([*(name for name in ARTIFACTS if ARTIFACTS[name].kind == "table"), "claims"]),
+    artifact=one_of(ARTIFACTS),
+    table=one_of(tables_of(ARTIFACTS)),
+    figure=one_of(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
+    page=one_of([*tables_of(ARTIFACTS), "claims"]),
     views=r"unaugmented|seed\d+-\d+epochs",
 
 
@@ -106,10 +115,6 @@ def metrics_of_artifact(wildcards):
 def metrics_of_report(wildcards):
     parameters = PARAMETERS[wildcards.results]
     return [f"{wildcards.results}/{path}" for path in metrics_of(parameters.report, parameters)]
-
-
-def tables_of(names):
-    return [name for name in names if ARTIFACTS[name].kind == "table"]
 
 
 def sections_of_report(wildcards):

@@ -1,7 +1,7 @@
 # Tables, figures and verdicts, from the metrics of trained networks.
 #
 # REQUIRED INPUTS: {results}/models/…/metrics.json, paper/
-# OUTPUTS:         {results}/accuracy.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md, report.md
+# OUTPUTS:         {results}/accuracy.csv, metrics.json, curves.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md, report.md
 
 
 rule collect:
@@ -30,6 +30,34 @@ rule accuracy:
         code=code_hash("takd.reporting.accuracy"),
     shell:
         "takd collect {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule metrics:
+    """The mean accuracy of every chain that is reported, for `dvc metrics`."""
+    input:
+        "{results}/accuracy.csv",
+    output:
+        "{results}/metrics.json",
+    log:
+        "{results}/logs/metrics.log",
+    params:
+        code=code_hash("takd.reporting.summary"),
+    shell:
+        "takd summarise --accuracy {input:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule curves:
+    """One row for each epoch of each network that is reported, for `dvc plots`."""
+    input:
+        metrics_of_report,
+    output:
+        "{results}/curves.csv",
+    log:
+        "{results}/logs/curves.log",
+    params:
+        code=code_hash("takd.reporting.summary"),
+    shell:
+        "takd curves {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule tabulate:

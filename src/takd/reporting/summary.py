@@ -1,0 +1,47 @@
+"""What DVC shows of a set of trained networks: one accuracy a chain, and the course of each training."""
+
+import json
+from pathlib import Path
+from typing import TypedDict
+
+import pandas as pd
+
+from takd.errors import CheckpointError
+
+CURVE_COLUMNS = ["network", "epoch", "loss", "accuracy", "learning_rate"]
+
+
+class Summary(TypedDict):
+    """A chain's accuracy over seeds, in per cent. deviation: standard, with n - 1, so none for a single network."""
+
+    accuracy: float
+    deviation: float | None
+    n: int
+
+
+def summarise(accuracy: pd.DataFrame) -> dict[str, dict[str, dict[str, Summary]]]:
+    """The accuracies of an accuracy.csv by data set, family and chain, ready to be written as JSON."""
+    summaries: dict[str, dict[str, dict[str, Summary]]] = {}
+    for name, values in accuracy.groupby(["dataset", "family", "chain"])["accuracy"]:
+        dataset, family, chain = map(str, name)
+        chains = summaries.setdefault(dataset, {}).setdefault(family, {})
+        deviation = float(values.std(ddof=1)) if len(values) > 1 else None
+        chains[chain] = {"accuracy": float(values.mean()), "deviation": deviation, "n": len(values)}
+    return summaries
+
+
+def curves(metrics: list[Path]) -> pd.DataFrame:
+    """A row for each epoch of each metrics file, sorted by network. Raises CheckpointError where a file isn't one of ours.
+
+    loss: mean over the epoch, in nats. accuracy: top-1 in per cent after it, on the images that the metrics name.
+    """
+    rows = []
+    for path in metrics:
+        try:
+            values = json.loads(path.read_text())
+            rows += [[values["network"], *(epoch[column] for column in CURVE_COLUMNS[1:])] for epoch in values["history"]]
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: no such file") from None
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError(f"{path}: not the metrics of a training") from None
+    return pd.DataFrame(rows, columns=CURVE_COLUMNS).sort_values(["network", "epoch"], ignore_index=True)

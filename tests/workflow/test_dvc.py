@@ -1,0 +1,383 @@
+"""DVC around Snakemake: the real dvc and git in copies of a repository whose small pipeline was reproduced once."""
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from takd.cli import main
+from takd.reporting import summary
+from tests.conftest import ROOT, WORKFLOW
+
+TRACKED = (*WORKFLOW, "src", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
+ALWAYS_MADE = {"accuracy", "claims", "curves", "metrics", "report"}
+PARAMETERS = {"datasets": ["digits"], "seeds": 1, "report": ["small"]}
+# a student that learns from soft targets alone: temperatures far apart give accuracies far apart
+TRAINING = {"epochs": 1, "learning_rate": 0.02, "schedule": "cosine", "trade_off": 1}
+TABLE = """
+small:
+  kind: table
+  where: None
+  title: A small table
+  rows: [{model: CNN, family: plain, chains: {BLKD: 4-2}}]
+"""
+
+
+@dataclass
+class Repository:
+    """A folder in which dvc, git and snakemake are run."""
+
+    path: Path
+
+    def run(self, *command: str) -> str:
+        """What a command that must succeed prints."""
+        places = self.path.parent
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_", "SNAKEMAKE_"))}
+        environment |= {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": "src",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "DVC_GLOBAL_CONFIG_DIR": str(places / "dvc-global"),
+            "DVC_SYSTEM_CONFIG_DIR": str(places / "dvc-system"),
+            "DVC_SITE_CACHE_DIR": str(places / "dvc-site"),
+            "DVC_STUDIO_OFFLINE": "true",
+        }
+        (places / "dvc-global").mkdir(exist_ok=True)
+        (places / "dvc-global/config").write_text("[core]\n    check_update = false\n")
+        ended = subprocess.run(
+            command,
+            cwd=self.path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}{ended.stderr}"
+        return ended.stdout + ended.stderr
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run("dvc", *arguments)
+
+    def dvc_json(self, *arguments: str) -> Any:
+        return json.loads(self.dvc(*arguments, "--json"))
+
+    def git(self, *arguments: str) -> str:
+        return self.run("git", "-c", "user.name=Test", "-c", "user.email=test@example.org", *arguments)
+
+    def dvc_exp(self, *arguments: str) -> str:
+        """An experiment is a commit, so it needs its author's name."""
+        self.git("config", "user.name", "Test")
+        self.git("config", "user.email", "test@example.org")
+        return self.dvc("exp", *arguments)
+
+    def commit_all(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def jobs(self) -> dict[str, int]:
+        """How many jobs of each rule Snakemake lists."""
+        printed = self.run("snakemake", "-n")
+        if "Nothing to be done" in printed:
+            return {}
+        table = printed.rpartition("Job stats:\n")[2]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE) if rule != "total"}
+
+    def networks(self) -> dict[str, tuple[int, bytes]]:
+        """When each network was written, and its bytes."""
+        files = (self.path / "results/models").rglob("model.safetensors")
+        return {file.parts[-3]: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+    @property
+    def accuracy(self) -> float:
+        """The student's accuracy, as metrics.json has it."""
+        metrics = json.loads((self.path / "results/metrics.json").read_text())
+        return float(metrics["digits"]["plain"]["4-2"]["accuracy"])
+
+    def accuracy_of(self, experiment: str) -> float:
+        """The same of an experiment that isn't in the workspace."""
+        (shown,) = self.dvc_json("metrics", "diff", "HEAD", experiment).values()
+        return float(shown["digits.plain.4-2.accuracy"]["new"])
+
+    def set_temperature(self, value: float) -> None:
+        parameters = self.path / "params.yaml"
+        parameters.write_text(re.sub("temperature: .*", f"temperature: {value}", parameters.read_text()))
+
+    def copy(self, path: Path) -> "Repository":
+        """The same repository somewhere else, time stamps included."""
+        shutil.copytree(self.path, path / "repository", symlinks=True)
+        return Repository(path / "repository")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A committed repository with a teacher and its student, made by `dvc repro`. Tests copy it before they change anything."""
+    repository = Repository(tmp_path_factory.mktemp("reproduced") / "repository")
+    for name in TRACKED:
+        target = repository.path / name
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    shrink(repository.path)
+    repository.git("init", "--quiet")
+    repository.commit_all("A small pipeline")
+    repository.dvc("repro")
+    repository.commit_all("Its results")
+    return repository
+
+
+def shrink(folder: Path) -> None:
+    """One data set and one table instead of the paper's, in params.yaml and in what dvc.yaml derives from it."""
+    parameters = yaml.safe_load((folder / "params.yaml").read_text())
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    stage = pipeline["stages"]["reproduce"]
+    paper = set(parameters["report"]) | set(parameters["datasets"])
+    outs = [out for out in stage["outs"] if Path(next(iter(out))).stem not in paper]
+    tables = [{f"results/small.{ending}": {"cache": False, "persist": True}} for ending in ("csv", "md")]
+    stage["outs"] = [*outs, {"data/prepared/digits.safetensors": {"persist": True}}, *tables]
+    small = parameters | PARAMETERS | {"train": parameters["train"] | TRAINING}
+    (folder / "params.yaml").write_text(yaml.safe_dump(small, sort_keys=False))
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    (folder / "paper/artifacts.yaml").write_text(TABLE)
+    # here the toy data are the pipeline's own
+    of_toy_data = f"{record('data/prepared/digits.')}*"
+    ignored = (folder / ".dvcignore").read_text().splitlines()
+    (folder / ".dvcignore").write_text("\n".join(line for line in ignored if not line.endswith(of_toy_data)) + "\n")
+
+
+def record(beginning: str) -> str:
+    """How Snakemake's record of a file begins whose name begins so."""
+    return urlsafe_b64encode(beginning[: len(beginning) // 3 * 3].encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def sharper(reproduced: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The same after another temperature and a second `dvc repro`, not committed."""
+    repository = reproduced.copy(tmp_path_factory.mktemp("sharper"))
+    repository.set_temperature(0.25)
+    repository.dvc("repro")
+    return repository
+
+
+@pytest.fixture(scope="module")
+def direct(reproduced: Repository, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], float]:
+    """The student's accuracy at a temperature, by takd alone: no Snakemake, no DVC."""
+
+    def accuracy(temperature: float) -> float:
+        folder = tmp_path_factory.mktemp("direct")
+        recipe = json.loads(reproduced.run("takd", "recipe", "digits/plain/4-2/seed0")) | {"temperature": temperature}
+        targets = "results/soft_targets/digits/plain/4/seed0/unaugmented.safetensors"
+        reproduced.run(
+            *("takd", "train", "digits/plain/4-2/seed0", "--data", "data/prepared/digits.safetensors", "--soft-targets", targets),
+            *("--recipe", json.dumps(recipe), "--output", str(folder / "model.safetensors")),
+            *("--metrics", str(folder / "metrics.json")),
+        )
+        return float(json.loads((folder / "metrics.json").read_text())["accuracy"])
+
+    return accuracy
+
+
+def test_repro_runs_the_pipeline_and_a_second_time_nothing(reproduced: Repository) -> None:
+    assert set(reproduced.networks()) == {"4", "4-2"}
+    assert pd.read_csv(reproduced.path / "results/small.csv")["BLKD"].item() == pytest.approx(reproduced.accuracy, abs=0.006)
+    before = reproduced.networks()
+    assert "didn't change, skipping" in reproduced.dvc("repro")
+    assert reproduced.networks() == before
+    assert reproduced.jobs() == {}
+
+
+def test_git_has_what_is_small_and_dvc_the_rest(reproduced: Repository) -> None:
+    results = {"accuracy.csv", "claims.csv", "claims.md", "curves.csv", "metrics.json", "report.md", "small.csv", "small.md"}
+    assert set(reproduced.git("ls-files", "results", "data", ".snakemake").split()) == {f"results/{name}" for name in results}
+    assert reproduced.git("status", "--porcelain") == ""
+
+
+def test_a_changed_temperature_retrains_the_student_alone(
+    reproduced: Repository, sharper: Repository, direct: Callable[[float], float]
+) -> None:
+    before, after = reproduced.networks(), sharper.networks()
+    assert after["4"] == before["4"]
+    assert after["4-2"][0] > before["4-2"][0] and after["4-2"][1] != before["4-2"][1]
+    assert sharper.accuracy == direct(0.25) != reproduced.accuracy
+
+
+def test_metrics_and_parameters_are_compared(reproduced: Repository, sharper: Repository) -> None:
+    old, new = reproduced.accuracy, sharper.accuracy
+    shown = sharper.dvc_json("metrics", "show")[""]["data"]["results/metrics.json"]["data"]
+    assert shown["digits"]["plain"]["4-2"] == {"accuracy": new, "n": 1}  # one network has no deviation
+    changed = sharper.dvc_json("metrics", "diff")["results/metrics.json"]
+    assert changed == {"digits.plain.4-2.accuracy": {"old": old, "new": new, "diff": pytest.approx(new - old)}}
+    assert sharper.dvc_json("params", "diff") == {"params.yaml": {"train.temperature": {"old": 4, "new": 0.25, "diff": -3.75}}}
+    assert "digits.plain.4-2.accuracy" in sharper.dvc("metrics", "diff")
+
+
+def test_curves_are_drawn(sharper: Repository, tmp_path: Path) -> None:
+    curves = pd.read_csv(sharper.path / "results/curves.csv")
+    assert curves["network"].tolist() == ["digits/plain/4-2/seed0", "digits/plain/4/seed0"] and (curves["epoch"] == 1).all()
+    curves = curves[:1]
+    assert curves["accuracy"].item() == sharper.accuracy
+    sharper.dvc("plots", "show", "--out", str(tmp_path / "page"))
+    page = (tmp_path / "page/index.html").read_text()
+    for measure in ("accuracy", "loss"):
+        (specification,) = re.findall(rf'<div id = "{measure}">.*?var spec = (.*?);\n', page, flags=re.DOTALL)
+        drawn = json.loads(specification)
+        assert drawn["encoding"]["color"]["field"] == "network"
+        assert (drawn["encoding"]["x"]["field"], drawn["encoding"]["y"]["field"]) == ("epoch", measure)
+        point = next(point for point in drawn["data"]["values"] if point["network"] == "digits/plain/4-2/seed0")
+        assert (point["network"], float(point[measure])) == ("digits/plain/4-2/seed0", curves[measure].item())
+
+
+def test_an_experiment_in_the_workspace(reproduced: Repository, tmp_path: Path, direct: Callable[[float], float]) -> None:
+    repository = reproduced.copy(tmp_path)
+    repository.dvc_exp("run", "--name", "soft", "--set-param", "train.temperature=20")
+    assert repository.networks()["4"] == reproduced.networks()["4"]
+    assert repository.accuracy == direct(20) != reproduced.accuracy
+    assert "soft" in repository.dvc("exp", "list", "--name-only")
+
+
+def test_queued_experiments_are_what_direct_runs_are(
+    reproduced: Repository, tmp_path: Path, direct: Callable[[float], float]
+) -> None:
+    repository = reproduced.copy(tmp_path)
+    temperatures = {"hard": 0.1, "soft": 50}
+    for name, temperature in temperatures.items():
+        repository.dvc_exp("run", "--queue", "--name", name, "--set-param", f"train.temperature={temperature}")
+    repository.dvc("queue", "start")
+    try:
+        deadline = time.monotonic() + 240
+        while re.search("Queued|Running", status := repository.dvc("queue", "status")):
+            assert time.monotonic() < deadline, status
+            time.sleep(1)
+    finally:
+        repository.dvc("queue", "stop", "--kill")
+    assert status.count("Success") == 2, status
+
+    accuracies = {}
+    for name, temperature in temperatures.items():
+        log = repository.dvc("queue", "logs", name)
+        # a folder of its own: the teacher and its soft targets come from DVC's cache
+        assert re.search(r"^train +1$", log, flags=re.MULTILINE), log
+        assert "rule prepare" not in log and "rule soft_targets" not in log, log
+        accuracies[name] = repository.accuracy_of(name)
+        assert accuracies[name] == direct(temperature)
+    assert len({*accuracies.values(), reproduced.accuracy}) == 3
+    assert repository.accuracy == reproduced.accuracy
+
+
+def test_a_clone_pulls_and_has_nothing_to_do(reproduced: Repository, tmp_path: Path) -> None:
+    remote = ("remote", "add", "--local", "--default", "storage", str(tmp_path / "storage"))
+    repository = reproduced.copy(tmp_path / "there")
+    repository.dvc(*remote)
+    repository.dvc("push")
+    repository.git("clone", "--quiet", str(repository.path), str(tmp_path / "clone"))
+    clone = Repository(tmp_path / "clone")
+    clone.dvc(*remote)
+    clone.dvc("pull")
+    assert "up to date" in clone.dvc("status")
+    assert clone.jobs() == {}
+    assert clone.git("status", "--porcelain") == ""
+    assert {name: content for name, (_, content) in clone.networks().items()} == {
+        name: content for name, (_, content) in reproduced.networks().items()
+    }
+    clone.set_temperature(3)
+    again = ("accuracy", "collect", "curves", "judge", "metrics", "report", "tabulate", "all")
+    assert clone.jobs() == {"train": 1} | dict.fromkeys(again, 1)
+
+
+def test_a_preset_leaves_what_dvc_keeps_alone(sharper: Repository, tmp_path: Path) -> None:
+    repository = sharper.copy(tmp_path)
+    model = repository.path / "results/toy/models/digits/plain/2/seed0/model.safetensors"
+    settings = ["preset=toy", 'train={"epochs": 1}']
+    command = ["snakemake", "--cores", "2", "--config", *settings, "--", str(model.relative_to(repository.path))]
+    repository.run(*command)
+    assert "up to date" in repository.dvc("status")
+    # DVC puts the committed state in place, and the preset's network keeps the record of its recipe
+    repository.git("checkout", "--quiet", "--", ".")
+    repository.dvc("checkout")
+    name = urlsafe_b64encode(str(model.relative_to(repository.path)).encode()).decode()
+    assert model.is_file() and (repository.path / ".snakemake/metadata" / name).is_file()
+    assert repository.jobs() == {}
+
+
+def test_the_code_that_runs_is_the_repository_s_own(reproduced: Repository, tmp_path: Path) -> None:
+    repository = reproduced.copy(tmp_path)
+    module = repository.path / "src/takd/reporting/summary.py"
+    module.write_text(module.read_text().replace('"accuracy": float(values.mean())', '"accuracy": float(values.mean()) + 1000'))
+    repository.dvc("repro")
+    assert repository.accuracy == reproduced.accuracy + 1000
+    assert repository.networks() == reproduced.networks()
+
+
+def test_the_stage_follows_the_parameter_file() -> None:
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    (stage,) = pipeline["stages"].values()
+    outs = {path: options for out in stage["outs"] for path, options in out.items()}
+    assert all(options["persist"] for options in outs.values())
+    in_git = {Path(path) for path, options in outs.items() if not options.get("cache", True)}
+    assert {path.stem for path in in_git} == ALWAYS_MADE | set(parameters["report"])
+    by_dvc = {
+        "results/models",
+        "results/soft_targets",
+        ".snakemake/metadata",
+        *(f"data/prepared/{name}.safetensors" for name in parameters["datasets"]),
+    }
+    assert {path for path in outs if Path(path) not in in_git} == by_dvc
+    ignored = (ROOT / ".dvcignore").read_text().splitlines()
+    for preset in (ROOT / "presets").glob("*.yaml"):
+        name = f"/.snakemake/metadata/{record(f'results/{preset.stem}/')}"
+        assert any(fnmatch.fnmatch(name, line) for line in ignored), f".dvcignore needs {name}*"
+
+
+def test_no_remote_is_written_down() -> None:
+    assert "remote" not in (ROOT / ".dvc/config").read_text()
+
+
+def test_a_summary_is_a_mean_over_seeds() -> None:
+    accuracy = pd.DataFrame(
+        {
+            "dataset": ["digits"] * 3 + ["cifar10"],
+            "family": "plain",
+            "chain": ["4-2", "4-2", "4", "4"],
+            "accuracy": [80.0, 82.0, 90.0, 70.0],
+        }
+    )
+    assert summary.summarise(accuracy) == {
+        "digits": {
+            "plain": {
+                "4-2": {"accuracy": 81.0, "deviation": pytest.approx(2**0.5), "n": 2},
+                "4": {"accuracy": 90.0, "deviation": None, "n": 1},
+            }
+        },
+        "cifar10": {"plain": {"4": {"accuracy": 70.0, "deviation": None, "n": 1}}},
+    }
+
+
+@pytest.mark.parametrize(("content", "what"), [(None, "no such file"), ("{}", "not the metrics of a training")])
+def test_curves_need_metrics(
+    content: str | None, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = tmp_path / "metrics.json"
+    if content is not None:
+        metrics.write_text(content)
+    monkeypatch.setattr("sys.argv", ["takd", "curves", str(metrics), "--output", str(tmp_path / "curves.csv")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (2, f"takd: {metrics}: {what}\n")
+    assert not (tmp_path / "curves.csv").exists()
