@@ -83,8 +83,17 @@ def test_networks_without_a_record_of_their_recipes_are_not_trusted(snakemake: S
     model = workspace / "results/models/cifar10/plain/10/seed0/model.safetensors"
     model.parent.mkdir(parents=True)
     model.touch()
+    (workspace / ".snakemake/metadata").mkdir(parents=True)
     ran = snakemake("-n", "results/table2.csv")
     assert ran.code != 0 and ".snakemake/metadata, the record of the recipes that made them, is missing" in ran.output
+
+
+def test_results_that_came_with_the_repository_are_said_to_have(snakemake: Snakemake, workspace: Path) -> None:
+    (workspace / "results/quick").mkdir(parents=True)
+    (workspace / "results/quick/table2.csv").touch()
+    ran = snakemake("-n", "results/quick/table2.csv", seeds=1)
+    assert "table2.csv came with the repository; snakemake --force results/quick/table2.csv makes it anew" in ran.output
+    assert ran.output.count("came with the repository") == 1
 
 
 def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, workspace: Path) -> None:

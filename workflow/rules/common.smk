@@ -2,6 +2,7 @@
 
 import re
 import sys
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from takd.chain import Network, with_teachers
@@ -41,11 +42,17 @@ CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
 if CHOSEN not in PARAMETERS:
     mistake(f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in PRESETS.values())}")
 
-if not Path(".snakemake/metadata").is_dir() and any(Path("results").glob("**/models/**/*.safetensors")):
+# Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
+RECORDS = Path(".snakemake/metadata")
+if not any(RECORDS.glob("*")) and any(Path("results").glob("**/models/**/*.safetensors")):
     mistake(
         "results/ holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
         "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
     )
+asked_for = workflow.dag_settings.targets or [f"{CHOSEN}/{name}.csv" for name in PARAMETERS[CHOSEN].report]
+for path in asked_for:
+    if Path(path).is_file() and not (RECORDS / urlsafe_b64encode(path.encode()).decode()).exists():
+        print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
 
 def tables_of(names):
