@@ -49,8 +49,8 @@ if not any(RECORDS.glob("*")) and any(Path("results").glob("**/models/**/*.safet
         "results/ holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
         "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
     )
-asked_for = workflow.dag_settings.targets or [f"{CHOSEN}/{name}.csv" for name in PARAMETERS[CHOSEN].report]
-for path in asked_for:
+typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
+for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in PARAMETERS[CHOSEN].report]:
     if Path(path).is_file() and not (RECORDS / urlsafe_b64encode(path.encode()).decode()).exists():
         print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
