@@ -10,6 +10,15 @@ import pytest
 
 Snakemake = Callable[..., "Ran"]
 
+# A table of two small networks, for runs that take seconds.
+TABLE = """
+small:
+  kind: table
+  where: None
+  title: A small table
+  rows: [{model: CNN, family: plain, chains: {BLKD: 4-2}}]
+"""
+
 
 @dataclass
 class Ran:

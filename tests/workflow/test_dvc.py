@@ -21,19 +21,13 @@ import yaml
 from takd.cli import main
 from takd.reporting import summary
 from tests.conftest import ROOT, WORKFLOW
+from tests.workflow.conftest import TABLE
 
 TRACKED = (*WORKFLOW, "src", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvc/plots")
 ALWAYS_MADE = {"accuracy", "claims", "curves", "metrics", "report"}
 PARAMETERS = {"datasets": ["digits"], "seeds": 1, "report": ["small"]}
 # a student that learns from soft targets alone: temperatures far apart give accuracies far apart
 TRAINING = {"epochs": 1, "learning_rate": 0.02, "schedule": "cosine", "trade_off": 1}
-TABLE = """
-small:
-  kind: table
-  where: None
-  title: A small table
-  rows: [{model: CNN, family: plain, chains: {BLKD: 4-2}}]
-"""
 
 
 @dataclass

@@ -12,21 +12,13 @@ import pandas as pd
 import pytest
 
 from tests.conftest import recipe
-from tests.workflow.conftest import Snakemake
+from tests.workflow.conftest import TABLE, Snakemake
 
-# Two small networks and one table that shows them, so that a run takes seconds.
 PRESET = """
 datasets: [digits]
 seeds: 1
 report: [small]
 train: {epochs: 1, schedule: cosine, learning_rate: 0.02, weight_decay: 0.01}
-"""
-TABLE = """
-small:
-  kind: table
-  where: None
-  title: A small table
-  rows: [{model: CNN, family: plain, chains: {BLKD: 4-2}}]
 """
 TARGET = "results/small/small.csv"
 
