@@ -12,6 +12,7 @@ from scipy import stats
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
+from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Artifact, Lines, Paths, Table
 from takd.reporting.tables import aligned
 
@@ -87,9 +88,7 @@ class Judge:
 
     def values(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
         """A chain's accuracies by seed."""
-        table = self.accuracy
-        chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
-        return table[chosen].set_index("seed")["accuracy"]
+        return by_seed(self.accuracy, dataset, family, chain)
 
     def _between(self, claim: str, dataset: str, family: str, better: str, worse: str) -> Comparison:
         compared = compare(self.values(dataset, family, better), self.values(dataset, family, worse))

@@ -26,7 +26,11 @@ def judge(accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3) ->
         for chain, mean in accuracy_of.items()
         for seed in range(seeds)
     ]
-    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"]).reindex(columns=accuracies.COLUMNS)
+    table = (
+        pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
+        .assign(variant="")
+        .reindex(columns=accuracies.COLUMNS)
+    )
     found: dict[str, list[Comparison]] = {}
     for comparison in Judge(table, ARTIFACTS, ("cifar100",)).comparisons():
         if comparison.family == "plain" and comparison.dataset == "cifar100":
