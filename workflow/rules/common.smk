@@ -29,7 +29,9 @@ try:
     FOLDERS = folders(Path("params.yaml"), Path("presets"), typed)
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
     for results, folder in FOLDERS.items():
-        needed(FOLDERS, results, [artifacts.look_up(ARTIFACTS, name) for name in folder.parameters.report])
+        shown = [artifacts.look_up(ARTIFACTS, name) for name in folder.parameters.report]
+        if "variants" not in Path(results).parts:
+            needed(FOLDERS, results, shown)
 except TakdError as error:
     mistake(error)
 
@@ -110,15 +112,20 @@ def metrics_of(networks):
     return [f"{folder}/models/{network}/metrics.json" for folder, network in networks]
 
 
+def metrics_of_all(results, names):
+    """The metrics of every network that those tables and figures show, and of their teachers."""
+    try:
+        return metrics_of(needed(FOLDERS, results, [ARTIFACTS[name] for name in names]))
+    except TakdError as error:
+        mistake(error)
+
+
 def metrics_of_artifact(wildcards):
-    """The metrics of every network that a table or figure shows, and of their teachers."""
-    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[wildcards.artifact]]))
+    return metrics_of_all(wildcards.results, [wildcards.artifact])
 
 
 def metrics_of_report(wildcards):
-    """The metrics of every network that any reported table or figure shows, and of their teachers."""
-    names = FOLDERS[wildcards.results].parameters.report
-    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[name] for name in names]))
+    return metrics_of_all(wildcards.results, FOLDERS[wildcards.results].parameters.report)
 
 
 def metrics_of_tuning(wildcards):

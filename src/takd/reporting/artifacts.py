@@ -151,14 +151,34 @@ class Paths(Artifact):
                 yield Cell("NOKD", self.family, name, size, size, self.variant)
 
 
+class Rates(Artifact):
+    """How fast each hop learns: error by share of the training images, from labels (r, the real function) or from a teacher."""
+
+    kind: Literal["rates"]
+    family: str
+    variants: tuple[str, ...] = Field(min_length=2, description="Variants with smaller shares, beside the whole.")
+    hops: dict[Literal["r→t", "t→a", "a→s", "t→s", "r→s"], str] = Field(
+        min_length=1,
+        description="Hop to the chain at whose end it stands; r is the real function, t teacher, a assistant, s student.",
+    )
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a hop and share."""
+        for name in self.shown(datasets):
+            for hop, chain in self.hops.items():
+                for variant in ("", *self.variants):
+                    yield Cell(hop, self.family, name, variant, chain, variant)
+
+
 RESERVED = ("accuracy", "claims", "curves", "metrics", "report", "tuning")  # files beside theirs
-AnyArtifact = Annotated[Table | Lines | Paths, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Table | Lines | Paths] = TypeAdapter(AnyArtifact)
+AnyArtifact = Table | Lines | Paths | Rates
+_ANY = Annotated[AnyArtifact, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(_ANY)
 
 
-def load(path: Path) -> dict[str, Table | Lines | Paths]:
+def load(path: Path) -> dict[str, AnyArtifact]:
     """All artifacts of a specification. Raises ParameterError where it isn't one."""
-    artifacts: dict[str, Table | Lines | Paths] = {}
+    artifacts: dict[str, AnyArtifact] = {}
     for name, values in read_yaml(path).items():
         if name in RESERVED:
             raise ParameterError(f"{path}: {name}: the name of another result; choose another one")
@@ -172,7 +192,7 @@ def load(path: Path) -> dict[str, Table | Lines | Paths]:
     return artifacts
 
 
-def look_up(artifacts: dict[str, Table | Lines | Paths], name: str) -> Table | Lines | Paths:
+def look_up(artifacts: dict[str, AnyArtifact], name: str) -> AnyArtifact:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
         raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")

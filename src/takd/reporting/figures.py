@@ -13,11 +13,13 @@ import pandas as pd
 from takd.data.registry import DATASETS
 from takd.files import written_whole
 from takd.reporting.accuracy import by_seed
-from takd.reporting.artifacts import Lines, Panel, Paths, Series
+from takd.reporting.artifacts import Lines, Panel, Paths, Rates, Series
 
 matplotlib.use("Agg")
 
 from matplotlib import pyplot
+
+from takd.reporting import rates
 
 DATA_COLUMNS = ["dataset", "family", "series", "x", "chain", "value", "deviation", "n"]
 BLUE, RED, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's: told apart by colour-blind readers, and in grey
@@ -36,8 +38,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def data_behind(figure: Lines | Paths, datasets: tuple[str, ...], accuracy: pd.DataFrame) -> pd.DataFrame:
-    """What a figure draws, a row a point: value and standard deviation (n - 1) over n seeds; n is 0 where nothing was run."""
+def data_behind(figure: Lines | Paths | Rates, datasets: tuple[str, ...], accuracy: pd.DataFrame) -> pd.DataFrame:
+    """What a figure draws, a row a point: value and standard deviation (n - 1) over n seeds; n is 0 where nothing was run.
+
+    Rates have columns of their own.
+    """
+    if isinstance(figure, Rates):
+        return rates.data_behind(figure, datasets, accuracy)
     rows: list[tuple[Any, ...]] = []
     if isinstance(figure, Paths):
         for cell in figure.cells(datasets):
@@ -55,14 +62,20 @@ def data_behind(figure: Lines | Paths, datasets: tuple[str, ...], accuracy: pd.D
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
 
 
-def draw(figure: Lines | Paths, data: pd.DataFrame, png: Path, svg: Path) -> None:
+def draw(figure: Lines | Paths | Rates, data: pd.DataFrame, png: Path, svg: Path) -> None:
     """Draw a figure from the data behind it."""
     with matplotlib.rc_context(STYLE):
-        picture = _draw_paths(figure, data) if isinstance(figure, Paths) else _draw_lines(figure, data)
+        picture = _picture(figure, data)
         for path, options in ((png, {}), (svg, {"metadata": {"Date": None}})):
             with written_whole(path) as file:
                 picture.savefig(file, format=path.suffix[1:], **options)
         pyplot.close(picture)
+
+
+def _picture(figure: Lines | Paths | Rates, data: pd.DataFrame) -> Any:
+    if isinstance(figure, Rates):
+        return rates.draw(figure, data)
+    return _draw_paths(figure, data) if isinstance(figure, Paths) else _draw_lines(figure, data)
 
 
 def _points(panel: Panel, series: Series, dataset: str, accuracy: pd.DataFrame, variant: str) -> Iterator[tuple[Any, ...]]:

@@ -18,17 +18,18 @@ FIGURES = [name for name, artifact in ARTIFACTS.items() if not isinstance(artifa
 
 def accuracy(without: str = "") -> pd.DataFrame:
     """Made-up accuracies of every network of every figure under two seeds, but for one family."""
-    networks = dict.fromkeys(s.network for name in FIGURES for s in ARTIFACTS[name].networks(("cifar10", "cifar100"), seeds=2))
+    shown = dict.fromkeys(shown for name in FIGURES for shown in ARTIFACTS[name].networks(("cifar10", "cifar100"), seeds=2))
+    shares = {"": 1, "half": 1 / 2, "quarter": 1 / 4, "eighth": 1 / 8, "sixteenth": 1 / 16}
     rows = [
-        (n.dataset, n.family, n.chain, n.seed, 40 + 2.0 * n.size**0.5 + 1.5 * len(n.sizes) + 0.25 * n.seed)
-        for n in networks
+        (
+            n.dataset, n.family, n.chain, variant, n.seed,
+            40 + 2.0 * n.size**0.5 + 1.5 * len(n.sizes) + 0.25 * n.seed - 3 * (shares[variant] ** -0.6 - 1), shares[variant],
+        )
+        for n, variant in shown
         if n.family != without
-    ]
-    return (
-        pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
-        .assign(variant="")
-        .reindex(columns=accuracies.COLUMNS)
-    )
+    ]  # fmt: skip
+    columns = ["dataset", "family", "chain", "variant", "seed", "accuracy", "training_share"]
+    return pd.DataFrame(rows, columns=columns).reindex(columns=accuracies.COLUMNS)
 
 
 def data_behind(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def test_the_data_behind_a_figure_is_the_golden_one(name: str) -> None:
 def test_a_gain_is_in_per_cent_of_the_accuracy_alone_seed_by_seed() -> None:
     table = accuracy()
     row = data_behind("figure3", table).query("dataset == 'cifar10' and x == '4'").iloc[0]
-    plain = table[(table["dataset"] == "cifar10") & (table["family"] == "plain")].set_index(["chain", "seed"])["accuracy"]
+    plain = table.query("dataset == 'cifar10' and family == 'plain' and variant == ''").set_index(["chain", "seed"])["accuracy"]
     gains = [100 * (plain["10-4", seed] / plain["4", seed] - 1) for seed in (0, 1)]
     assert row["value"] == pytest.approx(np.mean(gains)) and row["deviation"] == pytest.approx(np.std(gains, ddof=1))
 

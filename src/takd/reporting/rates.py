@@ -1,0 +1,155 @@
+"""Rates of learning α (Mirzadeh et al. 2020, Figure 6, left), fitted from trainings on growing shares of the data."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from takd.data.registry import DATASETS
+from takd.reporting.artifacts import Rates
+
+CONFIDENCE = 0.95
+CANDIDATES = np.geomspace(0.02, 5, 2000)  # α; the theory expects ½ to 1
+DATA_COLUMNS = [
+    "dataset", "family", "hop", "chain", "training_share", "error", "deviation", "n", "rate", "low", "high", "asymptote", "scale",
+]  # fmt: skip
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")  # Okabe and Ito's
+Floats = NDArray[np.float64]
+
+
+class Rate(NamedTuple):
+    """error = asymptote + scale * share^-α. low, high: the 95 % interval of α; NaN where there are too few points to tell."""
+
+    rate: float
+    low: float
+    high: float
+    asymptote: float
+    scale: float
+
+
+NOT_FITTED = Rate(*[np.nan] * 5)
+
+
+def fitted(shares: Floats, errors: Floats) -> Rate:
+    """The rate at which errors (in per cent, one a training) fall with the share of the data, by least squares.
+
+    For each candidate α the rest is linear, so asymptote and scale, both at least 0, are found exactly. The interval is that of
+    the profile likelihood: every α whose squared error an F test with 1 and n - 3 degrees of freedom doesn't tell from the best
+    one's. It ends at the ends of the candidates where the data don't bound α.
+    """
+    freedom = len(errors) - 3
+    if freedom < 1 or len(set(shares)) < 3:
+        return NOT_FITTED
+    fits = [_linear(shares, errors, rate) for rate in CANDIDATES]
+    squares = np.array([error**2 for _, error in fits])
+    best = int(squares.argmin())
+    limit = squares[best] * (1 + stats.f.ppf(CONFIDENCE, 1, freedom) / freedom)
+    inside = CANDIDATES[squares <= limit]
+    (asymptote, scale), _ = fits[best]
+    return Rate(float(CANDIDATES[best]), float(inside.min()), float(inside.max()), float(asymptote), float(scale))
+
+
+def _linear(shares: Floats, errors: Floats, rate: float) -> tuple[Floats, float]:
+    """Asymptote and scale for one α, and the root of the squared error."""
+    solution, error = optimize.nnls(np.stack((np.ones_like(shares), shares**-rate), axis=1), errors)
+    return solution, float(error)
+
+
+def data_behind(figure: Rates, datasets: tuple[str, ...], accuracy: pd.DataFrame) -> pd.DataFrame:
+    """A row a hop and share of the data: top-1 error, %, its deviation (n - 1) over n seeds, and the hop's fit."""
+    rows: list[tuple[Any, ...]] = []
+    for dataset in figure.shown(datasets):
+        for hop, chain in figure.hops.items():
+            chosen = accuracy[
+                (accuracy["dataset"] == dataset) & (accuracy["family"] == figure.family) & (accuracy["chain"] == chain)
+                & accuracy["variant"].isin(["", *figure.variants])
+            ]  # fmt: skip
+            fit = fitted(chosen["training_share"].to_numpy(float), 100 - chosen["accuracy"].to_numpy(float))
+            for share, values in chosen.groupby("training_share")["accuracy"]:
+                error = (100 - values.mean(), values.std(ddof=1), len(values))
+                rows.append((dataset, figure.family, hop, chain, share, *error, *fit))
+            if chosen.empty:
+                rows.append((dataset, figure.family, hop, chain, np.nan, np.nan, np.nan, 0, *NOT_FITTED))
+    return pd.DataFrame(rows, columns=DATA_COLUMNS)
+
+
+def draw(figure: Rates, data: pd.DataFrame) -> Any:
+    """For each data set, error against the share of the data with the fits, and the paper's sketch with the rates measured."""
+    names = list(dict.fromkeys(data["dataset"]))
+    picture, grid = pyplot.subplots(len(names), 2, figsize=(7.0, 3.0 * len(names)), squeeze=False)
+    for (left, right), name in zip(grid, names, strict=True):
+        shown = data[data["dataset"] == name]
+        title = DATASETS[name].title if name in DATASETS else name
+        left.set_title(f"{title}: error by share of the training images", fontsize=8)
+        right.set_title(f"{title}: rate of learning α, with 95 % interval", fontsize=8)
+        _draw_errors(left, shown)
+        _draw_sketch(right, dict(_rates(shown)))
+    return picture
+
+
+def _rates(data: pd.DataFrame) -> Iterator[tuple[str, Rate]]:
+    for hop, rows in data.groupby("hop", sort=False):
+        yield str(hop), Rate(*rows.iloc[0][["rate", "low", "high", "asymptote", "scale"]].astype(float))
+
+
+def _draw_errors(axis: Any, data: pd.DataFrame) -> None:
+    if not (data["n"] > 0).any():
+        axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="0.5")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        return
+    for (hop, rate), colour, marker in zip(_rates(data), COLOURS, "osD^v", strict=False):
+        points = data[(data["hop"] == hop) & (data["n"] > 0)]
+        axis.errorbar(
+            points["training_share"], points["error"], yerr=points["deviation"].fillna(0),
+            color=colour, marker=marker, linestyle="", markersize=4, capsize=2.5, label=hop,
+        )  # fmt: skip
+        if not np.isnan(rate.rate) and len(points):
+            shares = np.geomspace(points["training_share"].min(), points["training_share"].max(), 50)
+            axis.plot(shares, rate.asymptote + rate.scale * shares**-rate.rate, color=colour, linewidth=1)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_ylabel("top-1 error, %")
+    axis.set_xlabel("share of the training images")
+    ticks = sorted(data["training_share"].dropna().unique())
+    axis.set_xticks(ticks, [f"1/{round(1 / share)}" if share < 1 else "1" for share in ticks])
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    axis.tick_params(which="both", labelsize=7)
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, columnspacing=1, handletextpad=0.1)
+
+
+# Of the sketch: where real function, teacher, assistant and student stand, and how far an arrow bends away from a straight line.
+PLACES = {"r": (0.0, 0.0), "t": (1.0, 0.0), "a": (2.0, 0.0), "s": (3.0, 0.0)}
+NODES = {"r": "real", "t": "teacher", "a": "assistant", "s": "student"}
+ARROWS = {"r→t": (0.0, 0.4), "t→a": (0.0, -0.4), "a→s": (0.0, -0.4), "t→s": (-0.6, 1.2), "r→s": (0.85, -1.5)}
+
+
+def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
+    axis.set_axis_off()
+    axis.set_xlim(-0.4, 3.4)
+    axis.set_ylim(-2.4, 1.5)
+    for (hop, (bend, height)), colour in zip(ARROWS.items(), COLOURS, strict=True):
+        start, end = (PLACES[node] for node in hop.split("→"))
+        style = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "shrinkA": 13, "shrinkB": 13, "color": colour}
+        axis.annotate("", end, start, arrowprops=style)
+        axis.text(
+            (start[0] + end[0]) / 2 - 0.08, height, _label(rates.get(hop)), ha="center", va="center", fontsize=6.5, linespacing=0.95
+        )
+    for node, (x, y) in PLACES.items():
+        axis.text(
+            x, y, NODES[node], ha="center", va="center", fontsize=6.5, zorder=3,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": "0.95", "edgecolor": "0.3", "linewidth": 0.7},
+        )  # fmt: skip
+
+
+def _label(rate: Rate | None) -> str:
+    if rate is None or np.isnan(rate.rate):
+        return "not run"
+    low = "≤" if rate.low <= CANDIDATES[0] else ""
+    high = "≥" if rate.high >= CANDIDATES[-1] else ""
+    return f"{rate.rate:.2f}\n({low}{rate.low:.2f} … {high}{rate.high:.2f})"
