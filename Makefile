@@ -22,8 +22,7 @@ lint: .venv/ready
 	mypy
 
 report: .venv/ready  ## everything under PRESET (none: the paper's recipe), and one page of it: make report PRESET=toy
-	snakemake --cores $(CORES) $(if $(PRESET),--config preset=$(PRESET) --) all pages
-	snakemake --report results/$(if $(PRESET),$(PRESET)/)report.html $(if $(PRESET),--config preset=$(PRESET) --) all pages
+	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
 
 pull: .venv/ready  ## trained networks from the DVC remote, so that nothing is left to train
 	dvc pull

@@ -19,15 +19,11 @@ rule all:
     """Every table and figure that is reported, and the verdicts on the paper's claims; with --config preset=… that preset's."""
     default_target: True
     input:
-        expand(f"{CHOSEN}/{{artifact}}.csv", artifact=REPORTED),
-        f"{CHOSEN}/accuracy.csv",
-        f"{CHOSEN}/claims.md",
-        f"{CHOSEN}/report.md",
-        f"{CHOSEN}/metrics.json",
-        f"{CHOSEN}/curves.csv",
+        reported(CHOSEN),
 
 
 rule pages:
-    """The tables and the claims as pages, for `snakemake --report`."""
+    """The same, and the tables and the claims as pages for `snakemake --report`."""
     input:
-        expand(f"{CHOSEN}/pages/{{page}}.html", page=[*tables_of(REPORTED), "claims"]),
+        reported(CHOSEN),
+        pages_of(CHOSEN),

@@ -1,6 +1,8 @@
 # Names of files, and which files a network or a table needs.
 
+import json
 import re
+import shlex
 import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -141,6 +143,27 @@ def sections_of_report(wildcards):
     names = FOLDERS[wildcards.results].parameters.report
     suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in names}
     return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
+
+
+def reported(results):
+    """Every table and figure of a folder's `report`, and what is made from all of them."""
+    names = [*FOLDERS[results].parameters.report, "accuracy", "curves"]
+    return [
+        *(f"{results}/{name}.csv" for name in names),
+        *(f"{results}/{name}" for name in ("claims.md", "report.md", "metrics.json")),
+    ]
+
+
+def pages_of(results):
+    """The tables and the claims of a folder's `report` as pages."""
+    return [f"{results}/pages/{page}.html" for page in [*tables_of(FOLDERS[results].parameters.report), "claims"]]
+
+
+def config_of_folder(wildcards):
+    """The --config that makes a Snakemake of its own take this folder for the chosen one, and what was typed for this one."""
+    chosen = {} if wildcards.results == "results" else {"preset": Path(wildcards.results).name}
+    settings = [shlex.quote(f"{name}={json.dumps(value)}") for name, value in (typed | chosen).items()]
+    return " ".join(["--config", *settings]) if settings else ""
 
 
 def datasets_shown(wildcards):

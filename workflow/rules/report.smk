@@ -161,6 +161,21 @@ rule report:
         " --artifacts {input.artifacts:q} --output {output:q} > {log:q} 2>&1"
 
 
+rule html:
+    """All of it in one page that needs nothing else: Snakemake's own report."""
+    input:
+        lambda wildcards: reported(wildcards.results) + pages_of(wildcards.results),
+    output:
+        "{results}/report.html",
+    log:
+        "{results}/logs/html.log",
+    params:
+        config=config_of_folder,
+    shell:
+        # A second Snakemake, which only reads: the first one holds the lock.
+        "snakemake --nolock --report {output:q} {params.config} -- pages > {log:q} 2>&1"
+
+
 rule page:
     """A table, or the verdicts, as a page of its own for `snakemake --report`."""
     input:
