@@ -55,6 +55,10 @@ for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in PARAMETERS[CHOS
         print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
 
+def of_kind(*kinds):
+    return [name for name in ARTIFACTS if ARTIFACTS[name].kind in kinds]
+
+
 def tables_of(names):
     return [name for name in names if ARTIFACTS[name].kind == "table"]
 
@@ -72,7 +76,8 @@ wildcard_constraints:
     seed=r"\d+",
     artifact=one_of(ARTIFACTS),
     table=one_of(tables_of(ARTIFACTS)),
-    figure=one_of(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
+    figure=one_of(of_kind("lines", "paths")),
+    surfaces=one_of(of_kind("surfaces")),
     page=one_of([*tables_of(ARTIFACTS), "claims"]),
     views=r"unaugmented|seed\d+-\d+epochs",
 
@@ -90,6 +95,16 @@ def recipe_of(wildcards):
 
 def code_of_training(wildcards):
     return code_hash("takd.training", family(wildcards.family).module)
+
+
+def code_of_surface(wildcards):
+    return code_hash("takd.surface", family(wildcards.family).module)
+
+
+def grid_of_surface(wildcards):
+    """The grid as one parameter: numbers of several would be compared as a set, whichever is which."""
+    grid = PARAMETERS[wildcards.results].surface
+    return f"--points {grid.points} --span {grid.span} --images {grid.images}"
 
 
 def soft_targets_of_teacher(wildcards):
@@ -122,6 +137,13 @@ def metrics_of_artifact(wildcards):
 def metrics_of_report(wildcards):
     parameters = PARAMETERS[wildcards.results]
     return [f"{wildcards.results}/{path}" for path in metrics_of(parameters.report, parameters)]
+
+
+def surfaces_shown(wildcards):
+    """A file for each network whose loss surface a figure shows, or compares over seeds."""
+    parameters = PARAMETERS[wildcards.results]
+    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds)
+    return [f"{wildcards.results}/surfaces/{network}.csv" for network in networks]
 
 
 def sections_of_report(wildcards):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -38,6 +38,7 @@ class Cell:
 class Artifact(_Entry):
     """What all kinds have: a title, where in the paper it stands, and cells."""
 
+    how_to_read: ClassVar[str] = ""  # said below a picture
     title: str
     where: str
     only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
@@ -64,10 +65,9 @@ class Row(_Entry):
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
 
 
-class Table(Artifact):
-    """Rows of accuracies."""
+class _Rows(Artifact):
+    """Rows of networks, a line for each data set."""
 
-    kind: Literal["table"]
     rows: tuple[Row, ...] = Field(min_length=1)
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
@@ -76,6 +76,22 @@ class Table(Artifact):
             for name in row.datasets or self.shown(datasets):
                 for column, chain in row.chains.items():
                     yield Cell(row.model, row.family, name, column, chain)
+
+
+class Table(_Rows):
+    """Rows of accuracies."""
+
+    kind: Literal["table"]
+
+
+class Surfaces(_Rows):
+    """Rows of loss surfaces around networks."""
+
+    how_to_read = (
+        "Contours: cross-entropy in nats on training images, around the network (×) of seed 0. Rise: how far the loss is above "
+        "the network's own, mean over the disc (dashed) ± standard deviation over seeds (their number); lower is flatter."
+    )
+    kind: Literal["surfaces"]
 
 
 class Series(_Entry):
@@ -101,6 +117,7 @@ class Panel(_Entry):
 class Lines(Artifact):
     """Accuracies against sizes, a panel for each family and data set."""
 
+    how_to_read = "Error bars: standard deviation over seeds."
     kind: Literal["lines"]
     x: str
     y: str
@@ -123,6 +140,7 @@ class Lines(Artifact):
 class Paths(Artifact):
     """Every distillation path over some sizes, from the largest on, and every size trained alone."""
 
+    how_to_read = "Mean ± standard deviation over seeds."
     kind: Literal["paths"]
     family: str
     sizes: tuple[int, ...] = Field(min_length=2, description="From the teacher down.")
@@ -140,13 +158,13 @@ class Paths(Artifact):
 
 
 RESERVED = ("accuracy", "claims", "curves", "metrics", "report")  # files beside theirs
-AnyArtifact = Annotated[Table | Lines | Paths, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Table | Lines | Paths] = TypeAdapter(AnyArtifact)
+AnyArtifact = Table | Lines | Paths | Surfaces
+_ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 
-def load(path: Path) -> dict[str, Table | Lines | Paths]:
+def load(path: Path) -> dict[str, AnyArtifact]:
     """All artifacts of a specification. Raises ParameterError where it isn't one."""
-    artifacts: dict[str, Table | Lines | Paths] = {}
+    artifacts: dict[str, AnyArtifact] = {}
     for name, values in read_yaml(path).items():
         if name in RESERVED:
             raise ParameterError(f"{path}: {name}: the name of another result; choose another one")
@@ -160,7 +178,7 @@ def load(path: Path) -> dict[str, Table | Lines | Paths]:
     return artifacts
 
 
-def look_up(artifacts: dict[str, Table | Lines | Paths], name: str) -> Table | Lines | Paths:
+def look_up(artifacts: dict[str, AnyArtifact], name: str) -> AnyArtifact:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
         raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")
