@@ -266,16 +266,18 @@ def judge(
     markdown: Annotated[Path, typer.Option(help="The verdicts to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
     claims: Annotated[Path, typer.Option(help="What the paper claims.")] = Path("paper/claims.csv"),
+    surfaces: Annotated[list[Path] | None, typer.Option(help="How flat surfaces are, as `takd draw-surfaces` wrote it.")] = None,
 ) -> None:
     """Judge the paper's claims: effects with intervals over seeds, and a verdict on each."""
     from takd.files import write_text
     from takd.reporting import accuracy as accuracies
     from takd.reporting import artifacts as specification
     from takd.reporting import claims as judging
+    from takd.reporting import flatness
 
     statements = judging.read_statements(claims)
-    judge = judging.Judge(accuracies.read(accuracy), specification.load(artifacts), tuple(datasets.split(",")))
-    comparisons = judge.comparisons()
+    known, shown = specification.load(artifacts), tuple(datasets.split(","))
+    comparisons = judging.Judge(accuracies.read(accuracy), known, shown, flatness.read(surfaces or [])).comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons))
 

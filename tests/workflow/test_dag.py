@@ -59,6 +59,11 @@ def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakema
     assert snakemake("-n", "results/figure7.png", seeds=1).jobs["surface"] == 6
 
 
+def test_claims_read_surfaces_only_where_they_are_reported(snakemake: Snakemake) -> None:
+    assert "surface" not in snakemake("-n", "results/claims.csv", seeds=1, report="[table2]").jobs
+    assert snakemake("-n", "results/claims.csv", seeds=1, report="[table2,figure7]").jobs["surface"] == 6
+
+
 def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakemake) -> None:
     # plain, CIFAR-10: 5 sizes alone; 10-8, 10-6, 10-4, 10-2; 8-2, 6-2, 4-2 (figure 2); 10-8-2, 10-6-2, 10-4-2
     # plain, CIFAR-100: these, and the other 8 of figure 5's 11 paths of three hops and more

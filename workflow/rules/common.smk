@@ -146,6 +146,13 @@ def surfaces_shown(wildcards):
     return [f"{wildcards.results}/surfaces/{network}.csv" for network in networks]
 
 
+def flatness_reported(wildcards):
+    """How flat the reported surfaces are; none where no figure of them is reported."""
+    return [
+        f"{wildcards.results}/{name}.csv" for name in PARAMETERS[wildcards.results].report if ARTIFACTS[name].kind == "surfaces"
+    ]
+
+
 def sections_of_report(wildcards):
     """The page's tables and figures, in the order of `report`, then the claims."""
     suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in PARAMETERS[wildcards.results].report}

@@ -137,6 +137,7 @@ rule judge:
     """The verdict on each of the paper's claims."""
     input:
         accuracy="{results}/accuracy.csv",
+        surfaces=flatness_reported,
         artifacts="paper/artifacts.yaml",
         claims="paper/claims.csv",
     output:
@@ -146,9 +147,10 @@ rule judge:
         "{results}/logs/claims.log",
     params:
         datasets=datasets_shown,
+        surfaces=lambda wildcards, input: " ".join(f"--surfaces {path}" for path in input.surfaces),
         code=code_hash("takd.reporting.claims"),
     shell:
-        "takd judge --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
+        "takd judge --accuracy {input.accuracy:q} {params.surfaces} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --claims {input.claims:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
