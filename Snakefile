@@ -19,7 +19,7 @@ rule all:
     """Every table and figure that is reported, and the verdicts on the paper's claims; with --config preset=… that preset's."""
     default_target: True
     input:
-        expand(f"{CHOSEN}/{{artifact}}.csv", artifact=PARAMETERS[CHOSEN].report),
+        expand(f"{CHOSEN}/{{artifact}}.csv", artifact=REPORTED),
         f"{CHOSEN}/accuracy.csv",
         f"{CHOSEN}/claims.md",
         f"{CHOSEN}/report.md",
@@ -30,4 +30,4 @@ rule all:
 rule pages:
     """The tables and the claims as pages, for `snakemake --report`."""
     input:
-        expand(f"{CHOSEN}/pages/{{page}}.html", page=[*tables_of(PARAMETERS[CHOSEN].report), "claims"]),
+        expand(f"{CHOSEN}/pages/{{page}}.html", page=[*tables_of(REPORTED), "claims"]),

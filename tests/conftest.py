@@ -55,6 +55,7 @@ def recipe(**changes: Any) -> Recipe:
         "precision": "bfloat16",
         "validation_share": 0,
         "validation_seed": 0,
+        "training_share": 1,
     }
     return Recipe(**(values | changes))
 

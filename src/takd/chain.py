@@ -6,7 +6,6 @@ A chain is the paper's distillation path, sizes from the teacher down to the net
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, Self
@@ -86,20 +85,3 @@ class Network:
 
     def __str__(self) -> str:
         return f"{self.dataset}/{self.family}/{self.chain}/seed{self.seed}"
-
-
-def with_teachers(networks: Iterable[Network], teacher_seed: int | None) -> list[Network]:
-    """Those networks and every network above them, each once, teachers first.
-
-    teacher_seed: the one seed of all that lies above a last hop, or None where a chain has one seed throughout.
-    """
-    found: dict[Network, None] = {}
-
-    def upwards(network: Network) -> Iterator[Network]:
-        if network.is_distilled:
-            yield from upwards(network.teacher(teacher_seed))
-        yield network
-
-    for network in networks:
-        found.update(dict.fromkeys(upwards(network)))
-    return list(found)

@@ -23,6 +23,7 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="A prepared data set.")]
 Output = Annotated[Path, typer.Option(help="File to write.")]
+Results = Annotated[Path, typer.Option(help="The folder of results that the metrics lie in; those below its variants are marked.")]
 Threads = Annotated[int, typer.Option(min=1, help="Processor threads. Another number gives other bits.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, cuda:1 …")]
 ParameterFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
@@ -148,12 +149,13 @@ def surface(
 def collect(
     metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
     output: Output,
+    results: Results = Path("results"),
 ) -> None:
     """Gather the metrics of trained networks into one accuracy.csv, a row a network."""
     from takd.files import write_text
     from takd.reporting import accuracy
 
-    write_text(output, accuracy.collect(metrics).to_csv(index=False, lineterminator="\n"))
+    write_text(output, accuracy.collect(metrics, results).to_csv(index=False, lineterminator="\n"))
 
 
 @app.command()
@@ -173,12 +175,30 @@ def summarise(
 def curves(
     metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
     output: Output,
+    results: Results = Path("results"),
 ) -> None:
     """Gather loss, accuracy and learning rate of trained networks into one curves.csv, a row an epoch."""
     from takd.files import write_text
     from takd.reporting import summary
 
-    write_text(output, summary.curves(metrics).to_csv(index=False, lineterminator="\n"))
+    write_text(output, summary.curves(metrics, results).to_csv(index=False, lineterminator="\n"))
+
+
+@app.command()
+def tuning(
+    metrics: Annotated[list[Path], typer.Argument(help="Metrics of the grid's networks.")],
+    fields: Annotated[str, typer.Option(help="Fields of the recipe that the grid varies, separated by commas.")],
+    csv: Annotated[Path, typer.Option(help="Table to write, for programs.")],
+    markdown: Annotated[Path, typer.Option(help="Table to write, for people.")],
+) -> None:
+    """Compare recipes by accuracy on held-out images, the best first."""
+    from takd.files import write_text
+    from takd.reporting import tuning as reporting
+
+    varied = fields.split(",")
+    table = reporting.tabulate(metrics, varied)
+    write_text(csv, table.to_csv(index=False, lineterminator="\n", float_format="%.4g"))
+    write_text(markdown, reporting.as_markdown(table, varied))
 
 
 @app.command()

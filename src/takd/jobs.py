@@ -15,7 +15,7 @@ from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data import prepared
 from takd.data.prepared import PreparedData
-from takd.data.views import Normalisation, Views, training_and_held_out
+from takd.data.views import Normalisation, Views
 from takd.device import chosen_device, used_precision
 from takd.errors import ParameterError
 from takd.files import Metadata, write_json
@@ -26,7 +26,7 @@ from takd.params import read_recipe
 from takd.provenance import commit, machine, versions
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
-from takd.training import Epoch, Trained, train
+from takd.training import Epoch, Trained, chosen_images, train
 
 
 def train_network(
@@ -91,12 +91,11 @@ def _checked_inputs(network: Network, recipe: Recipe, data: PreparedData, target
         raise ParameterError(f"recipe: {network} has a teacher, so trade_off, temperature and kl_reduction are needed")
     if not network.is_distilled and any(value is not None for value in teaching):
         raise ParameterError(f"recipe: {network} has no teacher, so there is no trade_off, temperature or kl_reduction")
-    if (
-        len(training_and_held_out(data.train.labels, recipe.validation_share, recipe.validation_seed)[1])
-        == 0
-        < recipe.validation_share
-    ):
+    images, held_out = chosen_images(data.train.labels, recipe, network.seed)
+    if len(held_out) == 0 < recipe.validation_share:
         raise ParameterError(f"recipe: validation_share {recipe.validation_share:g} holds out no image of {data.name}")
+    if len(images) == 0:
+        raise ParameterError(f"recipe: training_share {recipe.training_share:g} leaves no image of {data.name}")
     if network.is_distilled and targets is None:
         raise ParameterError(f"{network}: needs --soft-targets of {network.teacher()}; `takd targets` makes them")
     if not network.is_distilled and targets is not None:
@@ -114,7 +113,7 @@ def _train(
 ) -> Trained:
     """Train with a line an epoch, and a bar where somebody is looking."""
     console = Console()
-    images = round(len(data.train) * (1 - recipe.validation_share))
+    images = len(chosen_images(data.train.labels, recipe, network.seed)[0])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
     with ProgressBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=images)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model, field_validator, model_validator
 
 from takd.chain import Network
 from takd.data.registry import dataset
@@ -30,6 +31,57 @@ Changes: Any = create_model(
 )
 
 
+class Variant(Changes):  # type: ignore[misc]
+    """The same networks under a changed recipe, in a folder of their own."""
+
+    teachers: Literal["own", "shared"] = Field(
+        default="own",
+        description="Whether teachers are trained under the changed recipe too, or are those of the results that this varies.",
+    )
+
+
+class Tuning(BaseModel):
+    """A grid of recipes, compared on images that are held out of training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    networks: tuple[str, ...] = Field(
+        min_length=1, description="dataset/family/chain whose last hop is tried, as in cifar10/plain/10-2."
+    )
+    seeds: int = Field(gt=0, description="Networks trained for each point of the grid.")
+    validation_share: float = Field(gt=0, lt=1, description="Share of the training images held out, from every network alike.")
+    grid: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = Field(
+        min_length=1, description="Fields of a recipe, and the values to try: every combination."
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _known_fields(cls, grid: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+        for name, values in grid.items():
+            for value in values:
+                Changes(**{name: value})
+        return grid
+
+    @field_validator("networks")
+    @classmethod
+    def _known_networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            _as_value_error(Network.parse, f"{name}/seed0")
+        return names
+
+    def held_out(self) -> Variant:
+        """The variant in which teachers are trained, without the images held out."""
+        return Variant(validation_share=self.validation_share)
+
+    def points(self) -> dict[str, Variant]:
+        """The grid's points as variants of that one, by name, as in `temperature=4,trade_off=0.5`."""
+        values = [[(name, value) for value in self.grid[name]] for name in sorted(self.grid)]
+        return {
+            ",".join(f"{name}={value:g}" for name, value in point): Variant(teachers="shared", **dict(point))
+            for point in product(*values)
+        }
+
+
 class Parameters(BaseModel):
     """Everything that a scientist may turn. params.yaml is the paper's; a preset or the command line replaces parts of it."""
 
@@ -43,6 +95,7 @@ class Parameters(BaseModel):
         description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
         "teacher), or the whole chain."
     )
+    shown_families: tuple[str, ...] = Field(description="Families of networks that tables and figures show; others are not run.")
     report: tuple[str, ...] = Field(description="Tables and figures that `snakemake` makes when it isn't given a target.")
     surface: SurfaceGrid = Field(description="The grid of the loss surfaces of Figure 7. Not in the paper.")
     train: Recipe = Field(description="The recipe of every network, before what follows.")
@@ -52,6 +105,13 @@ class Parameters(BaseModel):
         "the last one counts."
     )
 
+    variants: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Variant] = Field(
+        description="Changed recipes by name: results/variants/NAME holds the networks, tables and figures made by one."
+    )
+    tuning: Tuning = Field(description="What `snakemake results/tuning.csv` compares.")
+
+    _changes: tuple[Any, ...] = PrivateAttr(())  # of the variants that these parameters are, the last one counts
+
     @field_validator("datasets")
     @classmethod
     def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,9 +119,9 @@ class Parameters(BaseModel):
             _as_value_error(dataset, name)
         return names
 
-    @field_validator("families")
+    @field_validator("families", "shown_families")
     @classmethod
-    def _known_families(cls, families: dict[str, Any]) -> dict[str, Any]:
+    def _known_families(cls, families: Any) -> Any:
         for name in families:
             _as_value_error(family, name)
         return families
@@ -94,13 +154,19 @@ class Parameters(BaseModel):
         """The seed of every network above a last hop; None where a chain has one seed throughout."""
         return 0 if self.vary == "student" else None
 
+    def varied(self, variant: Any) -> Self:
+        """These parameters under a variant's changes, which count after all others."""
+        copy = self.model_copy()
+        copy._changes = (*self._changes, variant)
+        return copy
+
     def recipe(self, network: Network) -> Recipe:
-        """The network's recipe: `train`, then its family's changes, then each matching override's, less what can't matter."""
+        """The network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter."""
         values = self.train.model_dump()
         changes = [self.families[network.family]] if network.family in self.families else []
         changes += [change for pattern, change in self.overrides.items() if fnmatchcase(str(network), pattern)]
-        for change in changes:
-            values |= change.model_dump(exclude_unset=True, exclude_none=True)
+        for change in (*changes, *self._changes):
+            values |= change.model_dump(exclude_unset=True, exclude_none=True, exclude={"teachers"})
         if not network.is_distilled:
             values |= dict.fromkeys(_DISTILLATION)
         if values["schedule"] != "step":

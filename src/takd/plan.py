@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from takd.chain import Network, with_teachers
+from takd.chain import Network
 from takd.data.prepared import PreparedData, Split
 from takd.data.registry import dataset
 from takd.device import chosen_device
 from takd.errors import ParameterError
-from takd.params import Parameters
+from takd.folders import folders, needed, teacher
 from takd.recipe import Recipe
 from takd.reporting import artifacts
 from takd.training import train
@@ -45,31 +45,27 @@ class Plan:
 
 def plan(target: Path, params: Path, presets: Path, specification: Path, cores: int) -> Plan:
     """The plan for a table, or for the accuracy.csv of all that are reported. Raises ParameterError for another target."""
-    results = target.parent
-    preset = None if results.name == "results" else presets / f"{results.name}.yaml"
-    if preset is not None and not preset.is_file():
+    found = folders(params, presets, {})
+    results = str(target.parent)
+    if results not in found:
+        presets_there = ", ".join(path.stem for path in sorted(presets.glob("*.yaml")))
         raise ParameterError(
-            f"{target}: no preset {results.name!r} in {presets}; expected results/table2.csv or results/quick/table2.csv"
+            f"{target}: no preset {target.parent.name!r}; there are {presets_there}, as in results/quick/table2.csv"
         )
-    parameters = Parameters.load(params, preset)
     known = artifacts.load(specification)
-    shown = parameters.report if target.stem == "accuracy" else (target.stem,)
-    wanted = [
-        network for name in shown for network in artifacts.look_up(known, name).networks(parameters.datasets, parameters.seeds)
-    ]
+    names = found[results].parameters.report if target.stem == "accuracy" else (target.stem,)
     epoch_seconds: dict[tuple[str, str, int], float] = {}
     planned: list[PlannedNetwork] = []
-    done_after: dict[Network, float] = {}
-    for network in with_teachers(wanted, parameters.teacher_seed):
-        recipe = parameters.recipe(network)
+    done_after: dict[tuple[str, Network], float] = {}
+    for folder, network in needed(found, results, [artifacts.look_up(known, name) for name in names]):
+        recipe = found[folder].parameters.recipe(network)
+        its_teacher = teacher(found, folder, network) if network.is_distilled else None
         seconds = 0.0
-        if not _is_there(results / "models" / str(network), recipe):
-            seconds = recipe.epochs * _measured(epoch_seconds, network, recipe)
-            if network.is_distilled and recipe.augmentation != "none":
-                teacher = network.teacher(parameters.teacher_seed)
-                seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, teacher, recipe)
-        before = done_after[network.teacher(parameters.teacher_seed)] if network.is_distilled else 0.0
-        done_after[network] = before + seconds
+        if not _is_there(Path(folder) / "models" / str(network), recipe):
+            seconds = recipe.epochs * recipe.training_share * _measured(epoch_seconds, network, recipe)
+            if its_teacher is not None and recipe.augmentation != "none":
+                seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, its_teacher[1], recipe)
+        done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
         planned.append(PlannedNetwork(network, recipe, seconds))
     total = sum(entry.seconds for entry in planned)
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))
@@ -94,7 +90,7 @@ def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe
         few = CALIBRATION_IMAGES // 5  # as CIFAR has a test image for every five of training
         data = PreparedData(network.dataset, published.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
         alone = Network(network.dataset, network.family, (network.size,), seed=0)
-        twice = recipe.model_copy(update={"epochs": 2, "validation_share": 0.0})
+        twice = recipe.model_copy(update={"epochs": 2, "validation_share": 0.0, "training_share": 1.0})
         trained = train(alone, twice, data, None, device=chosen_device("auto", 1))
         known[kind] = trained.history[-1].seconds * published.training_images / CALIBRATION_IMAGES
     return known[kind]

@@ -43,6 +43,10 @@ class Recipe(BaseModel):
         "accuracy is measured on them and the test images are never read. Paper: 0, and a choice by test accuracy."
     )
     validation_seed: int = Field(ge=0, description="Fixes which images are held out.")
+    training_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="Share of the other training images that is trained on, class by class; a smaller one's are among a larger "
+        "one's. Paper: 1."
+    )
     trade_off: float | None = Field(default=None, ge=0, le=1, description="λ of eq. 3: the weight of the teacher's soft targets.")
     temperature: Positive | None = Field(default=None, description="τ of eq. 2: how much both softmax functions are flattened.")
     kl_reduction: Literal["batchmean", "elementmean"] | None = Field(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from takd.chain import Network
 from takd.checkpoint import Progress
 from takd.data.prepared import PreparedData
-from takd.data.views import Normalisation, Views, generator, shuffled, training_and_held_out
+from takd.data.views import Normalisation, Views, generator, share_of, shuffled, training_and_held_out
 from takd.device import used_precision
 from takd.errors import DivergenceError
 from takd.inference import frozen, top1_accuracy
@@ -59,7 +59,7 @@ def train(
     """
     precision = used_precision(recipe, device)
     everything = data.train.to(device)
-    positions, held_out = training_and_held_out(data.train.labels, recipe.validation_share, recipe.validation_seed)
+    positions, held_out = chosen_images(data.train.labels, recipe, network.seed)
     normalisation = Normalisation.of(everything, recipe.normalisation)
     images = Views(everything, normalisation, augmented=recipe.augmentation == "crop_flip")
     judged = everything.subset(held_out.to(device)) if recipe.validation_share else data.test.to(device)
@@ -118,6 +118,12 @@ def train(
             progress.save(model, optimiser, [asdict(entry) for entry in history])
         on_epoch(history[-1])
     return Trained(model, history)
+
+
+def chosen_images(labels: Tensor, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
+    """Positions of the images that the recipe trains on, and of those that it holds out. labels: (N,), of the training split."""
+    training, held_out = training_and_held_out(labels, recipe.validation_share, recipe.validation_seed)
+    return share_of(training, labels, recipe.training_share, seed), held_out
 
 
 def initialised(network: Network, classes: int) -> nn.Module:

@@ -1,6 +1,6 @@
 import pytest
 
-from takd.chain import Network, with_teachers
+from takd.chain import Network
 from takd.errors import NetworkNameError
 
 
@@ -25,20 +25,6 @@ def test_teacher_is_the_chain_less_its_last_hop() -> None:
     assert network("10-4-2", seed=3).teacher(0) == network("10-4", seed=0)
     with pytest.raises(ValueError, match="no teacher"):
         network("10").teacher()
-
-
-def test_paths_share_their_prefixes() -> None:
-    wanted = [network(chain) for chain in ("10-8-2", "10-6-2", "10-4-2")]
-    chains = [found.chain for found in with_teachers(wanted, teacher_seed=0)]
-    assert sorted(chains) == sorted(["10", "10-8", "10-6", "10-4", "10-8-2", "10-6-2", "10-4-2"])
-    for chain in chains:
-        assert "-" not in chain or chains.index(chain.rpartition("-")[0]) < chains.index(chain)
-
-
-def test_seeds_vary_the_last_hop_or_the_whole_chain() -> None:
-    wanted = [network("10-4-2", seed) for seed in (0, 1, 2)]
-    assert len(with_teachers(wanted, teacher_seed=0)) == 2 + 3
-    assert len(with_teachers(wanted, teacher_seed=None)) == 3 * 3
 
 
 @pytest.mark.parametrize(

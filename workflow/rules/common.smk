@@ -5,12 +5,12 @@ import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from takd.chain import Network, with_teachers
+from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
 from takd.errors import TakdError
+from takd.folders import TUNING, folders, needed, teacher
 from takd.networks.registry import FAMILIES, family
-from takd.params import Parameters
 from takd.reporting import artifacts
 
 NETWORK = "{dataset}/{family}/{chain}/seed{seed}"
@@ -23,24 +23,22 @@ def mistake(text):
     raise SystemExit(2)
 
 
-# Parameters by the folder of their results: params.yaml's, and each preset's over them. --config counts last.
-PRESETS = {f"results/{path.stem}": path for path in sorted(Path("presets").glob("*.yaml"))}
+# --config counts last, after params.yaml and presets.
 typed = {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "preset"}
 try:
-    PARAMETERS = {
-        results: Parameters.load(Path("params.yaml"), preset, changes=typed)
-        for results, preset in {"results": None, **PRESETS}.items()
-    }
+    FOLDERS = folders(Path("params.yaml"), Path("presets"), typed)
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
-    for parameters in PARAMETERS.values():
-        for name in parameters.report:
-            artifacts.look_up(ARTIFACTS, name)
+    for results, folder in FOLDERS.items():
+        needed(FOLDERS, results, [artifacts.look_up(ARTIFACTS, name) for name in folder.parameters.report])
 except TakdError as error:
     mistake(error)
 
 CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
-if CHOSEN not in PARAMETERS:
-    mistake(f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in PRESETS.values())}")
+if CHOSEN not in FOLDERS:
+    mistake(
+        f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in sorted(Path('presets').glob('*.yaml')))}"
+    )
+REPORTED = FOLDERS[CHOSEN].parameters.report
 
 # Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
 RECORDS = Path(".snakemake/metadata")
@@ -50,7 +48,7 @@ if not any(RECORDS.glob("*")) and any(Path("results").glob("**/models/**/*.safet
         "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
     )
 typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
-for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in PARAMETERS[CHOSEN].report]:
+for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
     if Path(path).is_file() and not (RECORDS / urlsafe_b64encode(path.encode()).decode()).exists():
         print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
@@ -65,11 +63,11 @@ def tables_of(names):
 
 def one_of(names):
     """A pattern for those names alone; for none where there are none (an empty pattern would match anything)."""
-    return "|".join(names) or "(?!)"
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 wildcard_constraints:
-    results=one_of(PARAMETERS),
+    results=one_of(FOLDERS),
     dataset=one_of(DATASETS),
     family=one_of(FAMILIES),
     chain=r"\d+(-\d+)*",
@@ -90,7 +88,7 @@ def network_of(wildcards):
 
 
 def recipe_of(wildcards):
-    return PARAMETERS[wildcards.results].recipe(network_of(wildcards)).canonical()
+    return FOLDERS[wildcards.results].parameters.recipe(network_of(wildcards)).canonical()
 
 
 def code_of_training(wildcards):
@@ -103,7 +101,7 @@ def code_of_surface(wildcards):
 
 def grid_of_surface(wildcards):
     """The grid as one parameter: numbers of several would be compared as a set, whichever is which."""
-    grid = PARAMETERS[wildcards.results].surface
+    grid = FOLDERS[wildcards.results].parameters.surface
     return f"--points {grid.points} --span {grid.span} --images {grid.images}"
 
 
@@ -112,10 +110,10 @@ def soft_targets_of_teacher(wildcards):
     network = network_of(wildcards)
     if not network.is_distilled:
         return []
-    parameters = PARAMETERS[wildcards.results]
-    recipe = parameters.recipe(network)
+    recipe = FOLDERS[wildcards.results].parameters.recipe(network)
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
-    return f"{wildcards.results}/soft_targets/{network.teacher(parameters.teacher_seed)}/{views}.safetensors"
+    folder, name = teacher(FOLDERS, wildcards.results, network)
+    return f"{folder}/soft_targets/{name}/{views}.safetensors"
 
 
 def views_of(wildcards):
@@ -123,41 +121,51 @@ def views_of(wildcards):
     return re.sub(r"seed(\d+)-(\d+)epochs", r"--views-seed \1 --epochs \2", wildcards.views).replace("unaugmented", "")
 
 
-def metrics_of(names, parameters):
-    """The metrics, below a folder of results, of every network that those tables show, and of their teachers."""
-    shown = [network for name in names for network in ARTIFACTS[name].networks(parameters.datasets, parameters.seeds)]
-    return [f"models/{network}/metrics.json" for network in with_teachers(shown, parameters.teacher_seed)]
+def metrics_of(networks):
+    return [f"{folder}/models/{network}/metrics.json" for folder, network in networks]
 
 
 def metrics_of_artifact(wildcards):
-    names = [wildcards.artifact]
-    return [f"{wildcards.results}/{path}" for path in metrics_of(names, PARAMETERS[wildcards.results])]
+    """The metrics of every network that a table or figure shows, and of their teachers."""
+    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[wildcards.artifact]]))
 
 
 def metrics_of_report(wildcards):
-    parameters = PARAMETERS[wildcards.results]
-    return [f"{wildcards.results}/{path}" for path in metrics_of(parameters.report, parameters)]
+    """The metrics of every network that any reported table or figure shows, and of their teachers."""
+    names = FOLDERS[wildcards.results].parameters.report
+    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[name] for name in names]))
+
+
+def metrics_of_tuning(wildcards):
+    """The metrics of every network of the grid."""
+    tuning = FOLDERS[wildcards.results].parameters.tuning
+    tried = [Network.parse(f"{name}/seed{seed}") for name in tuning.networks for seed in range(tuning.seeds)]
+    folder = f"{wildcards.results}/variants/{TUNING}/variants"
+    return metrics_of((f"{folder}/{point}", network) for point in tuning.points() for network in tried)
 
 
 def surfaces_shown(wildcards):
     """A file for each network whose loss surface a figure shows, or compares over seeds."""
-    parameters = PARAMETERS[wildcards.results]
-    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds)
-    return [f"{wildcards.results}/surfaces/{network}.csv" for network in networks]
+    parameters = FOLDERS[wildcards.results].parameters
+    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds, parameters.shown_families)
+    return [
+        f"{wildcards.results}/{f'variants/{variant}/' if variant else ''}surfaces/{network}.csv" for network, variant in networks
+    ]
 
 
 def flatness_reported(wildcards):
-    """How flat the reported surfaces are; none where no figure of them is reported."""
-    return [
-        f"{wildcards.results}/{name}.csv" for name in PARAMETERS[wildcards.results].report if ARTIFACTS[name].kind == "surfaces"
-    ]
+    """How flat the reported surfaces are; none where no figure of them is reported. A variant's aren't the paper's."""
+    names = FOLDERS[wildcards.results].parameters.report
+    figures = [name for name in names if ARTIFACTS[name].kind == "surfaces" and not ARTIFACTS[name].variant]
+    return [f"{wildcards.results}/{name}.csv" for name in figures]
 
 
 def sections_of_report(wildcards):
     """The page's tables and figures, in the order of `report`, then the claims."""
-    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in PARAMETERS[wildcards.results].report}
+    names = FOLDERS[wildcards.results].parameters.report
+    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in names}
     return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
 
 
 def datasets_shown(wildcards):
-    return ",".join(PARAMETERS[wildcards.results].datasets)
+    return ",".join(FOLDERS[wildcards.results].parameters.datasets)

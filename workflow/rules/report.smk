@@ -15,7 +15,7 @@ rule collect:
     params:
         code=code_hash("takd.reporting.accuracy"),
     shell:
-        "takd collect {input:q} --output {output:q} > {log:q} 2>&1"
+        "takd collect {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule accuracy:
@@ -29,7 +29,7 @@ rule accuracy:
     params:
         code=code_hash("takd.reporting.accuracy"),
     shell:
-        "takd collect {input:q} --output {output:q} > {log:q} 2>&1"
+        "takd collect {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule metrics:
@@ -57,7 +57,7 @@ rule curves:
     params:
         code=code_hash("takd.reporting.summary"),
     shell:
-        "takd curves {input:q} --output {output:q} > {log:q} 2>&1"
+        "takd curves {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule tabulate:
@@ -153,6 +153,22 @@ rule judge:
         "takd judge --accuracy {input.accuracy:q} {params.surfaces} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --claims {input.claims:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+
+
+rule tuning:
+    """A grid of recipes, compared on held-out training images."""
+    input:
+        metrics_of_tuning,
+    output:
+        csv="{results}/tuning.csv",
+        markdown="{results}/tuning.md",
+    log:
+        "{results}/logs/tuning.log",
+    params:
+        fields=lambda wildcards: ",".join(sorted(FOLDERS[wildcards.results].parameters.tuning.grid)),
+        code=code_hash("takd.reporting.tuning"),
+    shell:
+        "takd tuning {input:q} --fields {params.fields:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule report:

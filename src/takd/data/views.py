@@ -31,6 +31,21 @@ def training_and_held_out(labels: Tensor, share: float, seed: int) -> tuple[Tens
     return (~held_out).nonzero().squeeze(1), held_out.nonzero().squeeze(1)
 
 
+def share_of(positions: Tensor, labels: Tensor, share: float, seed: int) -> Tensor:
+    """The first `share`, in (0, 1], of each class's positions in an order drawn by `seed`: smaller shares lie within larger ones.
+
+    positions: those to choose from, ascending. labels: (N,), of all images. Returns the chosen ones, ascending.
+    """
+    if share == 1:
+        return positions
+    chosen = []
+    for label in labels.unique().tolist():
+        candidates = positions[labels[positions] == label]
+        order = torch.randperm(len(candidates), generator=generator("share", seed, label))
+        chosen.append(candidates[order[: round(share * len(candidates))]])
+    return torch.cat(chosen).sort().values
+
+
 def shuffled(positions: Tensor, seed: int, epoch: int) -> Tensor:
     """The positions in the order of one epoch."""
     return positions[torch.randperm(len(positions), generator=generator("order", seed, epoch))]

@@ -8,17 +8,22 @@ import pandas as pd
 from takd.errors import CheckpointError
 
 COLUMNS = [
-    "dataset", "family", "chain", "method", "seed", "accuracy", "best_test_accuracy",
-    "epochs", "seconds", "parameters", "commit",
+    "dataset", "family", "chain", "variant", "method", "seed", "accuracy", "best_test_accuracy",
+    "epochs", "training_share", "seconds", "parameters", "commit",
 ]  # fmt: skip
 
 
-def collect(metrics: list[Path]) -> pd.DataFrame:
-    """A row for each metrics file, sorted by name. Raises CheckpointError where a file isn't one of ours."""
+def collect(metrics: list[Path], results: Path) -> pd.DataFrame:
+    """A row for each metrics file, sorted by name; those below results/variants are of that variant.
+
+    Raises CheckpointError where a file isn't one of ours.
+    """
     rows = []
     for path in metrics:
         try:
             values = json.loads(path.read_text())
+            values["variant"] = variant(path, results)
+            values["training_share"] = values["recipe"].get("training_share", 1.0)  # networks from before there was one have it all
             rows.append([values[column] for column in COLUMNS])
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such file") from None
@@ -26,14 +31,26 @@ def collect(metrics: list[Path]) -> pd.DataFrame:
             raise CheckpointError(f"{path}: not the metrics of a training") from None
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str})
     largest_first = table["chain"].map(lambda chain: [-int(size) for size in chain.split("-")])
-    order = table.assign(_order=largest_first.map(tuple)).sort_values(["dataset", "family", "_order", "seed"]).index
+    order = table.assign(_order=largest_first.map(tuple)).sort_values(["variant", "dataset", "family", "_order", "seed"]).index
     return table.loc[order].reset_index(drop=True)
+
+
+def variant(metrics: Path, results: Path) -> str:
+    """The variant that a file below a folder of results belongs to; empty for the main one."""
+    parts = metrics.relative_to(results).parts if metrics.is_relative_to(results) else ()
+    return parts[1] if parts[:1] == ("variants",) else ""
+
+
+def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
+    """A chain's accuracies in an accuracy.csv, by seed."""
+    chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain) & (table["variant"] == variant)
+    return table[chosen].set_index("seed")["accuracy"]
 
 
 def read(path: Path) -> pd.DataFrame:
     """An accuracy.csv. Raises CheckpointError where it isn't one."""
     try:
-        table = pd.read_csv(path, dtype={"chain": str, "commit": str})
+        table = pd.read_csv(path, dtype={"chain": str, "commit": str, "variant": str}).fillna({"variant": ""})
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError):

@@ -1,16 +1,17 @@
 """What each table and figure shows: networks in a layout, read from paper/artifacts.yaml."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from takd.chain import Network
 from takd.data.registry import DATASETS
 from takd.errors import NetworkNameError, ParameterError
+from takd.networks.registry import FAMILIES
 from takd.params import first_problem, read_yaml
 
 
@@ -27,12 +28,20 @@ class Cell:
     dataset: str
     column: str
     chain: str
+    variant: str = ""
 
-    def networks(self, seeds: int) -> list[Network]:
+    def networks(self, seeds: int) -> list["Shown"]:
         """The networks whose mean it is; none for a data set that takd doesn't have."""
         if self.dataset not in DATASETS:
             return []
-        return [Network.of(self.dataset, self.family, self.chain, seed) for seed in range(seeds)]
+        return [Shown(Network.of(self.dataset, self.family, self.chain, seed), self.variant) for seed in range(seeds)]
+
+
+class Shown(NamedTuple):
+    """A network that an artifact shows. variant: the one of params.yaml by which it was trained, or empty."""
+
+    network: Network
+    variant: str
 
 
 class Artifact(_Entry):
@@ -41,6 +50,7 @@ class Artifact(_Entry):
     how_to_read: ClassVar[str] = ""  # said below a picture
     title: str
     where: str
+    variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
     only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
 
     def shown(self, datasets: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,9 +61,10 @@ class Artifact(_Entry):
         """Its numbers, in order."""
         raise NotImplementedError
 
-    def networks(self, datasets: tuple[str, ...], seeds: int) -> list[Network]:
-        """The networks that it shows, each once. Raises NetworkNameError where one can't be."""
-        return list(dict.fromkeys(network for cell in self.cells(datasets) for network in cell.networks(seeds)))
+    def networks(self, datasets: tuple[str, ...], seeds: int, families: Collection[str] = FAMILIES) -> list[Shown]:
+        """The networks of those families that it shows, each once. Raises NetworkNameError where one can't be."""
+        cells = [cell for cell in self.cells(datasets) if cell.family in families]
+        return list(dict.fromkeys(shown for cell in cells for shown in cell.networks(seeds)))
 
 
 class Row(_Entry):
@@ -75,7 +86,7 @@ class _Rows(Artifact):
         for row in self.rows:
             for name in row.datasets or self.shown(datasets):
                 for column, chain in row.chains.items():
-                    yield Cell(row.model, row.family, name, column, chain)
+                    yield Cell(row.model, row.family, name, column, chain, self.variant)
 
 
 class Table(_Rows):
@@ -130,11 +141,11 @@ class Lines(Artifact):
             for name in self.shown(datasets):
                 for series in panel.series:
                     for x, chain in series.points.items():
-                        yield Cell(series.label, panel.family, name, x, chain)
+                        yield Cell(series.label, panel.family, name, x, chain, self.variant)
                     for x, chain in (series.gain_over or {}).items():
-                        yield Cell(f"{series.label}: over", panel.family, name, x, chain)
+                        yield Cell(f"{series.label}: over", panel.family, name, x, chain, self.variant)
                 for chain in panel.mean_of or ():
-                    yield Cell("mean of", panel.family, name, chain, chain)
+                    yield Cell("mean of", panel.family, name, chain, chain, self.variant)
 
 
 class Paths(Artifact):
@@ -149,15 +160,16 @@ class Paths(Artifact):
         """One cell a path, in the column of the size that it ends in; the row is its method."""
         teacher, *smaller = map(str, self.sizes)
         for name in self.shown(datasets):
-            yield Cell("NOKD", self.family, name, teacher, teacher)
+            yield Cell("NOKD", self.family, name, teacher, teacher, self.variant)
             for position, size in enumerate(smaller):
                 for count in range(position + 1):
                     for assistants in combinations(smaller[:position], count):
-                        yield Cell("TAKD" if count else "BLKD", self.family, name, size, "-".join([teacher, *assistants, size]))
-                yield Cell("NOKD", self.family, name, size, size)
+                        path = "-".join([teacher, *assistants, size])
+                        yield Cell("TAKD" if count else "BLKD", self.family, name, size, path, self.variant)
+                yield Cell("NOKD", self.family, name, size, size, self.variant)
 
 
-RESERVED = ("accuracy", "claims", "curves", "metrics", "report")  # files beside theirs
+RESERVED = ("accuracy", "claims", "curves", "metrics", "report", "tuning")  # files beside theirs
 AnyArtifact = Table | Lines | Paths | Surfaces
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
+from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Artifact, Lines, Paths, Surfaces, Table
 from takd.reporting.tables import aligned
 
@@ -93,7 +94,7 @@ class Judge:
 
     def values(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
         """A chain's accuracies by seed."""
-        return _by_seed(self.accuracy, "accuracy", dataset, family, chain)
+        return by_seed(self.accuracy, dataset, family, chain)
 
     def _between(self, claim: str, dataset: str, family: str, better: str, worse: str) -> Comparison:
         compared = compare(self.values(dataset, family, better), self.values(dataset, family, worse))
@@ -182,21 +183,21 @@ class Judge:
                     if chain != full:
                         yield self._between(claim, dataset, figure.family, full, chain)
 
+    def _rises(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
+        table = self.rises
+        chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
+        return table[chosen].set_index("seed")["rise"]
+
     def _flatter_surfaces(self, claim: str) -> Iterator[Comparison]:
         figure = self.artifacts["figure7"]
         assert isinstance(figure, Surfaces)
         for row in figure.rows:
             for dataset in row.datasets or figure.shown(self.datasets):
-                rise = {chain: _by_seed(self.rises, "rise", dataset, row.family, chain) for chain in row.chains.values()}
+                rise = {chain: self._rises(dataset, row.family, chain) for chain in row.chains.values()}
                 for method, baseline in (("TAKD", "BLKD"), ("BLKD", "NOKD")):
                     flatter, steeper = row.chains[method], row.chains[baseline]
                     compared = compare(rise[steeper], rise[flatter])  # the other way round: the flatter one rises less
                     yield Comparison(claim, dataset, row.family, flatter, steeper, *compared, unit="nats")
-
-
-def _by_seed(table: pd.DataFrame, column: str, dataset: str, family: str, chain: str) -> "pd.Series[float]":
-    chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
-    return table[chosen].set_index("seed")[column]
 
 
 def verdict_of(comparisons: list[Comparison]) -> Verdict:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.files import written_whole
+from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Lines, Panel, Paths, Series
 
 matplotlib.use("Agg")
@@ -40,15 +41,15 @@ def data_behind(figure: Lines | Paths, datasets: tuple[str, ...], accuracy: pd.D
     rows: list[tuple[Any, ...]] = []
     if isinstance(figure, Paths):
         for cell in figure.cells(datasets):
-            values = _accuracies(accuracy, cell.dataset, cell.family, cell.chain)
+            values = by_seed(accuracy, cell.dataset, cell.family, cell.chain, figure.variant)
             rows.append((cell.dataset, cell.family, cell.model, cell.column, cell.chain, *_summary(values)))
     else:
         for panel in figure.panels:
             for dataset in figure.shown(datasets):
                 for series in panel.series:
-                    rows += _points(panel, series, dataset, accuracy)
+                    rows += _points(panel, series, dataset, accuracy, figure.variant)
                 if panel.mean_of:
-                    ends = [_accuracies(accuracy, dataset, panel.family, chain).mean() for chain in panel.mean_of]
+                    ends = [by_seed(accuracy, dataset, panel.family, chain, figure.variant).mean() for chain in panel.mean_of]
                     count = 0 if np.isnan(ends).any() else 1
                     rows.append((dataset, panel.family, "mean of", "", " and ".join(panel.mean_of), np.mean(ends), np.nan, count))
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
@@ -68,17 +69,11 @@ def save(picture: Any, png: Path, svg: Path) -> None:
     pyplot.close(picture)
 
 
-def _accuracies(accuracy: pd.DataFrame, dataset: str, family: str, chain: str) -> "pd.Series[float]":
-    """The accuracies of a chain, by seed."""
-    chosen = (accuracy["dataset"] == dataset) & (accuracy["family"] == family) & (accuracy["chain"] == chain)
-    return accuracy[chosen].set_index("seed")["accuracy"]
-
-
-def _points(panel: Panel, series: Series, dataset: str, accuracy: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+def _points(panel: Panel, series: Series, dataset: str, accuracy: pd.DataFrame, variant: str) -> Iterator[tuple[Any, ...]]:
     for x, chain in series.points.items():
-        values = _accuracies(accuracy, dataset, panel.family, chain)
+        values = by_seed(accuracy, dataset, panel.family, chain, variant)
         if series.gain_over:
-            baseline = _accuracies(accuracy, dataset, panel.family, series.gain_over[x])
+            baseline = by_seed(accuracy, dataset, panel.family, series.gain_over[x], variant)
             values = (100 * (values - baseline) / baseline).dropna()  # seed by seed
         yield (dataset, panel.family, series.label, x, chain, *_summary(values))
 

@@ -7,6 +7,7 @@ from typing import TypedDict
 import pandas as pd
 
 from takd.errors import CheckpointError
+from takd.reporting.accuracy import variant
 
 CURVE_COLUMNS = ["network", "epoch", "loss", "accuracy", "learning_rate"]
 
@@ -20,17 +21,17 @@ class Summary(TypedDict):
 
 
 def summarise(accuracy: pd.DataFrame) -> dict[str, dict[str, dict[str, Summary]]]:
-    """The accuracies of an accuracy.csv by data set, family and chain, ready to be written as JSON."""
+    """The accuracies of an accuracy.csv by data set, family and chain (after its variant), ready to be written as JSON."""
     summaries: dict[str, dict[str, dict[str, Summary]]] = {}
-    for name, values in accuracy.groupby(["dataset", "family", "chain"])["accuracy"]:
-        dataset, family, chain = map(str, name)
+    for name, values in accuracy.groupby(["dataset", "family", "chain", "variant"])["accuracy"]:
+        dataset, family, chain, changed = map(str, name)
         chains = summaries.setdefault(dataset, {}).setdefault(family, {})
         deviation = float(values.std(ddof=1)) if len(values) > 1 else None
-        chains[chain] = {"accuracy": float(values.mean()), "deviation": deviation, "n": len(values)}
+        chains[f"{changed} {chain}".lstrip()] = {"accuracy": float(values.mean()), "deviation": deviation, "n": len(values)}
     return summaries
 
 
-def curves(metrics: list[Path]) -> pd.DataFrame:
+def curves(metrics: list[Path], results: Path) -> pd.DataFrame:
     """A row for each epoch of each metrics file, sorted by network. Raises CheckpointError where a file isn't one of ours.
 
     loss: mean over the epoch, in nats. accuracy: top-1 in per cent after it, on the images that the metrics name.
@@ -39,7 +40,8 @@ def curves(metrics: list[Path]) -> pd.DataFrame:
     for path in metrics:
         try:
             values = json.loads(path.read_text())
-            rows += [[values["network"], *(epoch[column] for column in CURVE_COLUMNS[1:])] for epoch in values["history"]]
+            name = f"{variant(path, results)} {values['network']}".lstrip()
+            rows += [[name, *(epoch[column] for column in CURVE_COLUMNS[1:])] for epoch in values["history"]]
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such file") from None
         except (ValueError, KeyError, TypeError):

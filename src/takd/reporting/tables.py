@@ -8,6 +8,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
+from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Cell, Table
 
 NOT_RUN = "not run"
@@ -41,8 +42,7 @@ def read_published(path: Path) -> pd.DataFrame:
 
 def measure(name: str, cell: Cell, accuracy: pd.DataFrame, published: pd.DataFrame) -> Measured:
     """What was measured for a cell of the artifact `name`, and what the paper has there."""
-    chosen = (accuracy["dataset"] == cell.dataset) & (accuracy["family"] == cell.family) & (accuracy["chain"] == cell.chain)
-    values = accuracy.loc[chosen, "accuracy"]
+    values = by_seed(accuracy, cell.dataset, cell.family, cell.chain, cell.variant)
     theirs = published.query("artifact == @name and dataset == @cell.dataset and model == @cell.model and column == @cell.column")
     return Measured(
         mean=float(values.mean()),

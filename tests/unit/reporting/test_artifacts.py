@@ -11,7 +11,7 @@ SPECIFICATION = ROOT / "paper/artifacts.yaml"
 
 
 def chains(name: str) -> set[str]:
-    return {network.chain for network in artifacts.load(SPECIFICATION)[name].networks(("cifar10",), seeds=1)}
+    return {shown.network.chain for shown in artifacts.load(SPECIFICATION)[name].networks(("cifar10",), seeds=1)}
 
 
 def test_the_papers_tables_show_the_papers_networks() -> None:

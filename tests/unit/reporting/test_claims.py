@@ -28,7 +28,11 @@ def judge(
         for chain, mean in accuracy_of.items()
         for seed in range(seeds)
     ]
-    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"]).reindex(columns=accuracies.COLUMNS)
+    table = (
+        pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
+        .assign(variant="")
+        .reindex(columns=accuracies.COLUMNS)
+    )
     rise_rows = [
         ("cifar100", "plain", chain, seed, mean + spread * (seed - 1) * (1 if "-" in chain else -1))
         for chain, mean in (rise_of or {}).items()

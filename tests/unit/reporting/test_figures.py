@@ -18,13 +18,17 @@ FIGURES = [name for name, artifact in ARTIFACTS.items() if isinstance(artifact, 
 
 def accuracy(without: str = "") -> pd.DataFrame:
     """Made-up accuracies of every network of every figure under two seeds, but for one family."""
-    networks = dict.fromkeys(n for name in FIGURES for n in ARTIFACTS[name].networks(("cifar10", "cifar100"), seeds=2))
+    networks = dict.fromkeys(s.network for name in FIGURES for s in ARTIFACTS[name].networks(("cifar10", "cifar100"), seeds=2))
     rows = [
         (n.dataset, n.family, n.chain, n.seed, 40 + 2.0 * n.size**0.5 + 1.5 * len(n.sizes) + 0.25 * n.seed)
         for n in networks
         if n.family != without
     ]
-    return pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"]).reindex(columns=accuracies.COLUMNS)
+    return (
+        pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
+        .assign(variant="")
+        .reindex(columns=accuracies.COLUMNS)
+    )
 
 
 def data_behind(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def points(without: str = "") -> pd.DataFrame:
     offsets = SurfaceGrid(points=5, span=1, images=10).offsets()
     rows = [
         (n.dataset, n.family, n.chain, n.method, n.seed, 10, "abc", a, b, 0.5 + (STEEPNESS[n.method] + n.seed) * (a**2 + b**2))
-        for n in FIGURE.networks(("cifar100",), seeds=2)
+        for n, _ in FIGURE.networks(("cifar100",), seeds=2)
         if n.family != without
         for a in offsets
         for b in offsets

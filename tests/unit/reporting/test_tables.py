@@ -18,7 +18,7 @@ PUBLISHED = tables.read_published(ROOT / "paper/published.csv")
 def accuracy(rows: list[tuple[str, str, str, int, float]]) -> pd.DataFrame:
     """A table with what these tests look at: data set, family, chain, seed, accuracy."""
     table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
-    return table.reindex(columns=accuracies.COLUMNS)
+    return table.assign(variant="").reindex(columns=accuracies.COLUMNS)
 
 
 ACCURACY = accuracy(
@@ -67,13 +67,35 @@ def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) 
     paths = []
     for chain in ("2", "10-2", "10-10", "10"):
         path = tmp_path / f"{chain}.json"
-        values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {"dataset": "d", "family": "f", "chain": chain}
+        values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {
+            "dataset": "d",
+            "family": "f",
+            "chain": chain,
+            "recipe": {},
+        }
         path.write_text(pd.Series(values).to_json())
         paths.append(path)
-    collected = accuracies.collect(paths)
+    collected = accuracies.collect(paths, tmp_path)
     assert collected["chain"].tolist() == ["10", "10-10", "10-2", "2"]
     collected.to_csv(tmp_path / "accuracy.csv", index=False)
     assert accuracies.read(tmp_path / "accuracy.csv")["chain"].tolist() == collected["chain"].tolist()
+
+
+def test_a_network_of_a_variant_is_told_from_the_main_one(tmp_path: Path) -> None:
+    paths = [tmp_path / "models/a/metrics.json", tmp_path / "variants/short/models/a/metrics.json"]
+    for path, value in zip(paths, (70.0, 60.0), strict=True):
+        path.parent.mkdir(parents=True)
+        values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {
+            "dataset": "d",
+            "family": "f",
+            "chain": "2",
+            "recipe": {},
+        }
+        path.write_text(pd.Series(values | {"accuracy": value}).to_json())
+    accuracies.collect(paths, tmp_path).to_csv(tmp_path / "accuracy.csv", index=False)
+    table = accuracies.read(tmp_path / "accuracy.csv")
+    assert accuracies.by_seed(table, "d", "f", "2").tolist() == [70.0]
+    assert accuracies.by_seed(table, "d", "f", "2", "short").tolist() == [60.0]
 
 
 def test_what_is_no_accuracy_table_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""The folders of results: of params.yaml, of each preset, of each variant; and which networks a table needs in which of them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from takd.chain import Network
+from takd.errors import ParameterError
+from takd.params import Parameters
+from takd.reporting.artifacts import Artifact
+
+TUNING = "tuning"  # the variant that holds images out, to choose hyper-parameters on
+
+
+class Folder(NamedTuple):
+    """What stands in a folder was made by `parameters`. teachers: the folder whose networks teach those of this one."""
+
+    parameters: Parameters
+    teachers: str
+
+
+def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str, Folder]:
+    """All folders by name: results, results/PRESET, and variants/NAME below each. changes: typed, count after any file's.
+
+    Raises ParameterError where a file can't be used.
+    """
+    found: dict[str, Folder] = {}
+    for results, preset in {"results": None, **{f"results/{path.stem}": path for path in sorted(presets.glob("*.yaml"))}}.items():
+        parameters = Parameters.load(params, preset, changes)
+        if TUNING in parameters.variants:
+            raise ParameterError(f"variants: {TUNING} is the name of takd's own; choose another one")
+        found[results] = Folder(parameters, results)
+        _add_variants(found, results, parameters.variants | {TUNING: parameters.tuning.held_out()})
+        _add_variants(found, f"{results}/variants/{TUNING}", parameters.tuning.points())
+    return found
+
+
+def _add_variants(found: dict[str, Folder], results: str, variants: Mapping[str, Any]) -> None:
+    for name, variant in variants.items():
+        folder = f"{results}/variants/{name}"
+        teachers = found[results].teachers if variant.teachers == "shared" else folder
+        found[folder] = Folder(found[results].parameters.varied(variant), teachers)
+
+
+def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifact]) -> list[tuple[str, Network]]:
+    """Folder and network of all that those artifacts show in a folder of results, and of all teachers, each once, teachers first.
+
+    Raises ParameterError where an artifact shows a variant that isn't in params.yaml.
+    """
+    parameters = found[results].parameters
+    networks: dict[tuple[str, Network], None] = {}
+    for artifact in artifacts:
+        for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.shown_families):
+            folder = f"{results}/variants/{variant}" if variant else results
+            if folder not in found:
+                known = ", ".join(parameters.variants)
+                raise ParameterError(f"{artifact.where}: no variant {variant!r} in params.yaml; there are {known or 'none'}")
+            networks.update(dict.fromkeys(lineage(found, folder, network)))
+    return list(networks)
+
+
+def lineage(found: Mapping[str, Folder], folder: str, network: Network) -> list[tuple[str, Network]]:
+    """Folder and name of every network above one, and its own, teachers first."""
+    if not network.is_distilled:
+        return [(folder, network)]
+    return [*lineage(found, *teacher(found, folder, network)), (folder, network)]
+
+
+def teacher(found: Mapping[str, Folder], folder: str, network: Network) -> tuple[str, Network]:
+    """Folder and name of a network's teacher. Raises ValueError where it has none."""
+    parameters, teachers = found[folder]
+    return teachers, network.teacher(parameters.teacher_seed)

@@ -1,0 +1,54 @@
+"""The grid of recipes that `tuning` tries: each point's accuracy on held-out images, the best first."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from takd.data.registry import DATASETS
+from takd.errors import CheckpointError
+from takd.reporting.tables import aligned
+
+
+def tabulate(metrics: list[Path], fields: Sequence[str]) -> pd.DataFrame:
+    """A row a network and point of the grid, best first: mean accuracy on held-out images, %, and its deviation (n - 1) over seeds.
+
+    fields: those of the recipe that the grid varies. Raises CheckpointError where a file isn't the metrics of a training that held
+    images out.
+    """
+    rows = []
+    for path in metrics:
+        try:
+            values = json.loads(path.read_text())
+            row = {name: values[name] for name in ("dataset", "family", "chain", "seed", "accuracy", "commit")}
+            row |= {field: values["recipe"][field] for field in fields}
+            held_out = values["measured_on"] == "validation"
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: no such file") from None
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError(f"{path}: not the metrics of a training under {', '.join(fields)}") from None
+        if not held_out:
+            raise CheckpointError(f"{path}: was judged on the test images; a recipe is chosen on held-out ones")
+        rows.append(row)
+    networks = ["dataset", "family", "chain"]
+    points = pd.DataFrame(rows).groupby([*networks, *fields], as_index=False)
+    table = points.agg(
+        accuracy=("accuracy", "mean"), deviation=("accuracy", "std"), n=("seed", "count"), commit=("commit", "first")
+    )
+    ascending = [True] * len(networks) + [False]
+    return table.sort_values([*networks, "accuracy"], ascending=ascending, ignore_index=True)
+
+
+def as_markdown(table: pd.DataFrame, fields: Sequence[str]) -> str:
+    """The same for people."""
+    lines = [["data set", "network", *(field.replace("_", " ") for field in fields), "accuracy, %", "n"]]
+    for row in table.to_dict("records"):
+        deviation = "" if pd.isna(row["deviation"]) else f" ± {row['deviation']:.2f}"
+        point = [f"{row[field]:g}" for field in fields]
+        name = DATASETS[row["dataset"]].title
+        lines.append([name, f"{row['family']} {row['chain']}", *point, f"{row['accuracy']:.2f}{deviation}", str(row["n"])])
+    return (
+        "Top-1 accuracy after the last epoch on training images that were held out, from the student and from its teachers; "
+        "the best first. The test images were not looked at.\n\n" + aligned(lines)
+    )

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from takd.chain import Network
+from takd.errors import ParameterError
+from takd.folders import Folder, folders, lineage, needed
+from takd.params import Variant
+from takd.reporting import artifacts
+from tests.conftest import ROOT
+
+ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
+
+
+def found(tmp_path: Path, **changes: object) -> dict[str, Folder]:
+    """The folders of the paper's parameters with a variant of each kind, and of presets as they are."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text()) | {
+        "variants": {"short": {"epochs": 80}, "less": {"training_share": 0.5, "teachers": "shared"}}
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values | changes))
+    return folders(tmp_path / "params.yaml", ROOT / "presets", {})
+
+
+def names(networks: list[tuple[str, Network]]) -> list[str]:
+    return [f"{folder}/{network}" for folder, network in networks]
+
+
+@pytest.mark.parametrize(
+    ("folder", "teachers"),
+    [("results", "results"), ("results/variants/short", "results/variants/short"), ("results/variants/less", "results")],
+)
+def test_a_variant_has_teachers_of_its_own_or_those_of_what_it_varies(tmp_path: Path, folder: str, teachers: str) -> None:
+    chain = Network.parse("cifar10/plain/10-4-2/seed3")
+    assert names(lineage(found(tmp_path), folder, chain)) == [
+        f"{teachers}/cifar10/plain/10/seed0",
+        f"{teachers}/cifar10/plain/10-4/seed0",
+        f"{folder}/cifar10/plain/10-4-2/seed3",
+    ]
+
+
+def test_a_variant_changes_what_it_names_and_counts_last(tmp_path: Path) -> None:
+    there = found(tmp_path, overrides={"*": {"epochs": 7, "training_share": 0.75}})
+    network = Network.parse("cifar10/plain/10-2/seed0")
+    recipes = {
+        name: there[name].parameters.recipe(network) for name in ("results", "results/variants/less", "results/variants/short")
+    }
+    main = recipes.pop("results")
+    assert (main.epochs, main.training_share) == (7, 0.75)
+    assert recipes["results/variants/less"] == main.model_copy(update={"training_share": 0.5})
+    assert recipes["results/variants/short"] == main.model_copy(update={"epochs": 80})
+
+
+def test_points_of_the_grid_hold_images_out_and_share_teachers_that_do(tmp_path: Path) -> None:
+    there = found(tmp_path)
+    point = "results/variants/tuning/variants/temperature=4,trade_off=0.9"
+    student = Network.parse("cifar10/plain/10-2/seed0")
+    (teachers, teacher), (folder, _) = lineage(there, point, student)
+    assert (teachers, folder) == ("results/variants/tuning", point)
+    assert there[teachers].parameters.recipe(teacher).validation_share == 0.1
+    recipe = there[folder].parameters.recipe(student)
+    assert (recipe.validation_share, recipe.temperature, recipe.trade_off) == (0.1, 4, 0.9)
+    assert sum(name.startswith("results/variants/tuning/variants/") for name in there) == 3 * 3
+
+
+def test_paths_share_their_prefixes(tmp_path: Path) -> None:
+    # 10, 10-8, 10-6, 10-4 once, then three students of each assistant
+    networks = names(needed(found(tmp_path, datasets=["cifar10"]), "results", [ARTIFACTS["table2"]]))
+    assert len(networks) == len(set(networks)) == 4 + 3 * 3
+    for name in networks:
+        teacher = name.replace("seed1", "seed0").replace("seed2", "seed0").rpartition("-")[0] + "/seed0"
+        assert "-" not in name or teacher in networks[: networks.index(name)]
+
+
+def test_seeds_vary_the_last_hop_or_the_whole_chain(tmp_path: Path) -> None:
+    whole = found(tmp_path, datasets=["cifar10"], vary="chain")
+    assert len(needed(whole, "results", [ARTIFACTS["table2"]])) == 7 * 3
+
+
+def test_families_that_are_not_shown_are_not_needed(tmp_path: Path) -> None:
+    networks = needed(found(tmp_path, shown_families=["plain"]), "results", [ARTIFACTS["table1"]])
+    assert {network.family for _, network in networks} == {"plain"}
+
+
+def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
+    table = ARTIFACTS["table2"].model_copy(update={"variant": "long"})
+    with pytest.raises(ParameterError, match=r"Table 2: no variant .long. in params\.yaml; there are less, short"):
+        needed(found(tmp_path), "results", [table])
+
+
+def test_a_variant_may_not_take_takds_name(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="tuning is the name of takd's own"):
+        found(tmp_path, variants={"tuning": Variant().model_dump(exclude_unset=True)})
