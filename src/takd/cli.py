@@ -124,6 +124,28 @@ def evaluate(
 
 
 @app.command()
+def surface(
+    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    data: Data,
+    points: Annotated[int, typer.Option(help="Points along each direction; odd.")],
+    span: Annotated[float, typer.Option(help="How far to go each way, in norms of the network's filters.")],
+    images: Annotated[int, typer.Option(help="Training images to measure the loss on.")],
+    output: Output,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Measure the loss around a trained network, on a grid along two random directions."""
+    from takd.data import prepared
+    from takd.device import chosen_device
+    from takd.params import surface_grid
+    from takd.surface import write_surface
+
+    grid = surface_grid(points=points, span=span, images=images)
+    write_surface(network, prepared.load(data), grid, output, chosen_device(device, threads))
+    print(output)
+
+
+@app.command()
 def collect(
     metrics: Annotated[list[Path], typer.Argument(help="Metrics that trainings wrote.")],
     output: Output,
@@ -224,9 +246,36 @@ def draw(
     shown = specification.look_up(specification.load(artifacts), artifact)
     if isinstance(shown, specification.Table):
         raise ParameterError(f"{artifact}: a table, not a figure; takd tabulate makes it")
+    if isinstance(shown, specification.Surfaces):
+        raise ParameterError(f"{artifact}: loss surfaces, not accuracies; takd draw-surfaces makes it")
     data = figures.data_behind(shown, tuple(datasets.split(",")), accuracies.read(accuracy))
     figures.draw(shown, data, png, svg)
     write_text(csv, data.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+
+
+@app.command()
+def draw_surfaces(
+    artifact: Annotated[str, typer.Argument(help="Which figure.")],
+    surfaces: Annotated[list[Path], typer.Argument(help="Loss surfaces that `takd surface` wrote.")],
+    datasets: Datasets,
+    csv: Annotated[Path, typer.Option(help="How flat each surface is, to write.")],
+    png: Annotated[Path, typer.Option(help="Picture to write.")],
+    svg: Annotated[Path, typer.Option(help="Picture to write.")],
+    artifacts: Specification = Path("paper/artifacts.yaml"),
+) -> None:
+    """Draw loss surfaces beside each other, and write how flat each is."""
+    from takd.files import write_text
+    from takd.reporting import artifacts as specification
+    from takd.reporting import flatness
+    from takd.reporting import surfaces as drawing
+
+    shown = specification.look_up(specification.load(artifacts), artifact)
+    if not isinstance(shown, specification.Surfaces):
+        raise ParameterError(f"{artifact}: shows no loss surfaces; takd draw or takd tabulate makes it")
+    points = flatness.read_points(surfaces)
+    rises = flatness.rises(points)
+    drawing.draw(shown, tuple(datasets.split(",")), points, rises, png, svg)
+    write_text(csv, flatness.as_csv(rises))
 
 
 @app.command()
@@ -237,16 +286,18 @@ def judge(
     markdown: Annotated[Path, typer.Option(help="The verdicts to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
     claims: Annotated[Path, typer.Option(help="What the paper claims.")] = Path("paper/claims.csv"),
+    surfaces: Annotated[list[Path] | None, typer.Option(help="How flat surfaces are, as `takd draw-surfaces` wrote it.")] = None,
 ) -> None:
     """Judge the paper's claims: effects with intervals over seeds, and a verdict on each."""
     from takd.files import write_text
     from takd.reporting import accuracy as accuracies
     from takd.reporting import artifacts as specification
     from takd.reporting import claims as judging
+    from takd.reporting import flatness
 
     statements = judging.read_statements(claims)
-    judge = judging.Judge(accuracies.read(accuracy), specification.load(artifacts), tuple(datasets.split(",")))
-    comparisons = judge.comparisons()
+    known, shown = specification.load(artifacts), tuple(datasets.split(","))
+    comparisons = judging.Judge(accuracies.read(accuracy), known, shown, flatness.read(surfaces or [])).comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons))
 

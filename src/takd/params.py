@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from takd.chain import Network
 from takd.data.registry import dataset
 from takd.errors import NetworkNameError, ParameterError
+from takd.grid import SurfaceGrid
 from takd.networks.registry import family
 from takd.recipe import Recipe
 
@@ -96,6 +97,7 @@ class Parameters(BaseModel):
     )
     shown_families: tuple[str, ...] = Field(description="Families of networks that tables and figures show; others are not run.")
     report: tuple[str, ...] = Field(description="Tables and figures that `snakemake` makes when it isn't given a target.")
+    surface: SurfaceGrid = Field(description="The grid of the loss surfaces of Figure 7. Not in the paper.")
     train: Recipe = Field(description="The recipe of every network, before what follows.")
     families: dict[str, Changes] = Field(description="What differs for a family of networks.")
     overrides: dict[str, Changes] = Field(
@@ -181,6 +183,14 @@ def read_recipe(text: str) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+
+def surface_grid(points: int, span: float, images: int) -> SurfaceGrid:
+    """The grid of those sizes. Raises ParameterError where there can't be one."""
+    try:
+        return SurfaceGrid(points=points, span=span, images=images)
+    except ValidationError as error:
+        raise ParameterError(first_problem(error)) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -129,6 +129,10 @@ def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, t
     assert code == 2 and "needs --soft-targets of digits/plain/4/seed0" in err
 
 
+GRID = ["--span", "1", "--images", "10", "--points"]
+PICTURE = ["--datasets", "digits", "--csv", "c.csv", "--png", "p.png", "--svg", "s.svg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "what_is_said"),
     [
@@ -140,6 +144,11 @@ def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, t
         (["collect", "absent.json", "--output", "x"], "absent.json: no such file"),
         (["collect", "params.yaml", "--output", "x"], "params.yaml: not the metrics of a training"),
         (["evaluate", "params.yaml", "--data", "params.yaml"], "params.yaml: cut short or damaged"),
+        (["surface", "x", "--data", "x", *GRID, "4", "--output", "y"], "points: must be odd, not 4"),
+        (["draw-surfaces", "figure2", "x", *PICTURE], "figure2: shows no loss surfaces"),
+        (["draw-surfaces", "figure7", "params.yaml", *PICTURE], "params.yaml: not a loss surface; takd surface writes one"),
+        (["draw-surfaces", "figure7", "absent.csv", *PICTURE], "absent.csv: no such file"),
+        (["draw", "figure7", "--accuracy", "x", *PICTURE], "figure7: loss surfaces, not accuracies; takd draw-surfaces"),
     ],
 )
 def test_other_commands_complain_in_one_line_too(
@@ -195,5 +204,5 @@ def test_a_loss_that_diverges_is_said_and_leaves_nothing(takd: Run, digits: Path
 def test_help_names_the_commands(takd: Run) -> None:
     code, out, _ = takd("--help")
     assert code == 0
-    for command in ("prepare", "train", "targets", "evaluate", "collect", "tabulate", "plan"):
+    for command in ("prepare", "train", "targets", "evaluate", "surface", "collect", "tabulate", "draw-surfaces", "plan"):
         assert command in out

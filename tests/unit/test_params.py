@@ -7,6 +7,7 @@ import yaml
 
 from takd.chain import Network
 from takd.errors import ParameterError
+from takd.grid import SurfaceGrid
 from takd.params import Parameters, read_recipe
 from takd.recipe import Recipe
 
@@ -105,6 +106,9 @@ def test_a_parameter_that_cannot_be_used_is_named(section: str, name: str, value
         ({"seeds": 0}, "seeds: Input should be greater than 0"),
         ({"vary": "teacher"}, "vary: Input should be 'student' or 'chain'"),
         ({"colour": "red"}, "colour: no such parameter"),
+        ({"surface": {"points": 20, "span": 1, "images": 10}}, "surface: points: must be odd, not 20"),
+        ({"surface": {"points": 21, "span": 0, "images": 10}}, "surface.span: Input should be greater than 0, not 0"),
+        ({"surface": {"points": 21, "span": 1}}, "surface.images: is missing"),
     ],
 )
 def test_top_level_parameters_are_checked(change: dict[str, Any], what_is_said: str) -> None:
@@ -142,6 +146,6 @@ def test_the_schema_is_that_of_the_models() -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    for model in (Parameters, Recipe):
+    for model in (Parameters, Recipe, SurfaceGrid):
         for name, field in model.model_fields.items():
             assert field.description, name

@@ -47,6 +47,23 @@ def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
     assert ran.jobs == {"prepare": 1, "train": 15 + 1 + 4, "soft_targets": 8, "collect": 1, "draw": 1}, ran.output
 
 
+def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakemake) -> None:
+    # students 2, 10-2, 10-4-2 and 8, 110-8, 110-20-8, three seeds each; their teachers 10, 10-4, 110, 110-20 once;
+    # soft targets of 10, 10-4, of 110 for its assistant of seed 0 and two more seeds of its student, of 110-20 for three seeds
+    ran = snakemake("-n", "results/toy/figure7.csv")
+    soft_targets = 2 + 3 + 3
+    assert ran.jobs == {
+        "prepare": 1, "train": 6 * 3 + 4, "soft_targets": soft_targets, "surface": 6 * 3, "draw_surfaces": 1,
+    }, ran.output  # fmt: skip
+    # CIFAR-100 alone, as in the paper
+    assert snakemake("-n", "results/figure7.png", seeds=1).jobs["surface"] == 6
+
+
+def test_claims_read_surfaces_only_where_they_are_reported(snakemake: Snakemake) -> None:
+    assert "surface" not in snakemake("-n", "results/claims.csv", seeds=1, report="[table2]").jobs
+    assert snakemake("-n", "results/claims.csv", seeds=1, report="[table2,figure7]").jobs["surface"] == 6
+
+
 def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakemake) -> None:
     # plain, CIFAR-10: 5 sizes alone; 10-8, 10-6, 10-4, 10-2; 8-2, 6-2, 4-2 (figure 2); 10-8-2, 10-6-2, 10-4-2
     # plain, CIFAR-100: these, and the other 8 of figure 5's 11 paths of three hops and more
@@ -59,6 +76,7 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     ran = snakemake("-n", seeds=1)
     assert ran.jobs == {
         "prepare": 2, "train": plain + resnet, "soft_targets": soft_targets,
+        "surface": 6, "draw_surfaces": 1,  # of networks that table 1 has
         "collect": 8, "tabulate": 3, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
     }, ran.output  # fmt: skip
 

@@ -57,6 +57,10 @@ for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
         print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
 
+def of_kind(*kinds):
+    return [name for name in ARTIFACTS if ARTIFACTS[name].kind in kinds]
+
+
 def tables_of(names):
     return [name for name in names if ARTIFACTS[name].kind == "table"]
 
@@ -74,7 +78,8 @@ wildcard_constraints:
     seed=r"\d+",
     artifact=one_of(ARTIFACTS),
     table=one_of(tables_of(ARTIFACTS)),
-    figure=one_of(name for name in ARTIFACTS if ARTIFACTS[name].kind != "table"),
+    figure=one_of(of_kind("lines", "paths", "rates")),
+    surfaces=one_of(of_kind("surfaces")),
     page=one_of([*tables_of(ARTIFACTS), "claims"]),
     views=r"unaugmented|seed\d+-\d+epochs",
 
@@ -92,6 +97,16 @@ def recipe_of(wildcards):
 
 def code_of_training(wildcards):
     return code_hash("takd.training", family(wildcards.family).module)
+
+
+def code_of_surface(wildcards):
+    return code_hash("takd.surface", family(wildcards.family).module)
+
+
+def grid_of_surface(wildcards):
+    """The grid as one parameter: numbers of several would be compared as a set, whichever is which."""
+    grid = FOLDERS[wildcards.results].parameters.surface
+    return f"--points {grid.points} --span {grid.span} --images {grid.images}"
 
 
 def soft_targets_of_teacher(wildcards):
@@ -136,6 +151,22 @@ def metrics_of_tuning(wildcards):
     tried = [Network.parse(f"{name}/seed{seed}") for name in tuning.networks for seed in range(tuning.seeds)]
     folder = f"{wildcards.results}/variants/{TUNING}/variants"
     return metrics_of((f"{folder}/{point}", network) for point in tuning.points() for network in tried)
+
+
+def surfaces_shown(wildcards):
+    """A file for each network whose loss surface a figure shows, or compares over seeds."""
+    parameters = FOLDERS[wildcards.results].parameters
+    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds, parameters.shown_families)
+    return [
+        f"{wildcards.results}/{f'variants/{variant}/' if variant else ''}surfaces/{network}.csv" for network, variant in networks
+    ]
+
+
+def flatness_reported(wildcards):
+    """How flat the reported surfaces are; none where no figure of them is reported. A variant's aren't the paper's."""
+    names = FOLDERS[wildcards.results].parameters.report
+    figures = [name for name in names if ARTIFACTS[name].kind == "surfaces" and not ARTIFACTS[name].variant]
+    return [f"{wildcards.results}/{name}.csv" for name in figures]
 
 
 def sections_of_report(wildcards):

@@ -1,6 +1,6 @@
 # Tables, figures and verdicts, from the metrics of trained networks.
 #
-# REQUIRED INPUTS: {results}/models/…/metrics.json, paper/
+# REQUIRED INPUTS: {results}/models/…/metrics.json, {results}/surfaces/….csv, paper/
 # OUTPUTS:         {results}/accuracy.csv, metrics.json, curves.csv, {table}.csv and .md, {figure}.csv, .png and .svg, claims.csv and .md, report.md
 
 
@@ -106,10 +106,38 @@ rule draw:
         " --csv {output.csv:q} --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
+rule draw_surfaces:
+    """Loss surfaces beside each other, and how flat each network's is."""
+    input:
+        surfaces=surfaces_shown,
+        artifacts="paper/artifacts.yaml",
+    output:
+        csv="{results}/{surfaces}.csv",
+        png=report(
+            "{results}/{surfaces}.png",
+            caption="../report/surfaces.rst",
+            category="Figures",
+            labels={"figure": "{surfaces}", "results": "{results}"},
+        ),
+        svg="{results}/{surfaces}.svg",
+    log:
+        "{results}/logs/{surfaces}.log",
+    params:
+        datasets=datasets_shown,
+        title=lambda wildcards: ARTIFACTS[wildcards.surfaces].title,
+        how_to_read=lambda wildcards: ARTIFACTS[wildcards.surfaces].how_to_read,
+        code=code_hash("takd.reporting.surfaces"),
+    shell:
+        "takd draw-surfaces {wildcards.surfaces} {input.surfaces:q} --datasets {params.datasets:q}"
+        " --artifacts {input.artifacts:q}"
+        " --csv {output.csv:q} --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
+
+
 rule judge:
     """The verdict on each of the paper's claims."""
     input:
         accuracy="{results}/accuracy.csv",
+        surfaces=flatness_reported,
         artifacts="paper/artifacts.yaml",
         claims="paper/claims.csv",
     output:
@@ -119,9 +147,10 @@ rule judge:
         "{results}/logs/claims.log",
     params:
         datasets=datasets_shown,
+        surfaces=lambda wildcards, input: " ".join(f"--surfaces {path}" for path in input.surfaces),
         code=code_hash("takd.reporting.claims"),
     shell:
-        "takd judge --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
+        "takd judge --accuracy {input.accuracy:q} {params.surfaces} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --claims {input.claims:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 

@@ -3,6 +3,7 @@
 # REQUIRED INPUTS: data/prepared/{dataset}.safetensors
 # OUTPUTS:         {results}/models/{dataset}/{family}/{chain}/seed{seed}/model.safetensors and metrics.json
 #                  {results}/soft_targets/{dataset}/{family}/{chain}/seed{seed}/{views}.safetensors
+#                  {results}/surfaces/{dataset}/{family}/{chain}/seed{seed}.csv
 
 
 rule train:
@@ -49,3 +50,22 @@ rule soft_targets:
     shell:
         "takd targets {input.teacher:q} --data {input.data:q} {params.views} --output {output:q}"
         " --threads {threads} > {log:q} 2>&1"
+
+
+rule surface:
+    """Measure the loss around a trained network, on a grid along two random directions."""
+    input:
+        data="data/prepared/{dataset}.safetensors",
+        model=f"{MODELS}/{NETWORK}/model.safetensors",
+    output:
+        f"{{results}}/surfaces/{NETWORK}.csv",
+    log:
+        f"{{results}}/surfaces/{NETWORK}.log",
+    threads: 1
+    resources:
+        gpu=1,
+    params:
+        grid=grid_of_surface,
+        code=code_of_surface,
+    shell:
+        "takd surface {input.model:q} --data {input.data:q} {params.grid} --output {output:q}" " --threads {threads} > {log:q} 2>&1"

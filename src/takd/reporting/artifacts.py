@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -47,6 +47,7 @@ class Shown(NamedTuple):
 class Artifact(_Entry):
     """What all kinds have: a title, where in the paper it stands, and cells."""
 
+    how_to_read: ClassVar[str] = ""  # said below a picture
     title: str
     where: str
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
@@ -75,10 +76,9 @@ class Row(_Entry):
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
 
 
-class Table(Artifact):
-    """Rows of accuracies."""
+class _Rows(Artifact):
+    """Rows of networks, a line for each data set."""
 
-    kind: Literal["table"]
     rows: tuple[Row, ...] = Field(min_length=1)
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
@@ -87,6 +87,22 @@ class Table(Artifact):
             for name in row.datasets or self.shown(datasets):
                 for column, chain in row.chains.items():
                     yield Cell(row.model, row.family, name, column, chain, self.variant)
+
+
+class Table(_Rows):
+    """Rows of accuracies."""
+
+    kind: Literal["table"]
+
+
+class Surfaces(_Rows):
+    """Rows of loss surfaces around networks."""
+
+    how_to_read = (
+        "Contours: cross-entropy in nats on training images, around the network (×) of seed 0. Rise: how far the loss is above "
+        "the network's own, mean over the disc (dashed) ± standard deviation over seeds (their number); lower is flatter."
+    )
+    kind: Literal["surfaces"]
 
 
 class Series(_Entry):
@@ -112,6 +128,7 @@ class Panel(_Entry):
 class Lines(Artifact):
     """Accuracies against sizes, a panel for each family and data set."""
 
+    how_to_read = "Error bars: standard deviation over seeds."
     kind: Literal["lines"]
     x: str
     y: str
@@ -134,6 +151,7 @@ class Lines(Artifact):
 class Paths(Artifact):
     """Every distillation path over some sizes, from the largest on, and every size trained alone."""
 
+    how_to_read = "Mean ± standard deviation over seeds."
     kind: Literal["paths"]
     family: str
     sizes: tuple[int, ...] = Field(min_length=2, description="From the teacher down.")
@@ -154,6 +172,11 @@ class Paths(Artifact):
 class Rates(Artifact):
     """How fast each hop learns: error by share of the training images, from labels (r, the real function) or from a teacher."""
 
+    how_to_read = (
+        "r: real function, t: teacher, a: assistant, s: student. Error bars: standard deviation over seeds. "
+        "Intervals: 95 %, of the profile likelihood; ≤ and ≥ where the data don't bound α. "
+        "A teacher has learnt from all of the data, whatever its student's share."
+    )
     kind: Literal["rates"]
     family: str
     variants: tuple[str, ...] = Field(min_length=2, description="Variants with smaller shares, beside the whole.")
@@ -171,9 +194,8 @@ class Rates(Artifact):
 
 
 RESERVED = ("accuracy", "claims", "curves", "metrics", "report", "tuning")  # files beside theirs
-AnyArtifact = Table | Lines | Paths | Rates
-_ANY = Annotated[AnyArtifact, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(_ANY)
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces
+_ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 
 def load(path: Path) -> dict[str, AnyArtifact]:

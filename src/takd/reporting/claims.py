@@ -13,19 +13,20 @@ from scipy import stats
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
 from takd.reporting.accuracy import by_seed
-from takd.reporting.artifacts import Artifact, Lines, Paths, Table
+from takd.reporting.artifacts import Artifact, Lines, Paths, Surfaces, Table
 from takd.reporting.tables import aligned
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
 CONFIDENCE = 0.95
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
-COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "high", "n", "verdict", "seeds_to_decide"]
+COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "high", "unit", "n", "verdict", "seeds_to_decide"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """That `better` exceeds `worse`, as a claim has it. effect, low, high: percentage points, with the 95 % interval over n seeds.
+    """That `better` exceeds `worse`, as a claim has it. effect, low, high: in `unit`, with the 95 % interval over n seeds.
 
+    unit: percentage points, or nats for a difference of losses.
     seeds_to_decide: how many seeds would exclude zero were effect and deviation what they are now; None where that isn't known.
     """
 
@@ -40,6 +41,7 @@ class Comparison:
     n: int
     verdict: Verdict
     seeds_to_decide: int | None
+    unit: Literal["points", "nats"] = "points"
 
 
 def compare(better: "pd.Series[float]", worse: "pd.Series[float]") -> tuple[float, float, float, int, Verdict, int | None]:
@@ -66,15 +68,18 @@ def _half_width(deviation: float, n: int) -> float:
 
 
 class Judge:
-    """Compares chains of one accuracy.csv. datasets: those of params.yaml."""
+    """Compares chains of one accuracy.csv. datasets: those of params.yaml. rises: of loss surfaces, if any."""
 
-    def __init__(self, accuracy: pd.DataFrame, artifacts: Mapping[str, Artifact], datasets: tuple[str, ...]) -> None:
+    def __init__(
+        self, accuracy: pd.DataFrame, artifacts: Mapping[str, Artifact], datasets: tuple[str, ...], rises: pd.DataFrame
+    ) -> None:
         self.accuracy = accuracy
+        self.rises = rises
         self.artifacts = artifacts
         self.datasets = datasets
 
     def comparisons(self) -> list[Comparison]:
-        """All comparisons of all claims that accuracies can tell of."""
+        """All comparisons of all claims that accuracies and loss surfaces can tell of."""
         rules: dict[str, tuple[Callable[[str], Iterator[Comparison]], set[str]]] = {
             "C1": (self._order_of_methods, {"table1"}),
             "C2": (self._rise_and_fall_with_the_teacher, {"figure2"}),
@@ -82,6 +87,7 @@ class Judge:
             "C4": (self._any_assistant_helps, {"table2", "table3"}),
             "C5": (self._nearest_the_mean_is_best, {"table2", "table3"}),
             "C6": (self._every_path_helps, {"figure5"}),
+            "C8": (self._flatter_surfaces, {"figure7"}),
         }
         shown = self.artifacts.keys()
         return [comparison for claim, (rule, needs) in rules.items() if needs <= shown for comparison in rule(claim)]
@@ -177,6 +183,22 @@ class Judge:
                     if chain != full:
                         yield self._between(claim, dataset, figure.family, full, chain)
 
+    def _rises(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
+        table = self.rises
+        chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
+        return table[chosen].set_index("seed")["rise"]
+
+    def _flatter_surfaces(self, claim: str) -> Iterator[Comparison]:
+        figure = self.artifacts["figure7"]
+        assert isinstance(figure, Surfaces)
+        for row in figure.rows:
+            for dataset in row.datasets or figure.shown(self.datasets):
+                rise = {chain: self._rises(dataset, row.family, chain) for chain in row.chains.values()}
+                for method, baseline in (("TAKD", "BLKD"), ("BLKD", "NOKD")):
+                    flatter, steeper = row.chains[method], row.chains[baseline]
+                    compared = compare(rise[steeper], rise[flatter])  # the other way round: the flatter one rises less
+                    yield Comparison(claim, dataset, row.family, flatter, steeper, *compared, unit="nats")
+
 
 def verdict_of(comparisons: list[Comparison]) -> Verdict:
     """A claim's verdict: one contradiction contradicts it, and it takes all comparisons to reproduce it."""
@@ -205,15 +227,15 @@ def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison]) -> str:
         }
         said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         summary.append([str(claim.claim), str(claim.where), str(claim.statement), f"**{verdict_of(its)}**", said])
-    details = [
-        ["claim", "data set", "family", "better", "than", "points", "95 % interval", "n", "verdict", "seeds that would decide"]
-    ]
+    head = "claim, data set, family, better, than, effect, 95 % interval, unit, n, verdict, seeds that would decide"
+    details = [head.split(", ")]
     for c in comparisons:
         if c.verdict != "not run":
             title = DATASETS[c.dataset].title if c.dataset in DATASETS else c.dataset
             interval = "" if math.isnan(c.low) else f"{c.low:+.2f} … {c.high:+.2f}"
             needed = "" if c.verdict != "undecided" else str(c.seeds_to_decide or "unknown")
-            details.append([c.claim, title, c.family, c.better, c.worse, f"{c.effect:+.2f}", interval, str(c.n), c.verdict, needed])
+            effect = [f"{c.effect:+.2f}", interval, c.unit]
+            details.append([c.claim, title, c.family, c.better, c.worse, *effect, str(c.n), c.verdict, needed])
     text = (
         "A comparison is reproduced where its whole 95 % interval over seeds is above zero, contradicted where it is below, and "
         "else undecided. A claim is reproduced when all of its comparisons are, and contradicted when one is.\n\n"

@@ -65,11 +65,15 @@ def data_behind(figure: Lines | Paths | Rates, datasets: tuple[str, ...], accura
 def draw(figure: Lines | Paths | Rates, data: pd.DataFrame, png: Path, svg: Path) -> None:
     """Draw a figure from the data behind it."""
     with matplotlib.rc_context(STYLE):
-        picture = _picture(figure, data)
-        for path, options in ((png, {}), (svg, {"metadata": {"Date": None}})):
-            with written_whole(path) as file:
-                picture.savefig(file, format=path.suffix[1:], **options)
-        pyplot.close(picture)
+        save(_picture(figure, data), png, svg)
+
+
+def save(picture: Any, png: Path, svg: Path) -> None:
+    """Write a picture both ways, and forget it."""
+    for path, options in ((png, {}), (svg, {"metadata": {"Date": None}})):
+        with written_whole(path) as file:
+            picture.savefig(file, format=path.suffix[1:], **options)
+    pyplot.close(picture)
 
 
 def _picture(figure: Lines | Paths | Rates, data: pd.DataFrame) -> Any:
@@ -110,7 +114,7 @@ def _draw_lines(figure: Lines, data: pd.DataFrame) -> Any:
     kinds = [
         (panel, name) for panel in figure.panels for name in dict.fromkeys(data.loc[data["family"] == panel.family, "dataset"])
     ]
-    with _axes([f"{FAMILY_TITLES.get(panel.family, panel.family)}, {_title(name)}" for panel, name in kinds]) as (picture, axes):
+    with _axes([panel_title(panel.family, name) for panel, name in kinds]) as (picture, axes):
         for axis, (panel, name) in zip(axes, kinds, strict=False):
             shown = data[(data["family"] == panel.family) & (data["dataset"] == name)]
             _draw_panel(figure, panel, axis, shown)
@@ -156,7 +160,7 @@ def _draw_paths(figure: Paths, data: pd.DataFrame) -> Any:
     picture, grid = pyplot.subplots(len(names), 1, figsize=(1.45 * columns, 0.42 * (tallest + 3) * len(names)), squeeze=False)
     for axis, name in zip(grid.flat, names, strict=True):
         _draw_path_graph(figure, axis, data[data["dataset"] == name].reset_index(drop=True), tallest)
-        axis.set_title(f"{FAMILY_TITLES.get(figure.family, figure.family)}, {_title(name)}", fontsize=8)
+        axis.set_title(panel_title(figure.family, name), fontsize=8)
     return picture
 
 
@@ -198,5 +202,6 @@ def _sizes(chain: str) -> list[int]:
     return [int(size) for size in chain.split("-")]
 
 
-def _title(name: str) -> str:
-    return DATASETS[name].title if name in DATASETS else name
+def panel_title(family: str, dataset: str) -> str:
+    """What a panel shows, as people write it."""
+    return f"{FAMILY_TITLES.get(family, family)}, {DATASETS[dataset].title if dataset in DATASETS else dataset}"

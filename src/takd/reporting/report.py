@@ -41,7 +41,7 @@ def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifac
             parts += [
                 f"## {artifact.where}",
                 f"![{artifact.title}]({section.name})",
-                f"{artifact.title}. Error bars: standard deviation over seeds.",
+                f"{artifact.title}. {artifact.how_to_read}",
             ]
         else:
             parts += [f"## {artifacts[name].where}", section.read_text()]

@@ -20,6 +20,15 @@ def test_the_papers_tables_show_the_papers_networks() -> None:
     assert chains("table3") == {"110-56-8", "110-32-8", "110-20-8", "110-14-8"}
 
 
+def test_figure_7_shows_students_on_cifar_100() -> None:
+    surfaces = artifacts.load(SPECIFICATION)["figure7"]
+    assert isinstance(surfaces, artifacts.Surfaces)
+    assert [(cell.family, cell.dataset, cell.column, cell.chain) for cell in surfaces.cells(("cifar10", "cifar100"))] == [
+        ("plain", "cifar100", "NOKD", "2"), ("plain", "cifar100", "BLKD", "10-2"), ("plain", "cifar100", "TAKD", "10-4-2"),
+        ("resnet", "cifar100", "NOKD", "8"), ("resnet", "cifar100", "BLKD", "110-8"), ("resnet", "cifar100", "TAKD", "110-20-8"),
+    ]  # fmt: skip
+
+
 def test_figure_5_has_every_path_once() -> None:
     paths = artifacts.load(SPECIFICATION)["figure5"]
     cells = list(paths.cells(("cifar10", "cifar100")))

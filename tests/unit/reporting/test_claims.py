@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from takd.reporting import accuracy as accuracies
-from takd.reporting import artifacts
+from takd.reporting import artifacts, flatness
 from takd.reporting.claims import Comparison, Judge, as_csv, as_markdown, compare, read_statements, verdict_of
 from tests.conftest import ROOT
 
@@ -19,8 +19,10 @@ def by_seed(*values: float) -> "pd.Series[float]":
     return pd.Series(list(values), index=range(len(values)))
 
 
-def judge(accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3) -> dict[str, list[Comparison]]:
-    """Comparisons by claim, for plain CNNs on CIFAR-100 with these mean accuracies."""
+def judge(
+    accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3, rise_of: dict[str, float] | None = None
+) -> dict[str, list[Comparison]]:
+    """Comparisons by claim, for plain CNNs on CIFAR-100 with these mean accuracies and rises of their loss surfaces."""
     rows = [
         ("cifar100", "plain", chain, seed, mean + spread * (seed - 1) * (1 if "-" in chain else -1))
         for chain, mean in accuracy_of.items()
@@ -31,8 +33,14 @@ def judge(accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3) ->
         .assign(variant="")
         .reindex(columns=accuracies.COLUMNS)
     )
+    rise_rows = [
+        ("cifar100", "plain", chain, seed, mean + spread * (seed - 1) * (1 if "-" in chain else -1))
+        for chain, mean in (rise_of or {}).items()
+        for seed in range(seeds)
+    ]
+    rises = pd.DataFrame(rise_rows, columns=["dataset", "family", "chain", "seed", "rise"]).reindex(columns=flatness.COLUMNS)
     found: dict[str, list[Comparison]] = {}
-    for comparison in Judge(table, ARTIFACTS, ("cifar100",)).comparisons():
+    for comparison in Judge(table, ARTIFACTS, ("cifar100",), rises).comparisons():
         if comparison.family == "plain" and comparison.dataset == "cifar100":
             found.setdefault(comparison.claim, []).append(comparison)
     return found
@@ -73,6 +81,33 @@ def test_accuracies_as_the_paper_has_them_reproduce_its_claims(claim: str) -> No
 )
 def test_one_accuracy_the_other_way_contradicts(claim: str, change: dict[str, float]) -> None:
     assert verdict_of(judge(as_the_paper_has_it() | change)[claim]) == "contradicted"
+
+
+RISES = {"2": 3.0, "10-2": 2.0, "10-4-2": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("rises", "verdict"),
+    [
+        (RISES, "reproduced"),  # TAKD's rises least: the flattest
+        (RISES | {"10-4-2": 2.5}, "contradicted"),  # steeper than BLKD's
+        (RISES | {"2": 1.5}, "contradicted"),  # NOKD's is flatter than BLKD's
+        (RISES | {"2": 2.01}, "undecided"),
+        ({"2": 3.0, "10-2": 2.0}, "undecided"),  # no surface of TAKD's
+        ({}, "not run"),
+    ],
+)
+def test_the_lower_rise_is_the_flatter_surface(rises: dict[str, float], verdict: str) -> None:
+    comparisons = judge(as_the_paper_has_it(), rise_of=rises)["C8"]
+    assert [(c.better, c.worse, c.unit) for c in comparisons] == [("10-4-2", "10-2", "nats"), ("10-2", "2", "nats")]
+    assert verdict_of(comparisons) == verdict
+
+
+def test_a_difference_of_losses_is_in_nats() -> None:
+    comparisons = judge(as_the_paper_has_it(), rise_of=RISES)
+    assert [c.effect for c in comparisons["C8"]] == pytest.approx([1.0, 1.0])
+    text = as_markdown(STATEMENTS, comparisons["C8"] + comparisons["C1"])
+    assert text.count("| nats ") == 2 and text.count("| points ") == len(comparisons["C1"])
 
 
 def test_what_spans_zero_is_undecided() -> None:
@@ -117,10 +152,10 @@ def test_seeds_to_decide_is_the_smallest_number_that_does() -> None:
 
 
 def test_verdicts_are_printed_for_every_claim() -> None:
-    comparisons = [c for its in judge(as_the_paper_has_it()).values() for c in its]
+    comparisons = [c for its in judge(as_the_paper_has_it(), rise_of=RISES).values() for c in its]
     text = as_markdown(STATEMENTS, comparisons)
-    for claim in ("C1", "C2", "C3", "C4", "C5", "C6"):
+    for claim in ("C1", "C2", "C3", "C4", "C5", "C6", "C8"):
         assert f"| {claim} " in text
     summary = text.split("\n\n")[1]
-    assert summary.count("**reproduced**") == 6 and summary.count("**not run**") == 2
+    assert summary.count("**reproduced**") == 7 and summary.count("**not run**") == 1
     assert len(as_csv(comparisons).splitlines()) == len(comparisons) + 1

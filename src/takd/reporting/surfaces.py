@@ -1,0 +1,101 @@
+"""Pictures of loss surfaces: a row for each family and data set, a column for each chain, one scale of contours within a row."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib import pyplot
+from matplotlib.colors import BoundaryNorm
+from matplotlib.patches import Circle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from takd.reporting.artifacts import Row, Surfaces
+from takd.reporting.figures import STYLE, panel_title, save
+from takd.reporting.flatness import in_disc
+
+PANEL_INCHES = (2.0, 2.2)
+BAR_INCHES = 0.7
+COLOURS = "cividis"  # its lightness rises evenly, so it reads the same in grey and to the colour-blind
+MOST_LEVELS = 12
+MOST_DECADES = 4
+STEPS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))  # levels in a decade, finest first
+OUTLINED = [withStroke(linewidth=1.8, foreground="black")]  # white lines, on light ground too
+
+
+def draw(figure: Surfaces, datasets: tuple[str, ...], points: pd.DataFrame, rises: pd.DataFrame, png: Path, svg: Path) -> None:
+    """Draw the surfaces around the networks of seed 0, each with its mean rise over all seeds. points, rises: see flatness.py."""
+    lines = [(row, name) for row in figure.rows for name in row.datasets or figure.shown(datasets)]
+    columns = max(len(row.chains) for row in figure.rows)
+    size = (PANEL_INCHES[0] * columns + BAR_INCHES, PANEL_INCHES[1] * len(lines))
+    with pyplot.rc_context(STYLE | {"axes.grid": False, "axes.spines.top": True}):
+        picture, grid = pyplot.subplots(len(lines), columns, figsize=size, squeeze=False)
+        for axes, (row, name) in zip(grid, lines, strict=True):
+            _draw_row(picture, list(axes), row, name, points, rises)
+        save(picture, png, svg)
+
+
+def _draw_row(picture: Any, axes: list[Any], row: Row, dataset: str, points: pd.DataFrame, rises: pd.DataFrame) -> None:
+    """The surfaces of one family on one data set, and the bar of their common scale."""
+    surfaces = {chain: _of(points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
+    # The corners beyond the disc are higher still: a scale for them would have no colours left for what lies inside.
+    levels = _levels(pd.concat([in_disc(surface) for surface in surfaces.values()])["loss"])
+    last = None
+    for axis, (method, chain) in zip(axes, row.chains.items(), strict=False):
+        axis.set_title(
+            f"{method}: {chain.replace('-', ' → ')}\n{_rise(_of(rises, dataset, row.family, chain)['rise'])}", fontsize=8
+        )
+        axis.set_box_aspect(1)
+        if surfaces[chain].empty:
+            axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="0.5")
+            axis.set(xticks=[], yticks=[])
+        else:
+            last = _draw_surface(axis, surfaces[chain], levels)
+    axes[0].set_ylabel(panel_title(row.family, dataset), weight="bold")
+    for axis in axes[len(row.chains) :]:
+        axis.remove()
+    if last is not None:
+        bar = axes[len(row.chains) - 1].inset_axes((1.07, 0, 0.06, 1))
+        picture.colorbar(last, cax=bar, label="loss, nats", ticks=levels, format="%g").minorticks_off()
+
+
+def _draw_surface(axis: Any, surface: pd.DataFrame, levels: list[float]) -> Any:
+    """Filled contours, with lines between them, as colours alone are hard to tell apart in print."""
+    heights = surface.pivot(index="b", columns="a", values="loss")
+    a, b, span = heights.columns, heights.index, float(heights.columns.max())
+    filled = axis.contourf(a, b, heights, levels=levels, cmap=COLOURS, norm=BoundaryNorm(levels, 256, extend="max"), extend="max")
+    axis.contour(a, b, heights, levels=levels, colors="black", linewidths=0.3)
+    disc = Circle((0, 0), span, fill=False, edgecolor="white", linestyle="--", linewidth=0.9, path_effects=OUTLINED)
+    axis.add_patch(disc)
+    axis.plot(0, 0, "x", color="white", markersize=4, path_effects=OUTLINED)
+    axis.set(xticks=[-span, 0, span], yticks=[-span, 0, span])
+    return filled
+
+
+def _levels(losses: "pd.Series[float]") -> list[float]:
+    """At most MOST_LEVELS round numbers around the losses: at equal distances, or at about equal ratios where they differ much."""
+    if losses.empty:
+        return [0.0, 1.0]
+    low, high = float(losses.min()), float(losses.max())
+    if high < 3 * low:
+        return [float(level) for level in MaxNLocator(MOST_LEVELS - 1).tick_values(low, high)]
+    low = max(low, high / 10**MOST_DECADES)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in STEPS:
+        levels = [step * 10.0**decade for decade in decades for step in steps]
+        below, above = [level for level in levels if level <= low], [level for level in levels if level >= high]
+        levels = [level for level in levels if below[-1] <= level <= above[0]]
+        if len(levels) <= MOST_LEVELS:
+            break
+    return levels
+
+
+def _rise(rises: "pd.Series[float]") -> str:
+    if len(rises) < 2:
+        return f"rise {rises.item():.2f} (1)" if len(rises) else ""
+    return f"rise {rises.mean():.2f} ± {rises.std(ddof=1):.2f} ({len(rises)})"
+
+
+def _of(table: pd.DataFrame, dataset: str, family: str, chain: str) -> pd.DataFrame:
+    return table[(table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)]
