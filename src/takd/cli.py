@@ -76,7 +76,7 @@ def train(
     threads: Threads = 1,
     device: Device = "auto",
 ) -> None:
-    """Train one network, from labels alone or under its teacher's soft targets."""
+    """Train one network, from labels alone, under its teacher's soft targets, or together with a peer."""
     from takd.jobs import train_network
 
     train_network(
@@ -308,7 +308,7 @@ def plan(
     table = Table("network", "epochs", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
     for planned in made.networks:
         minutes = f"{planned.seconds / 60:.1f}" if planned.seconds else "there"
-        table.add_row(str(planned.network), str(planned.recipe.epochs), minutes)
+        table.add_row(str(planned.network), str(planned.recipe.all_epochs), minutes)
     Console().print(table)
     there = len(made.networks) - made.missing
     print(f"{made.missing} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores")

@@ -66,7 +66,7 @@ wildcard_constraints:
     results=one_of(FOLDERS),
     dataset=one_of(DATASETS),
     family=one_of(FAMILIES),
-    chain=r"\d+(-\d+)*",
+    chain=r"\d+(\+[a-z]+)?(-\d+(\+[a-z]+)?)*",
     seed=r"\d+",
     artifact=one_of(ARTIFACTS),
     table=one_of(tables_of(ARTIFACTS)),

@@ -65,7 +65,7 @@ def test_a_cell_is_mean_deviation_count_and_difference() -> None:
 
 def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) -> None:
     paths = []
-    for chain in ("2", "10-2", "10-10", "10"):
+    for chain in ("2", "10-2+mutual", "10-2", "10-10", "10"):
         path = tmp_path / f"{chain}.json"
         values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {
             "dataset": "d",
@@ -76,7 +76,7 @@ def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) 
         path.write_text(pd.Series(values).to_json())
         paths.append(path)
     collected = accuracies.collect(paths, tmp_path)
-    assert collected["chain"].tolist() == ["10", "10-10", "10-2", "2"]
+    assert collected["chain"].tolist() == ["10", "10-10", "10-2", "10-2+mutual", "2"]
     collected.to_csv(tmp_path / "accuracy.csv", index=False)
     assert accuracies.read(tmp_path / "accuracy.csv")["chain"].tolist() == collected["chain"].tolist()
 
