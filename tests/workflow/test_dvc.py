@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from takd.cli import main
-from takd.reporting import summary
+from takd.reporting import artifacts, summary
 from tests.conftest import ROOT, WORKFLOW
 from tests.workflow.conftest import TABLE
 
@@ -142,7 +142,12 @@ def shrink(folder: Path) -> None:
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stage = pipeline["stages"]["reproduce"]
     paper = set(parameters["report"]) | set(parameters["datasets"])
-    outs = [out for out in stage["outs"] if Path(next(iter(out))).stem not in paper]
+    whole = [next(iter(out)) for out in stage["outs"]]
+    outs = [
+        out
+        for path, out in zip(whole, stage["outs"], strict=True)
+        if Path(path).stem not in paper and not path.startswith("results/variants/")
+    ]
     tables = [{f"results/small.{ending}": {"cache": False, "persist": True}} for ending in ("csv", "md")]
     stage["outs"] = [*outs, {"data/prepared/digits.safetensors": {"persist": True}}, *tables]
     small = parameters | PARAMETERS | {"train": parameters["train"] | TRAINING}
@@ -332,6 +337,9 @@ def test_the_stage_follows_the_parameter_file() -> None:
         ".snakemake/metadata",
         *(f"data/prepared/{name}.safetensors" for name in parameters["datasets"]),
     }
+    shown = artifacts.load(ROOT / "paper/artifacts.yaml")
+    variants = {shown[name].variant for name in parameters["report"]} - {""}
+    by_dvc |= {f"results/variants/{variant}/{kind}" for variant in variants for kind in ("models", "soft_targets")}
     assert {path for path in outs if Path(path) not in in_git} == by_dvc
     ignored = (ROOT / ".dvcignore").read_text().splitlines()
     for preset in (ROOT / "presets").glob("*.yaml"):

@@ -23,13 +23,21 @@ def mistake(text):
     raise SystemExit(2)
 
 
+def reported(results):
+    """What `report` names; in a variant's folder less what shows a variant itself."""
+    names = FOLDERS[results].parameters.report
+    return [name for name in names if "/variants/" not in results or not ARTIFACTS[name].variant]
+
+
 # --config counts last, after params.yaml and presets.
 typed = {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "preset"}
 try:
     FOLDERS = folders(Path("params.yaml"), Path("presets"), typed)
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
     for results, folder in FOLDERS.items():
-        needed(FOLDERS, results, [artifacts.look_up(ARTIFACTS, name) for name in folder.parameters.report])
+        for name in folder.parameters.report:
+            artifacts.look_up(ARTIFACTS, name)
+        needed(FOLDERS, results, [ARTIFACTS[name] for name in reported(results)])
 except TakdError as error:
     mistake(error)
 
@@ -38,7 +46,7 @@ if CHOSEN not in FOLDERS:
     mistake(
         f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in sorted(Path('presets').glob('*.yaml')))}"
     )
-REPORTED = FOLDERS[CHOSEN].parameters.report
+REPORTED = reported(CHOSEN)
 
 # Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
 RECORDS = Path(".snakemake/metadata")
@@ -112,13 +120,15 @@ def metrics_of(networks):
 
 def metrics_of_artifact(wildcards):
     """The metrics of every network that a table or figure shows, and of their teachers."""
-    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[wildcards.artifact]]))
+    try:
+        return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[wildcards.artifact]]))
+    except TakdError as error:
+        mistake(error)
 
 
 def metrics_of_report(wildcards):
     """The metrics of every network that any reported table or figure shows, and of their teachers."""
-    names = FOLDERS[wildcards.results].parameters.report
-    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[name] for name in names]))
+    return metrics_of(needed(FOLDERS, wildcards.results, [ARTIFACTS[name] for name in reported(wildcards.results)]))
 
 
 def metrics_of_tuning(wildcards):
@@ -131,8 +141,7 @@ def metrics_of_tuning(wildcards):
 
 def sections_of_report(wildcards):
     """The page's tables and figures, in the order of `report`, then the claims."""
-    names = FOLDERS[wildcards.results].parameters.report
-    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in names}
+    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in reported(wildcards.results)}
     return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
 
 

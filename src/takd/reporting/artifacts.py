@@ -14,6 +14,8 @@ from takd.errors import NetworkNameError, ParameterError
 from takd.networks.registry import FAMILIES
 from takd.params import first_problem, read_yaml
 
+QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -30,9 +32,14 @@ class Cell:
     chain: str
     variant: str = ""
 
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the paper took its number from elsewhere, so that there is nothing to run."""
+        return self.chain == QUOTED
+
     def networks(self, seeds: int) -> list["Shown"]:
-        """The networks whose mean it is; none for a data set that takd doesn't have."""
-        if self.dataset not in DATASETS:
+        """The networks whose mean it is; none for a number that is quoted, or for a data set that takd doesn't have."""
+        if self.dataset not in DATASETS or self.is_quoted:
             return []
         return [Shown(Network.of(self.dataset, self.family, self.chain, seed), self.variant) for seed in range(seeds)]
 
@@ -71,7 +78,7 @@ class Row(_Entry):
 
     model: str = Field(description="The row's label.")
     family: str
-    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
+    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there, or `quoted`.")
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
 
 
