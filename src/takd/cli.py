@@ -29,6 +29,7 @@ Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu,
 ParameterFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
 Accuracy = Annotated[Path, typer.Option(help="An accuracy.csv.")]
 Datasets = Annotated[str, typer.Option(help="Data sets to show, separated by commas.")]
+Published = Annotated[Path, typer.Option(help="The paper's numbers.")]
 Specification = Annotated[Path, typer.Option("--artifacts", help="What each table and figure shows.")]
 
 
@@ -187,7 +188,7 @@ def tabulate(
     csv: Annotated[Path, typer.Option(help="Table to write, for programs.")],
     markdown: Annotated[Path, typer.Option(help="Table to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
-    published: Annotated[Path, typer.Option(help="The paper's numbers.")] = Path("paper/published.csv"),
+    published: Published = Path("paper/published.csv"),
 ) -> None:
     """Make one of the paper's tables, our numbers beside the paper's."""
     from takd.files import write_text
@@ -237,15 +238,18 @@ def judge(
     markdown: Annotated[Path, typer.Option(help="The verdicts to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
     claims: Annotated[Path, typer.Option(help="What the paper claims.")] = Path("paper/claims.csv"),
+    published: Published = Path("paper/published.csv"),
 ) -> None:
     """Judge the paper's claims: effects with intervals over seeds, and a verdict on each."""
     from takd.files import write_text
     from takd.reporting import accuracy as accuracies
     from takd.reporting import artifacts as specification
     from takd.reporting import claims as judging
+    from takd.reporting import tables
 
     statements = judging.read_statements(claims)
-    judge = judging.Judge(accuracies.read(accuracy), specification.load(artifacts), tuple(datasets.split(",")))
+    measured, shown = accuracies.read(accuracy), specification.load(artifacts)
+    judge = judging.Judge(measured, shown, tuple(datasets.split(",")), tables.read_published(published))
     comparisons = judge.comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons))
