@@ -40,7 +40,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def recipe(**changes: Any) -> Recipe:
-    """A recipe for a short training from labels alone; `taught` makes it one under a teacher."""
+    """A recipe for a short training from labels alone; `taught` makes it one under a teacher, `mutual` one together with a peer."""
     values: dict[str, Any] = {
         "epochs": 2,
         "batch_size": 128,
@@ -62,3 +62,7 @@ def recipe(**changes: Any) -> Recipe:
 
 def taught(**changes: Any) -> Recipe:
     return recipe(**({"trade_off": 0.5, "temperature": 4, "kl_reduction": "batchmean"} | changes))
+
+
+def mutual(**changes: Any) -> Recipe:
+    return recipe(**({"separate_epochs": 1} | changes))

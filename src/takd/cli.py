@@ -29,6 +29,7 @@ Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu,
 ParameterFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
 Accuracy = Annotated[Path, typer.Option(help="An accuracy.csv.")]
 Datasets = Annotated[str, typer.Option(help="Data sets to show, separated by commas.")]
+Published = Annotated[Path, typer.Option(help="The paper's numbers.")]
 Specification = Annotated[Path, typer.Option("--artifacts", help="What each table and figure shows.")]
 
 
@@ -76,7 +77,7 @@ def train(
     threads: Threads = 1,
     device: Device = "auto",
 ) -> None:
-    """Train one network, from labels alone or under its teacher's soft targets."""
+    """Train one network, from labels alone, under its teacher's soft targets, or together with a peer."""
     from takd.jobs import train_network
 
     train_network(
@@ -209,7 +210,7 @@ def tabulate(
     csv: Annotated[Path, typer.Option(help="Table to write, for programs.")],
     markdown: Annotated[Path, typer.Option(help="Table to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
-    published: Annotated[Path, typer.Option(help="The paper's numbers.")] = Path("paper/published.csv"),
+    published: Published = Path("paper/published.csv"),
 ) -> None:
     """Make one of the paper's tables, our numbers beside the paper's."""
     from takd.files import write_text
@@ -286,6 +287,7 @@ def judge(
     markdown: Annotated[Path, typer.Option(help="The verdicts to write, for people.")],
     artifacts: Specification = Path("paper/artifacts.yaml"),
     claims: Annotated[Path, typer.Option(help="What the paper claims.")] = Path("paper/claims.csv"),
+    published: Published = Path("paper/published.csv"),
     surfaces: Annotated[list[Path] | None, typer.Option(help="How flat surfaces are, as `takd draw-surfaces` wrote it.")] = None,
 ) -> None:
     """Judge the paper's claims: effects with intervals over seeds, and a verdict on each."""
@@ -293,11 +295,12 @@ def judge(
     from takd.reporting import accuracy as accuracies
     from takd.reporting import artifacts as specification
     from takd.reporting import claims as judging
-    from takd.reporting import flatness
+    from takd.reporting import flatness, tables
 
     statements = judging.read_statements(claims)
-    known, shown = specification.load(artifacts), tuple(datasets.split(","))
-    comparisons = judging.Judge(accuracies.read(accuracy), known, shown, flatness.read(surfaces or [])).comparisons()
+    measured, known = accuracies.read(accuracy), specification.load(artifacts)
+    numbers, rises = tables.read_published(published), flatness.read(surfaces or [])
+    comparisons = judging.Judge(measured, known, tuple(datasets.split(",")), numbers, rises).comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons))
 
@@ -359,7 +362,7 @@ def plan(
     table = Table("network", "epochs", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
     for planned in made.networks:
         minutes = f"{planned.seconds / 60:.1f}" if planned.seconds else "there"
-        table.add_row(str(planned.network), str(planned.recipe.epochs), minutes)
+        table.add_row(str(planned.network), str(planned.recipe.all_epochs), minutes)
     Console().print(table)
     there = len(made.networks) - made.missing
     print(f"{made.missing} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores")

@@ -45,7 +45,7 @@ def _add_variants(found: dict[str, Folder], results: str, variants: Mapping[str,
 def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifact]) -> list[tuple[str, Network]]:
     """Folder and network of all that those artifacts show in a folder of results, and of all teachers, each once, teachers first.
 
-    Raises ParameterError where an artifact shows a variant that isn't in params.yaml.
+    Raises ParameterError where an artifact shows a variant that the folder doesn't have: a variant has none of its own.
     """
     parameters = found[results].parameters
     networks: dict[tuple[str, Network], None] = {}
@@ -53,8 +53,8 @@ def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifa
         for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.shown_families):
             folder = f"{results}/variants/{variant}" if variant else results
             if folder not in found:
-                known = ", ".join(parameters.variants)
-                raise ParameterError(f"{artifact.where}: no variant {variant!r} in params.yaml; there are {known or 'none'}")
+                known = ", ".join(name for name in parameters.variants if f"{results}/variants/{name}" in found)
+                raise ParameterError(f"{artifact.where}: {results} has no variant {variant!r}; it has {known or 'none'}")
             networks.update(dict.fromkeys(lineage(found, folder, network)))
     return list(networks)
 

@@ -22,6 +22,7 @@ from takd.files import Metadata, write_json
 from takd.inference import frozen, top1_accuracy
 from takd.networks.layers import parameter_count
 from takd.networks.registry import family
+from takd.objectives.registry import FIELDS as OF_OBJECTIVES
 from takd.params import read_recipe
 from takd.provenance import commit, machine, versions
 from takd.recipe import Recipe
@@ -86,11 +87,12 @@ def test_accuracy(path: Path, data_path: Path, *, device_name: str, threads: int
 def _checked_inputs(network: Network, recipe: Recipe, data: PreparedData, targets: Path | None) -> SoftTargets | None:
     if network.dataset != data.name:
         raise ParameterError(f"{network}: needs {network.dataset}, but the prepared data set is {data.name}")
-    teaching = (recipe.trade_off, recipe.temperature, recipe.kl_reduction)
-    if network.is_distilled and None in teaching:
-        raise ParameterError(f"recipe: {network} has a teacher, so trade_off, temperature and kl_reduction are needed")
-    if not network.is_distilled and any(value is not None for value in teaching):
-        raise ParameterError(f"recipe: {network} has no teacher, so there is no trade_off, temperature or kl_reduction")
+    given = {name for name in OF_OBJECTIVES if getattr(recipe, name) is not None}
+    needed = set(network.objective.fields)
+    if missing := needed - given:
+        raise ParameterError(f"recipe: {network} needs {', '.join(sorted(missing))}")
+    if unused := given - needed:
+        raise ParameterError(f"recipe: {network} has no use for {', '.join(sorted(unused))}")
     images, held_out = chosen_images(data.train.labels, recipe, network.seed)
     if len(held_out) == 0 < recipe.validation_share:
         raise ParameterError(f"recipe: validation_share {recipe.validation_share:g} holds out no image of {data.name}")
@@ -99,7 +101,7 @@ def _checked_inputs(network: Network, recipe: Recipe, data: PreparedData, target
     if network.is_distilled and targets is None:
         raise ParameterError(f"{network}: needs --soft-targets of {network.teacher()}; `takd targets` makes them")
     if not network.is_distilled and targets is not None:
-        raise ParameterError(f"{network}: learns from labels alone, but soft targets were given")
+        raise ParameterError(f"{network}: has no teacher, but soft targets were given")
     return None if targets is None else soft_targets.load(targets, network, recipe, data)
 
 
@@ -119,9 +121,9 @@ def _train(
         task = bar.add_task("", total=images)
 
         def on_epoch(epoch: Epoch) -> None:
-            left = (recipe.epochs - epoch.epoch) * epoch.seconds
+            left = (recipe.all_epochs - epoch.epoch) * epoch.seconds
             print(
-                f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2f} %  "
+                f"epoch {epoch.epoch}/{recipe.all_epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2f} %  "
                 f"{images / epoch.seconds:.0f} images/s  {left / 60:.1f} min left",
                 flush=True,
             )
@@ -152,7 +154,7 @@ def _results(network: Network, recipe: Recipe, trained: Trained) -> dict[str, An
         "measured_on": "test" if on_test else "validation",
         "accuracy": accuracies[-1],
         "best_test_accuracy": max(accuracies) if on_test else None,
-        "epochs": recipe.epochs,
+        "epochs": recipe.all_epochs,
         "seconds": sum(epoch.seconds for epoch in trained.history),
         "parameters": parameter_count(trained.network),
         "history": [vars(epoch) for epoch in trained.history],

@@ -15,9 +15,8 @@ from takd.data.registry import dataset
 from takd.errors import NetworkNameError, ParameterError
 from takd.grid import SurfaceGrid
 from takd.networks.registry import family
+from takd.objectives.registry import FIELDS as OF_OBJECTIVES
 from takd.recipe import Recipe
-
-_DISTILLATION = ("trade_off", "temperature", "kl_reduction")
 
 # A recipe of which any field may be left out: what differs for a family, or for the networks that a pattern names.
 Changes: Any = create_model(
@@ -127,8 +126,8 @@ class Parameters(BaseModel):
         return families
 
     @model_validator(mode="after")
-    def _distillation_is_complete(self) -> Self:
-        for name in _DISTILLATION:
+    def _objectives_are_complete(self) -> Self:
+        for name in OF_OBJECTIVES:
             if getattr(self.train, name) is None:
                 raise ValueError(f"train.{name} is missing")
         return self
@@ -167,8 +166,7 @@ class Parameters(BaseModel):
         changes += [change for pattern, change in self.overrides.items() if fnmatchcase(str(network), pattern)]
         for change in (*changes, *self._changes):
             values |= change.model_dump(exclude_unset=True, exclude_none=True, exclude={"teachers"})
-        if not network.is_distilled:
-            values |= dict.fromkeys(_DISTILLATION)
+        values |= {name: None for name in OF_OBJECTIVES if name not in network.objective.fields}
         if values["schedule"] != "step":
             values["learning_rate_drops"] = ()
         if values["validation_share"] == 0:

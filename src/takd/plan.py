@@ -62,7 +62,9 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
         seconds = 0.0
         if not _is_there(Path(folder) / "models" / str(network), recipe):
-            seconds = recipe.epochs * recipe.training_share * _measured(epoch_seconds, network, recipe)
+            trained = [network] if network.peer is None else [network, network.peer]
+            an_epoch = sum(_measured(epoch_seconds, each, recipe) for each in trained)
+            seconds = recipe.all_epochs * recipe.training_share * an_epoch
             if its_teacher is not None and recipe.augmentation != "none":
                 seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, its_teacher[1], recipe)
         done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
@@ -90,7 +92,7 @@ def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe
         few = CALIBRATION_IMAGES // 5  # as CIFAR has a test image for every five of training
         data = PreparedData(network.dataset, published.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
         alone = Network(network.dataset, network.family, (network.size,), seed=0)
-        twice = recipe.model_copy(update={"epochs": 2, "validation_share": 0.0, "training_share": 1.0})
+        twice = recipe.model_copy(update={"epochs": 2, "separate_epochs": None, "validation_share": 0.0, "training_share": 1.0})
         trained = train(alone, twice, data, None, device=chosen_device("auto", 1))
         known[kind] = trained.history[-1].seconds * published.training_images / CALIBRATION_IMAGES
     return known[kind]

@@ -53,12 +53,23 @@ class Recipe(BaseModel):
         default=None,
         description="Divergence averaged over the batch (paper, eq. 2), or over the batch and the classes (the authors' code).",
     )
+    separate_epochs: int | None = Field(
+        default=None,
+        ge=0,
+        description="Epochs that the two networks of mutual learning train separately, before `epochs` together; the learning rate "
+        "stays at its start meanwhile. Paper: 40, and then 80.",
+    )
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov: needs a momentum above 0")
         return self
+
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images from start to end: `epochs`, after `separate_epochs` where there are any."""
+        return (self.separate_epochs or 0) + self.epochs
 
     def canonical(self) -> str:
         """The recipe as JSON, keys sorted: equal recipes give equal text."""

@@ -1,4 +1,4 @@
-"""The one training loop: a network learns from labels alone, or from labels and its teacher's soft targets."""
+"""The one training loop: a network learns from labels alone, from labels and its teacher's soft targets, or with a peer."""
 
 import math
 import time
@@ -17,14 +17,18 @@ from takd.device import used_precision
 from takd.errors import DivergenceError
 from takd.inference import frozen, top1_accuracy
 from takd.networks.registry import build
-from takd.objectives import distillation_loss
+from takd.objectives.distillation import distillation_loss
+from takd.objectives.mutual import Pair, pair_loss
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training's history. accuracy: top-1 in per cent after the epoch, on test or held-out images."""
+    """One line of a training's history. accuracy: top-1 in per cent after the epoch, on test or held-out images.
+
+    loss: mean over the epoch, in nats; for a network and its peer, the sum of both.
+    """
 
     epoch: int
     learning_rate: float
@@ -52,7 +56,7 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Trained:
-    """Train `network` by `recipe`, under its teacher's soft targets where it has one.
+    """Train `network` by `recipe`, under its teacher's soft targets where it has one, or together with its peer.
 
     progress: where the state after each epoch is kept; an interrupted training goes on from there and ends in the same bits.
     Raises DivergenceError where the loss is no longer finite.
@@ -65,7 +69,8 @@ def train(
     judged = everything.subset(held_out.to(device)) if recipe.validation_share else data.test.to(device)
     judged_images = Views(judged, normalisation, augmented=False)
 
-    model = initialised(network, data.classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = learner(network, data.classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = model.student if isinstance(model, Pair) else model
     optimiser = torch.optim.SGD(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -79,7 +84,7 @@ def train(
         history = [Epoch(**entry) for entry in progress.restore(model, optimiser)]
 
     steps = math.ceil(len(positions) / recipe.batch_size)
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in range(len(history), recipe.all_epochs):
         started = time.perf_counter()
         model.train()
         views = images.of_epoch(network.seed, epoch)
@@ -90,7 +95,11 @@ def train(
                 group["lr"] = learning_rate(recipe, epoch, step / steps)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 logits = model(images.batch(batch, views))
-            loss = objective(recipe, logits.float(), everything.labels[batch], None if targets is None else targets[batch])
+            labels = everything.labels[batch]
+            if isinstance(model, Pair):
+                loss = pair_loss(logits.float(), labels, separate=epoch < (recipe.separate_epochs or 0))
+            else:
+                loss = objective(recipe, logits.float(), labels, None if targets is None else targets[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -104,7 +113,7 @@ def train(
                 f"{network}: the loss became {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of {steps}; "
                 f"try a learning rate below {recipe.learning_rate:g}"
             )
-        accuracy = top1_accuracy(frozen(model, precision), judged_images, judged.labels)
+        accuracy = top1_accuracy(frozen(student, precision), judged_images, judged.labels)
         history.append(
             Epoch(
                 epoch=epoch + 1,
@@ -117,13 +126,22 @@ def train(
         if progress is not None:
             progress.save(model, optimiser, [asdict(entry) for entry in history])
         on_epoch(history[-1])
-    return Trained(model, history)
+    return Trained(student, history)
 
 
 def chosen_images(labels: Tensor, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
     """Positions of the images that the recipe trains on, and of those that it holds out. labels: (N,), of the training split."""
     training, held_out = training_and_held_out(labels, recipe.validation_share, recipe.validation_seed)
     return share_of(training, labels, recipe.training_share, seed), held_out
+
+
+def learner(network: Network, classes: int) -> nn.Module:
+    """What is trained, before training: the network, or a pair of it and its peer.
+
+    One optimiser steps all parameters of a pair: what SGD does to one doesn't depend on the others.
+    """
+    student = initialised(network, classes)
+    return student if network.peer is None else Pair(student, initialised(network.peer, classes))
 
 
 def initialised(network: Network, classes: int) -> nn.Module:
@@ -134,7 +152,13 @@ def initialised(network: Network, classes: int) -> nn.Module:
 
 
 def learning_rate(recipe: Recipe, epoch: int, share: float) -> float:
-    """The step size when `share` (in [0, 1)) of epoch `epoch`, counted from 0, is done."""
+    """The step size when `share` (in [0, 1)) of epoch `epoch`, counted from 0, is done.
+
+    In separate epochs it is the one at the start; then the schedule begins.
+    """
+    epoch -= recipe.separate_epochs or 0
+    if epoch < 0:
+        return recipe.learning_rate
     match recipe.schedule:
         case "constant":
             return recipe.learning_rate

@@ -87,10 +87,10 @@ BAD = [
     (["--recipe", recipe().canonical().replace('0.02', '"fast"')], 'not "fast"'),
     (["--recipe", recipe().canonical().replace('"epochs"', '"epoch"')], "recipe: epochs: is missing"),
     (["--recipe", "absent.yaml"], "absent.yaml: no such file"),
-    (["--recipe", taught().canonical()], "has no teacher, so there is no trade_off"),
+    (["--recipe", taught().canonical()], "digits/plain/2/seed0 has no use for kl_reduction, temperature, trade_off"),
     (["--recipe", recipe(validation_share=0.0001).canonical()], "holds out no image of digits"),
     (["--data", "absent.safetensors"], "absent.safetensors: no such file"),
-    (["--soft-targets", "absent.safetensors"], "learns from labels alone, but soft targets were given"),
+    (["--soft-targets", "absent.safetensors"], "digits/plain/2/seed0: has no teacher, but soft targets were given"),
     (["--device", "cuda:7"], "device 'cuda:7': not on this machine; there are cpu"),
 ]  # fmt: skip
 
@@ -113,7 +113,8 @@ def test_bad_options_end_in_one_line(takd: Run, digits: Path, tmp_path: Path, op
         ("digits/plain/10-10/seed0", "sizes must shrink"),
         ("digits/plain/10+2/seed0", "expected sizes joined by '-'"),
         ("cifar10/plain/2/seed0", "needs cifar10, but the prepared data set is digits"),
-        ("digits/plain/10-2/seed0", "so trade_off, temperature and kl_reduction are needed"),
+        ("digits/plain/10-2/seed0", "digits/plain/10-2/seed0 needs kl_reduction, temperature, trade_off"),
+        ("digits/plain/10-2+mutual/seed0", "digits/plain/10-2+mutual/seed0 needs separate_epochs"),
     ],
 )
 def test_what_is_no_network_of_the_data_ends_in_one_line(

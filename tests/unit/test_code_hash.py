@@ -28,7 +28,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_a_changed_loss_changes_the_hash_of_training_and_of_nothing_else(package: Path) -> None:
     training, tables = code_hash.code_hash("takd.training"), code_hash.code_hash("takd.reporting.tables")
-    edit(package / "objectives.py", "temperature**2", "temperature**3")
+    edit(package / "objectives" / "distillation.py", "temperature**2", "temperature**3")
     assert code_hash.code_hash("takd.training") != training
     assert code_hash.code_hash("takd.reporting.tables") == tables
 

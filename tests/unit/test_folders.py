@@ -72,6 +72,23 @@ def test_paths_share_their_prefixes(tmp_path: Path) -> None:
         assert "-" not in name or teacher in networks[: networks.index(name)]
 
 
+def test_a_network_with_a_peer_needs_no_other(tmp_path: Path) -> None:
+    student = Network.parse("cifar10/resnet/26-8+mutual/seed2")
+    assert names(lineage(found(tmp_path), "results", student)) == [f"results/{student}"]
+    taught = Network.parse("cifar10/resnet/26-14+mutual-8/seed2")
+    assert names(lineage(found(tmp_path), "results", taught)) == [
+        "results/cifar10/resnet/26-14+mutual/seed0",
+        "results/cifar10/resnet/26-14+mutual-8/seed2",
+    ]
+
+
+def test_a_variant_has_no_variants_of_its_own(tmp_path: Path) -> None:
+    there = found(tmp_path, variants={"comparison": {"epochs": 80}})
+    assert {folder for folder, _ in needed(there, "results", [ARTIFACTS["figure6"]])} == {"results/variants/comparison"}
+    with pytest.raises(ParameterError, match="results/variants/comparison has no variant 'comparison'; it has none"):
+        needed(there, "results/variants/comparison", [ARTIFACTS["figure6"]])
+
+
 def test_seeds_vary_the_last_hop_or_the_whole_chain(tmp_path: Path) -> None:
     whole = found(tmp_path, datasets=["cifar10"], vary="chain")
     assert len(needed(whole, "results", [ARTIFACTS["table2"]])) == 7 * 3
@@ -84,7 +101,7 @@ def test_families_that_are_not_shown_are_not_needed(tmp_path: Path) -> None:
 
 def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
     table = ARTIFACTS["table2"].model_copy(update={"variant": "long"})
-    with pytest.raises(ParameterError, match=r"Table 2: no variant .long. in params\.yaml; there are less, short"):
+    with pytest.raises(ParameterError, match="Table 2: results has no variant 'long'; it has less, short"):
         needed(found(tmp_path), "results", [table])
 
 

@@ -57,6 +57,32 @@ def test_what_cannot_matter_is_not_in_a_recipe() -> None:
     assert all_of("cifar10/plain/10/seed0", validation_share=0.1) != all_of("cifar10/plain/10/seed0")
 
 
+def test_a_recipe_has_the_fields_of_its_objective_alone() -> None:
+    teaching = {"trade_off", "temperature", "kl_reduction"}
+    fields = {
+        chain: set(json.loads(recipe(f"cifar10/resnet/{chain}/seed0").canonical())) for chain in ("26", "26-8", "26-8+mutual")
+    }
+    assert fields["26-8"] == fields["26"] | teaching
+    assert fields["26-8+mutual"] == fields["26"] | {"separate_epochs"}
+
+
+def test_the_comparison_is_the_papers_shorter_recipe() -> None:
+    whole = parameters()
+    student = whole.varied(whole.variants["comparison"]).recipe(Network.parse("cifar10/resnet/26-8+mutual/seed0"))
+    assert (student.separate_epochs, student.epochs, student.schedule) == (40, 80, "step")
+    assert student.learning_rate_drops == tuple(round(80 * drop / 150) for drop in (80, 120))
+
+
+@pytest.mark.parametrize("preset", ["quick", "toy"])
+def test_a_preset_shortens_variants_too(preset: str) -> None:
+    short = Parameters.load(ROOT / "params.yaml", ROOT / f"presets/{preset}.yaml")
+    network = Network.parse("cifar10/resnet/26-8+mutual/seed0")
+    for variant in short.variants.values():
+        changed = short.varied(variant).recipe(network)
+        of_all_data = changed.all_epochs * changed.training_share
+        assert of_all_data <= 2 * short.recipe(Network.parse("cifar10/resnet/8/seed0")).epochs
+
+
 def test_overrides_count_in_order_and_by_name() -> None:
     overrides = {"cifar10/*": {"epochs": 3}, "*/plain/*-2/*": {"temperature": 2, "epochs": 5}}
     assert recipe("cifar10/plain/10/seed0", overrides=overrides).epochs == 3
@@ -78,6 +104,8 @@ def test_equal_recipes_give_equal_text_whatever_the_spelling() -> None:
         ("train", "trade_off", 1.5, "train.trade_off: Input should be less than or equal to 1, not 1.5"),
         ("train", "trade_off", -0.1, "train.trade_off: Input should be greater than or equal to 0"),
         ("train", "trade_off", None, "train.trade_off is missing"),
+        ("train", "separate_epochs", None, "train.separate_epochs is missing"),
+        ("train", "separate_epochs", -1, "train.separate_epochs: Input should be greater than or equal to 0, not -1"),
         ("train", "temperature", 0, "train.temperature: Input should be greater than 0, not 0"),
         ("train", "temperature", float("inf"), "train.temperature: Input should be a finite number"),
         ("train", "epochs", 0, "train.epochs: Input should be greater than 0, not 0"),

@@ -11,10 +11,12 @@ from takd.checkpoint import Progress, save_network
 from takd.data import prepared
 from takd.data.prepared import PreparedData, Split
 from takd.errors import DivergenceError
+from takd.recipe import Recipe
 from takd.training import Epoch, Trained, initialised, learning_rate, objective, train
-from tests.conftest import recipe, taught
+from tests.conftest import mutual, recipe, taught
 
 STUDENT = Network.parse("digits/plain/4-2/seed0")
+MUTUAL = Network.parse("digits/resnet/14-8+mutual/seed0")
 CPU = torch.device("cpu")
 
 
@@ -57,8 +59,17 @@ def test_the_same_training_ends_in_the_same_bits(data: PreparedData, name: str, 
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2])
-def test_an_interrupted_training_ends_in_the_same_bits(data: PreparedData, tmp_path: Path, interrupted_after: int) -> None:
-    network, how = Network.parse("digits/resnet/8/seed0"), recipe(epochs=3, augmentation="crop_flip")
+@pytest.mark.parametrize(
+    ("network", "how"),
+    [
+        (Network.parse("digits/resnet/8/seed0"), recipe(epochs=3, augmentation="crop_flip")),
+        # after the separate epoch, and after the first one together
+        (MUTUAL, mutual(epochs=2, separate_epochs=1, augmentation="crop_flip")),
+    ],
+)
+def test_an_interrupted_training_ends_in_the_same_bits(
+    data: PreparedData, tmp_path: Path, network: Network, how: Recipe, interrupted_after: int
+) -> None:
     whole = train(network, how, data, None, device=CPU)
 
     class Stop(Exception): ...
@@ -134,6 +145,61 @@ def test_a_student_learns_what_its_teacher_says_and_not_the_labels(data: Prepare
     assert student.history[-1].accuracy > 50
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_separate_epochs_are_those_of_either_network_alone(data: PreparedData, augmentation: str, precision: str) -> None:
+    """Student and peer, after the separate epochs, against trainings from labels alone: the same bits."""
+    how = recipe(epochs=2, schedule="constant", augmentation=augmentation, precision=precision)
+    apart: list[dict[str, torch.Tensor]] = []
+
+    class Separate(Progress):
+        def save(self, model: torch.nn.Module, *_: object) -> None:
+            apart.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+
+    together = mutual(**how.model_dump(exclude_none=True) | {"epochs": 1, "separate_epochs": 2})
+    trained = train(MUTUAL, together, data, None, device=CPU, progress=Separate(Path("none"), key=""))
+    for part, size in (("student.", 8), ("peer.", 14)):
+        alone = train(Network("digits", "resnet", (size,), seed=0), how, data, None, device=CPU)
+        mine = {name.removeprefix(part): tensor for name, tensor in apart[1].items() if name.startswith(part)}
+        assert same(mine, weights(alone))
+    assert not same(weights(trained), {k.removeprefix("student."): v for k, v in apart[1].items() if k.startswith("student.")})
+    assert [epoch.epoch for epoch in trained.history] == [1, 2, 3]
+
+
+def test_peers_learn_from_each_other(data: PreparedData) -> None:
+    """Wrong labels for none: the same start and images, another end than alone, and the same end each time."""
+    first, again = (train(MUTUAL, mutual(separate_epochs=0), data, None, device=CPU) for _ in range(2))
+    alone = train(replace(MUTUAL, sizes=(8,), objectives=()), recipe(), data, None, device=CPU)
+    assert same(weights(first), weights(again)) and weights(first).keys() == weights(alone).keys()
+    assert not same(weights(first), weights(alone))
+
+
+def test_a_step_of_mutual_learning_is_one_of_each_network_on_its_own_loss(data: PreparedData) -> None:
+    """One step of the loop against two networks with an optimiser each, both predictions made before either step."""
+    few = replace(data, train=Split(data.train.images[:64], data.train.labels[:64]))
+    how = mutual(epochs=1, separate_epochs=0, schedule="constant", batch_size=64, precision="float32", weight_decay=0.01)
+    trained = train(MUTUAL, how, few, None, device=CPU)
+
+    student, peer = (
+        initialised(Network("digits", "resnet", (size,), 0), 10).to(memory_format=torch.channels_last) for size in (8, 14)
+    )
+    images = few.train.images.permute(0, 3, 1, 2) / 127.5 - 1
+    own, other = student(images), peer(images).detach()
+    divergence = (other.softmax(1) * (other.log_softmax(1) - own.log_softmax(1))).sum(1).mean()
+    loss = torch.nn.functional.cross_entropy(own, few.train.labels) + divergence
+    optimiser = torch.optim.SGD(student.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=0.01)
+    loss.backward()
+    optimiser.step()
+    for name, parameter in student.named_parameters():
+        torch.testing.assert_close(trained.network.get_parameter(name), parameter, rtol=1e-3, atol=2e-4)  # sums in another order
+
+
+def test_a_peer_that_diverges_ends_the_training(data: PreparedData) -> None:
+    how = mutual(separate_epochs=2, learning_rate=1e30, precision="float32")
+    with pytest.raises(DivergenceError, match=r"digits/resnet/14-8\+mutual/seed0: the loss became"):
+        train(MUTUAL, how, data, None, device=CPU)
+
+
 def test_held_out_images_are_judged_and_test_images_never_read(data: PreparedData) -> None:
     unreadable = replace(data, test=None)  # type: ignore[arg-type]
     trained = train(Network.parse("digits/plain/2/seed0"), recipe(validation_share=0.2), unreadable, None, device=CPU)
@@ -165,6 +231,15 @@ def test_a_loss_that_is_not_finite_ends_the_training(data: PreparedData) -> None
 def test_learning_rate_falls_as_the_schedule_says(schedule: str, epoch: int, share: float, expected: float) -> None:
     how = recipe(epochs=150, learning_rate=0.1, schedule=schedule, learning_rate_drops=(80, 120))
     assert learning_rate(how, epoch, share) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"), [(0, 0.1), (39, 0.1), (40, 0.1), (40 + 42, 0.1), (40 + 43, 0.01), (40 + 64, 0.001), (119, 0.001)]
+)
+def test_the_schedule_begins_after_the_separate_epochs(epoch: int, expected: float) -> None:
+    how = mutual(epochs=80, separate_epochs=40, learning_rate=0.1, schedule="step", learning_rate_drops=(43, 64))
+    assert how.all_epochs == 120
+    assert learning_rate(how, epoch, 0) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_step_is_stochastic_gradient_descent_with_nesterovs_momentum(data: PreparedData) -> None:

@@ -1,5 +1,6 @@
 """What a dry run lists, against counts worked out by hand."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tests.workflow.conftest import Snakemake
 #   table 2  10, 10-8, 10-6, 10-4, 10-8-2, 10-6-2, 10-4-2                                                  7
 #   table 3  110, 110-56, 110-32, 110-20, 110-14, and each of the four followed by 8                       9
 #   all      plain 2, 10-2 and table 2's; ResNet 8, 110-8 and table 3's                             9 + 11 = 20
+#   figure 6 26, 8, 26-8, 26-14, 26-14-8, 14, 26-20, 26-20-14, and two by mutual learning                  10
 # Soft targets: one file for a plain teacher, one for each seed under which a ResNet's students see their views.
-#   table 1  of 10, 10-4, 110, 110-20; table 2 of 10, 10-8, 10-6, 10-4; table 3 of 110 and four assistants
+#   table 1  of 10, 10-4, 110, 110-20; table 2 of 10, 10-8, 10-6, 10-4; table 3 of 110 and four assistants;
+#   figure 6 of 26, 26-14, 26-20, and none for mutual learning
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,31 @@ def test_each_network_is_listed_once(
     data_sets = 1 if "toy" in target else 2
     assert ran.code == 0, ran.output
     assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "networks", "soft_targets"),
+    [
+        ("results/figure6.csv", {"seeds": 1}, 10, 3),
+        # 26 and 26-20 once; 8, 14, 26-8, 26-14, 26-14-8, 26-20-14 and two pairs thrice; each of three seeds has its views
+        ("results/figure6.csv", {}, 2 + 8 * 3, 3 * 3),
+        ("results/quick/figure6.csv", {"seeds": 1}, 10, 3),
+        ("results/toy/figure6.csv", {"seeds": 1}, 10, 3),
+    ],
+)
+def test_the_comparison_is_made_by_its_variant_on_one_data_set(
+    snakemake: Snakemake, target: str, config: dict[str, object], networks: int, soft_targets: int
+) -> None:
+    ran = snakemake("-n", target, **config)
+    assert ran.jobs == {"prepare": 1, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}, ran.output
+    folder = target.removesuffix("figure6.csv") + "variants/comparison/"
+    made = set(re.findall(r"results/\S+/model\.safetensors", ran.output))
+    assert len(made) == networks and all(name.startswith(f"{folder}models/") for name in made)
+
+
+def test_mutual_learning_needs_the_data_alone(snakemake: Snakemake) -> None:
+    ran = snakemake("-n", "results/models/cifar10/resnet/26-8+mutual/seed1/model.safetensors")
+    assert ran.jobs == {"prepare": 1, "train": 1}, ran.output
 
 
 def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
@@ -72,12 +100,13 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     # four smaller shares of the data (figure 6): 10, 2, and three students of teachers that have it all
     plain += 2 * 4 * 5
     # teachers with students: 10, 10-8, 10-6, 10-4, 8, 6, 4, and on CIFAR-100 10-8-6, 10-8-4, 10-6-4, 10-8-6-4; 110 and assistants
-    soft_targets = 7 + (7 + 4) + 2 * (1 + 4)
+    # and figure 6, whose networks are of another recipe
+    soft_targets = 7 + (7 + 4) + 2 * (1 + 4) + 3
     ran = snakemake("-n", seeds=1)
     assert ran.jobs == {
-        "prepare": 2, "train": plain + resnet, "soft_targets": soft_targets,
+        "prepare": 2, "train": plain + resnet + 10, "soft_targets": soft_targets,
         "surface": 6, "draw_surfaces": 1,  # of networks that table 1 has
-        "collect": 8, "tabulate": 3, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
+        "collect": 9, "tabulate": 4, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
     }, ran.output  # fmt: skip
 
 
@@ -91,6 +120,9 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
         ("results/quick/table2.csv", {"datasets": "[mnist]"}, "params.yaml: datasets: unknown data set 'mnist'"),
         ("results/models/cifar10/plain/2-10/seed0/model.safetensors", {}, "chain '2-10': sizes must shrink"),
         ("results/models/cifar10/plain/3/seed0/model.safetensors", {}, "plain has no size 3"),
+        ("results/models/cifar10/plain/10-2+magic/seed0/model.safetensors", {}, "unknown objective 'magic'; there are mutual"),
+        ("results/models/cifar10/plain/10+mutual-2/seed0/model.safetensors", {}, "10 comes first"),
+        ("results/variants/comparison/figure6.csv", {}, "results/variants/comparison has no variant 'comparison'"),
     ],
 )
 def test_a_mistake_is_named(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:

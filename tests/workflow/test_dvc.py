@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from takd.cli import main
-from takd.reporting import summary
+from takd.reporting import artifacts, summary
 from tests.conftest import ROOT, WORKFLOW
 from tests.workflow.conftest import TABLE
 
@@ -141,8 +141,13 @@ def shrink(folder: Path) -> None:
     parameters = yaml.safe_load((folder / "params.yaml").read_text())
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stage = pipeline["stages"]["reproduce"]
-    paper = {*parameters["report"], *parameters["datasets"], "variants"}  # no table that is left shows a variant
-    outs = [out for out in stage["outs"] if Path(next(iter(out))).stem not in paper]
+    paper = set(parameters["report"]) | set(parameters["datasets"])
+    whole = [next(iter(out)) for out in stage["outs"]]
+    outs = [
+        out
+        for path, out in zip(whole, stage["outs"], strict=True)
+        if Path(path).stem not in paper and not path.startswith("results/variants/")
+    ]
     tables = [{f"results/small.{ending}": {"cache": False, "persist": True}} for ending in ("csv", "md")]
     stage["outs"] = [*outs, {"data/prepared/digits.safetensors": {"persist": True}}, *tables]
     small = parameters | PARAMETERS | {"train": parameters["train"] | TRAINING}
@@ -333,6 +338,11 @@ def test_the_stage_follows_the_parameter_file() -> None:
         ".snakemake/metadata",
         *(f"data/prepared/{name}.safetensors" for name in parameters["datasets"]),
     }
+    shown = artifacts.load(ROOT / "paper/artifacts.yaml")
+    for variant in {variant for name in parameters["report"] for variant in shown[name].variants_shown}:
+        by_dvc.add(f"results/variants/{variant}/models")
+        if parameters["variants"][variant].get("teachers") != "shared":
+            by_dvc.add(f"results/variants/{variant}/soft_targets")
     assert {path for path in outs if Path(path) not in in_git} == by_dvc
     ignored = (ROOT / ".dvcignore").read_text().splitlines()
     for preset in (ROOT / "presets").glob("*.yaml"):

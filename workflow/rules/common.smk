@@ -25,15 +25,21 @@ def mistake(text):
     raise SystemExit(2)
 
 
+def shown_in(results):
+    """What `report` names; in a variant's folder less what shows variants itself."""
+    names = FOLDERS[results].parameters.report
+    return [name for name in names if "/variants/" not in results or not ARTIFACTS[name].variants_shown]
+
+
 # --config counts last, after params.yaml and presets.
 typed = {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "preset"}
 try:
     FOLDERS = folders(Path("params.yaml"), Path("presets"), typed)
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
     for results, folder in FOLDERS.items():
-        shown = [artifacts.look_up(ARTIFACTS, name) for name in folder.parameters.report]
-        if "variants" not in Path(results).parts:
-            needed(FOLDERS, results, shown)
+        for name in folder.parameters.report:
+            artifacts.look_up(ARTIFACTS, name)
+        needed(FOLDERS, results, [ARTIFACTS[name] for name in shown_in(results)])
 except TakdError as error:
     mistake(error)
 
@@ -42,7 +48,7 @@ if CHOSEN not in FOLDERS:
     mistake(
         f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in sorted(Path('presets').glob('*.yaml')))}"
     )
-REPORTED = FOLDERS[CHOSEN].parameters.report
+REPORTED = shown_in(CHOSEN)
 
 # Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
 RECORDS = Path(".snakemake/metadata")
@@ -74,7 +80,7 @@ wildcard_constraints:
     results=one_of(FOLDERS),
     dataset=one_of(DATASETS),
     family=one_of(FAMILIES),
-    chain=r"\d+(-\d+)*",
+    chain=r"\d+(\+[a-z]+)?(-\d+(\+[a-z]+)?)*",
     seed=r"\d+",
     artifact=one_of(ARTIFACTS),
     table=one_of(tables_of(ARTIFACTS)),
@@ -142,7 +148,7 @@ def metrics_of_artifact(wildcards):
 
 
 def metrics_of_report(wildcards):
-    return metrics_of_all(wildcards.results, FOLDERS[wildcards.results].parameters.report)
+    return metrics_of_all(wildcards.results, shown_in(wildcards.results))
 
 
 def metrics_of_tuning(wildcards):
@@ -171,14 +177,13 @@ def flatness_reported(wildcards):
 
 def sections_of_report(wildcards):
     """The page's tables and figures, in the order of `report`, then the claims."""
-    names = FOLDERS[wildcards.results].parameters.report
-    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in names}
+    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in shown_in(wildcards.results)}
     return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
 
 
 def reported(results):
     """Every table and figure of a folder's `report`, and what is made from all of them."""
-    names = [*FOLDERS[results].parameters.report, "accuracy", "curves"]
+    names = [*shown_in(results), "accuracy", "curves"]
     return [
         *(f"{results}/{name}.csv" for name in names),
         *(f"{results}/{name}" for name in ("claims.md", "report.md", "metrics.json")),
@@ -187,7 +192,7 @@ def reported(results):
 
 def pages_of(results):
     """The tables and the claims of a folder's `report` as pages."""
-    return [f"{results}/pages/{page}.html" for page in [*tables_of(FOLDERS[results].parameters.report), "claims"]]
+    return [f"{results}/pages/{page}.html" for page in [*tables_of(shown_in(results)), "claims"]]
 
 
 def config_of_folder(wildcards):

@@ -140,6 +140,7 @@ rule judge:
         surfaces=flatness_reported,
         artifacts="paper/artifacts.yaml",
         claims="paper/claims.csv",
+        published="paper/published.csv",
     output:
         csv="{results}/claims.csv",
         markdown="{results}/claims.md",
@@ -151,7 +152,7 @@ rule judge:
         code=code_hash("takd.reporting.claims"),
     shell:
         "takd judge --accuracy {input.accuracy:q} {params.surfaces} --datasets {params.datasets:q}"
-        " --artifacts {input.artifacts:q} --claims {input.claims:q}"
+        " --artifacts {input.artifacts:q} --claims {input.claims:q} --published {input.published:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 

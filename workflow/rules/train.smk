@@ -7,7 +7,7 @@
 
 
 rule train:
-    """Train the last network of a chain, from labels alone or under the soft targets of the network one hop before it."""
+    """Train the last network of a chain, from labels alone, under the soft targets of the network one hop before it, or with it."""
     input:
         data="data/prepared/{dataset}.safetensors",
         soft_targets=soft_targets_of_teacher,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from takd.chain import sizes_of
 from takd.errors import CheckpointError
 
 COLUMNS = [
@@ -30,8 +31,9 @@ def collect(metrics: list[Path], results: Path) -> pd.DataFrame:
         except (ValueError, KeyError, TypeError):
             raise CheckpointError(f"{path}: not the metrics of a training") from None
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str})
-    largest_first = table["chain"].map(lambda chain: [-int(size) for size in chain.split("-")])
-    order = table.assign(_order=largest_first.map(tuple)).sort_values(["variant", "dataset", "family", "_order", "seed"]).index
+    largest_first = table["chain"].map(lambda chain: tuple(-size for size in sizes_of(chain)))
+    keys = ["variant", "dataset", "family", "_order", "chain", "seed"]
+    order = table.assign(_order=largest_first).sort_values(keys).index
     return table.loc[order].reset_index(drop=True)
 
 

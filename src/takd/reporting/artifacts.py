@@ -14,6 +14,8 @@ from takd.errors import NetworkNameError, ParameterError
 from takd.networks.registry import FAMILIES
 from takd.params import first_problem, read_yaml
 
+QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
@@ -30,9 +32,14 @@ class Cell:
     chain: str
     variant: str = ""
 
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the paper took its number from elsewhere, so that there is nothing to run."""
+        return self.chain == QUOTED
+
     def networks(self, seeds: int) -> list["Shown"]:
-        """The networks whose mean it is; none for a data set that takd doesn't have."""
-        if self.dataset not in DATASETS:
+        """The networks whose mean it is; none for a number that is quoted, or for a data set that takd doesn't have."""
+        if self.dataset not in DATASETS or self.is_quoted:
             return []
         return [Shown(Network.of(self.dataset, self.family, self.chain, seed), self.variant) for seed in range(seeds)]
 
@@ -53,6 +60,11 @@ class Artifact(_Entry):
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
     only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
 
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """The variants of params.yaml whose networks it shows."""
+        return (self.variant,) if self.variant else ()
+
     def shown(self, datasets: tuple[str, ...]) -> tuple[str, ...]:
         """Those of `datasets` that the paper shows here; all of them where it shows none (toy data)."""
         return tuple(name for name in datasets if name in self.only) or datasets
@@ -72,7 +84,7 @@ class Row(_Entry):
 
     model: str = Field(description="The row's label.")
     family: str
-    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
+    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there, or `quoted`.")
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
 
 
@@ -184,6 +196,11 @@ class Rates(Artifact):
         min_length=1,
         description="Hop to the chain at whose end it stands; r is the real function, t teacher, a assistant, s student.",
     )
+
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """Those with smaller shares."""
+        return self.variants
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
         """One cell a hop and share."""

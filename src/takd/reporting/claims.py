@@ -1,4 +1,7 @@
-"""The paper's claims, judged: each is a list of comparisons between two chains, with an interval over seeds and a verdict."""
+"""The paper's claims, judged: each is a list of comparisons between two chains, with an interval over seeds and a verdict.
+
+What the paper quotes from elsewhere is compared with as a constant.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +13,12 @@ from typing import Literal
 import pandas as pd
 from scipy import stats
 
+from takd.chain import sizes_of
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
 from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Artifact, Lines, Paths, Surfaces, Table
-from takd.reporting.tables import aligned
+from takd.reporting.tables import aligned, published_accuracy
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
 CONFIDENCE = 0.95
@@ -44,8 +48,11 @@ class Comparison:
     unit: Literal["points", "nats"] = "points"
 
 
-def compare(better: "pd.Series[float]", worse: "pd.Series[float]") -> tuple[float, float, float, int, Verdict, int | None]:
-    """Effect, interval, n, verdict and seeds to decide, from values by seed; seeds that both have are paired (Student's t)."""
+def compare(better: "pd.Series[float]", worse: "pd.Series[float] | float") -> tuple[float, float, float, int, Verdict, int | None]:
+    """Effect, interval, n, verdict and seeds to decide, from values by seed; seeds that both have are paired (Student's t).
+
+    worse: one number where it is a constant, as a quoted one is; the interval then knows the deviation of `better` alone.
+    """
     differences = (better - worse).dropna()
     n = len(differences)
     if n == 0:
@@ -68,15 +75,21 @@ def _half_width(deviation: float, n: int) -> float:
 
 
 class Judge:
-    """Compares chains of one accuracy.csv. datasets: those of params.yaml. rises: of loss surfaces, if any."""
+    """Compares chains. datasets: those of params.yaml. published: the paper's numbers. rises: of loss surfaces."""
 
     def __init__(
-        self, accuracy: pd.DataFrame, artifacts: Mapping[str, Artifact], datasets: tuple[str, ...], rises: pd.DataFrame
+        self,
+        accuracy: pd.DataFrame,
+        artifacts: Mapping[str, Artifact],
+        datasets: tuple[str, ...],
+        published: pd.DataFrame,
+        rises: pd.DataFrame,
     ) -> None:
         self.accuracy = accuracy
         self.rises = rises
         self.artifacts = artifacts
         self.datasets = datasets
+        self.published = published
 
     def comparisons(self) -> list[Comparison]:
         """All comparisons of all claims that accuracies and loss surfaces can tell of."""
@@ -87,14 +100,15 @@ class Judge:
             "C4": (self._any_assistant_helps, {"table2", "table3"}),
             "C5": (self._nearest_the_mean_is_best, {"table2", "table3"}),
             "C6": (self._every_path_helps, {"figure5"}),
+            "C7": (self._beats_other_methods, {"figure6"}),
             "C8": (self._flatter_surfaces, {"figure7"}),
         }
         shown = self.artifacts.keys()
         return [comparison for claim, (rule, needs) in rules.items() if needs <= shown for comparison in rule(claim)]
 
-    def values(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
+    def values(self, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
         """A chain's accuracies by seed."""
-        return by_seed(self.accuracy, dataset, family, chain)
+        return by_seed(self.accuracy, dataset, family, chain, variant)
 
     def _between(self, claim: str, dataset: str, family: str, better: str, worse: str) -> Comparison:
         compared = compare(self.values(dataset, family, better), self.values(dataset, family, worse))
@@ -149,16 +163,18 @@ class Judge:
     def _any_assistant_helps(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains in self._tables("table2", "table3"):
             for chain in chains.values():
-                teacher, student = chain.split("-")[0], chain.split("-")[-1]
+                teacher, *_, student = sizes_of(chain)
                 yield self._between(claim, dataset, family, chain, f"{teacher}-{student}")
-                yield self._between(claim, dataset, family, chain, student)
+                yield self._between(claim, dataset, family, chain, str(student))
 
     def _nearest_the_mean_is_best(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains in self._tables("table2", "table3"):
-            paths = [chain.split("-") for chain in chains.values()]
-            alone = {size: self.values(dataset, family, size).mean() for size in {size for path in paths for size in path}}
-            middle = (alone[paths[0][0]] + alone[paths[0][-1]]) / 2
-            distances = {"-".join(path): abs(alone[path[1]] - middle) for path in paths}
+            paths = {chain: sizes_of(chain) for chain in chains.values()}
+            sizes = {size for path in paths.values() for size in path}
+            alone = {size: self.values(dataset, family, str(size)).mean() for size in sizes}
+            teacher, *_, student = next(iter(paths.values()))
+            middle = (alone[teacher] + alone[student]) / 2
+            distances = {chain: abs(alone[path[1]] - middle) for chain, path in paths.items()}
             if any(math.isnan(distance) for distance in distances.values()):
                 yield Comparison(claim, dataset, family, "nearest the mean", "others", *compare(*[pd.Series(dtype=float)] * 2))
                 continue
@@ -182,6 +198,25 @@ class Judge:
                 for chain in chains:
                     if chain != full:
                         yield self._between(claim, dataset, figure.family, full, chain)
+
+    def _beats_other_methods(self, claim: str) -> Iterator[Comparison]:
+        """That TAKD is better than what the paper quotes, where it quotes for these data, and than our own mutual learning."""
+        table = self.artifacts["figure6"]
+        for (dataset, _), row in groupby(table.cells(self.datasets), key=lambda cell: (cell.dataset, cell.model)):
+            cells = {cell.column: cell for cell in row}
+            takd = cells["TAKD"]
+            ours = self.values(dataset, takd.family, takd.chain, table.variant)
+            for column, cell in cells.items():
+                worse: pd.Series[float] | float
+                if cell.is_quoted:
+                    worse, name = published_accuracy("figure6", cell, self.published), f"{column} (quoted)"
+                    if math.isnan(worse):
+                        continue
+                elif column == "MUTUAL":
+                    worse, name = self.values(dataset, cell.family, cell.chain, table.variant), cell.chain
+                else:
+                    continue
+                yield Comparison(claim, dataset, takd.family, takd.chain, name, *compare(ours, worse))
 
     def _rises(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
         table = self.rises

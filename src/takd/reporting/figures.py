@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from takd.chain import sizes_of
 from takd.data.registry import DATASETS
 from takd.files import written_whole
 from takd.reporting.accuracy import by_seed
@@ -172,13 +173,13 @@ def _draw_path_graph(figure: Paths, axis: Any, data: pd.DataFrame, tallest: int)
     paths = data[(data["series"] != "NOKD") | (data["chain"] == str(figure.sizes[0]))]["chain"]
     # A row for each path to the last size, longest first; a path stands in the row of the first one that extends it, so that
     # no line crosses an oval.
-    whole = sorted((chain for chain in paths if _sizes(chain)[-1] == figure.sizes[-1]), key=_sizes, reverse=True)
+    whole = sorted((chain for chain in paths if sizes_of(chain)[-1] == figure.sizes[-1]), key=sizes_of, reverse=True)
     for column, size in enumerate(figure.sizes):
         axis.text(column, tallest + 0.05, f"S = {size}" if column else f"T = {size}", ha="center", weight="bold")
         places[str(size)] = (column, -1.4)
-    for chain in sorted(paths, key=lambda chain: len(_sizes(chain))):
-        row = next(i for i, other in enumerate(whole) if _sizes(other)[: len(_sizes(chain))] == _sizes(chain))
-        column, height = figure.sizes.index(_sizes(chain)[-1]), tallest - 1 - row
+    for chain in sorted(paths, key=lambda chain: len(sizes_of(chain))):
+        row = next(i for i, other in enumerate(whole) if sizes_of(other)[: len(sizes_of(chain))] == sizes_of(chain))
+        column, height = figure.sizes.index(sizes_of(chain)[-1]), tallest - 1 - row
         places[chain] = (column, height)
         if "-" in chain:
             x, y = places[chain.rpartition("-")[0]]
@@ -196,10 +197,6 @@ def _draw_path_graph(figure: Paths, axis: Any, data: pd.DataFrame, tallest: int)
             weight="bold" if chain in best else "normal", color="white" if method == "BLKD" else "black",
             bbox={"boxstyle": "ellipse,pad=0.25", "facecolor": colours[method], "edgecolor": "0.3", "linewidth": 0.7},
         )  # fmt: skip
-
-
-def _sizes(chain: str) -> list[int]:
-    return [int(size) for size in chain.split("-")]
 
 
 def panel_title(family: str, dataset: str) -> str:

@@ -22,6 +22,7 @@ RECIPE_FIELDS = (
     "trade_off",
     "temperature",
     "kl_reduction",
+    "separate_epochs",
 )
 
 

@@ -23,6 +23,7 @@ class Measured:
     deviation: float
     count: int
     published: float
+    quoted: bool = False  # the paper's own number is from elsewhere, and ours can't be
 
     @property
     def difference(self) -> float:
@@ -43,13 +44,19 @@ def read_published(path: Path) -> pd.DataFrame:
 def measure(name: str, cell: Cell, accuracy: pd.DataFrame, published: pd.DataFrame) -> Measured:
     """What was measured for a cell of the artifact `name`, and what the paper has there."""
     values = by_seed(accuracy, cell.dataset, cell.family, cell.chain, cell.variant)
-    theirs = published.query("artifact == @name and dataset == @cell.dataset and model == @cell.model and column == @cell.column")
     return Measured(
         mean=float(values.mean()),
         deviation=float(values.std(ddof=1)),
         count=len(values),
-        published=float(theirs["accuracy"].iloc[0]) if len(theirs) else math.nan,
+        published=published_accuracy(name, cell, published),
+        quoted=cell.is_quoted,
     )
+
+
+def published_accuracy(name: str, cell: Cell, published: pd.DataFrame) -> float:
+    """What the paper has in a cell of the artifact `name`, in per cent; NaN where it has nothing."""
+    theirs = published.query("artifact == @name and dataset == @cell.dataset and model == @cell.model and column == @cell.column")
+    return float(theirs["accuracy"].iloc[0]) if len(theirs) else math.nan
 
 
 def tabulate(
@@ -64,14 +71,14 @@ def tabulate(
 
 
 def as_csv(table: dict[tuple[str, str], dict[str, Measured]]) -> str:
-    """One line a row of the paper's table, five columns a column of it; `not run` where there is no network."""
+    """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet."""
     lines = []
     for (model, dataset), row in table.items():
         line: dict[str, str] = {"model": model, "dataset": dataset}
         for column, cell in row.items():
-            line[column] = _number(cell.mean) or NOT_RUN
+            line[column] = _number(cell.mean) or ("" if cell.quoted else NOT_RUN)
             line[f"{column} deviation"] = _number(cell.deviation)
-            line[f"{column} n"] = str(cell.count)
+            line[f"{column} n"] = "" if cell.quoted else str(cell.count)
             line[f"{column} paper"] = _number(cell.published)
             line[f"{column} difference"] = _number(cell.difference)
         lines.append(line)
@@ -87,7 +94,7 @@ def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured
         lines.append([model, title, "ours", *(_ours(row.get(column)) for column in columns)])
         if any(not math.isnan(cell.published) for cell in row.values()):
             cells = [row.get(column) for column in columns]
-            lines.append(["", "", "paper", *(_number(cell.published) if cell else "" for cell in cells)])
+            lines.append(["", "", "paper", *(_theirs(cell) for cell in cells)])
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
         f"**{artifact.where}.** {artifact.title}. Top-1 accuracy after the last epoch, %"
@@ -105,11 +112,17 @@ def aligned(lines: list[list[str]]) -> str:
 
 
 def _ours(cell: Measured | None) -> str:
-    if cell is None:
+    if cell is None or cell.quoted:
         return ""
     if cell.count == 0:
         return NOT_RUN
     return f"{cell.mean:.2f} (1)" if cell.count == 1 else f"{cell.mean:.2f} ± {cell.deviation:.2f} ({cell.count})"
+
+
+def _theirs(cell: Measured | None) -> str:
+    if cell is None:
+        return ""
+    return f"{_number(cell.published)} (quoted)" if cell.quoted else _number(cell.published)
 
 
 def _number(value: float) -> str:

@@ -18,6 +18,16 @@ def test_the_papers_tables_show_the_papers_networks() -> None:
     assert chains("table1") == {"2", "10-2", "10-4-2", "8", "110-8", "110-20-8"}
     assert chains("table2") == {"10-8-2", "10-6-2", "10-4-2"}
     assert chains("table3") == {"110-56-8", "110-32-8", "110-20-8", "110-14-8"}
+    assert chains("figure6") == {"8", "26-8", "26-8+mutual", "26-14-8", "14", "26-14", "26-14+mutual", "26-20-14"}
+
+
+def test_what_the_paper_quotes_is_shown_and_never_run() -> None:
+    cells = list(artifacts.load(SPECIFICATION)["figure6"].cells(("cifar10", "cifar100")))
+    assert [cell.column for cell in cells] == 2 * ["NOKD", "BLKD", "FITNET", "AT", "FSP", "BSS", "MUTUAL", "TAKD"]
+    assert {cell.dataset for cell in cells} == {"cifar10"}
+    quoted = [cell for cell in cells if cell.is_quoted]
+    assert [cell.column for cell in quoted] == 2 * ["FITNET", "AT", "FSP", "BSS"]
+    assert all(cell.networks(seeds=3) == [] for cell in quoted)
 
 
 def test_figure_7_shows_students_on_cifar_100() -> None:

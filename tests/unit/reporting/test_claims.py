@@ -7,11 +7,12 @@ import pytest
 from scipy import stats
 
 from takd.reporting import accuracy as accuracies
-from takd.reporting import artifacts, flatness
+from takd.reporting import artifacts, flatness, tables
 from takd.reporting.claims import Comparison, Judge, as_csv, as_markdown, compare, read_statements, verdict_of
 from tests.conftest import ROOT
 
 ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
+PUBLISHED = tables.read_published(ROOT / "paper/published.csv")
 STATEMENTS = read_statements(ROOT / "paper/claims.csv")
 
 
@@ -40,7 +41,7 @@ def judge(
     ]
     rises = pd.DataFrame(rise_rows, columns=["dataset", "family", "chain", "seed", "rise"]).reindex(columns=flatness.COLUMNS)
     found: dict[str, list[Comparison]] = {}
-    for comparison in Judge(table, ARTIFACTS, ("cifar100",), rises).comparisons():
+    for comparison in Judge(table, ARTIFACTS, ("cifar100",), PUBLISHED, rises).comparisons():
         if comparison.family == "plain" and comparison.dataset == "cifar100":
             found.setdefault(comparison.claim, []).append(comparison)
     return found
@@ -125,6 +126,53 @@ def test_one_seed_decides_nothing_and_none_was_not_run() -> None:
     assert [c.verdict for c in judge(incomplete)["C1"]] == ["not run", "reproduced"]
     assert verdict_of(judge(incomplete)["C1"]) == "undecided"
     assert verdict_of(judge({"10": 60.0})["C4"]) == verdict_of([]) == "not run"
+
+
+def compared(dataset: str, accuracy_of: dict[str, float], spread: float = 0.1, seeds: int = 3) -> list[Comparison]:
+    """The comparisons of C7 for ResNets of Figure 6's variant with these mean accuracies."""
+    rows = [
+        (dataset, "resnet", chain, seed, mean + spread * (seed - (seeds - 1) / 2) * (1 if "mutual" in chain else -1))
+        for chain, mean in accuracy_of.items()
+        for seed in range(seeds)
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "seed", "accuracy"])
+    table = table.assign(variant="comparison").reindex(columns=accuracies.COLUMNS)
+    return [c for c in Judge(table, ARTIFACTS, (dataset,), PUBLISHED, NO_RISES).comparisons() if c.claim == "C7"]
+
+
+NO_RISES = pd.DataFrame(columns=flatness.COLUMNS)
+COMPARED = {"26-14-8": 88.0, "26-8+mutual": 87.5, "26-20-14": 91.2, "26-14+mutual": 90.5}
+
+
+def test_takd_is_compared_with_every_quoted_number_and_with_our_mutual_learning() -> None:
+    comparisons = compared("cifar10", COMPARED)
+    others = ["FITNET (quoted)", "AT (quoted)", "FSP (quoted)", "BSS (quoted)"]
+    assert [(c.better, c.worse) for c in comparisons] == [
+        *(("26-14-8", worse) for worse in (*others, "26-8+mutual")),
+        *(("26-20-14", worse) for worse in (*others, "26-14+mutual")),
+    ]
+    assert verdict_of(comparisons) == "reproduced" and all(c.n == 3 for c in comparisons)
+    assert comparisons[1].effect == pytest.approx(88.0 - 86.86)  # AT, ResNet-8
+
+
+@pytest.mark.parametrize("change", [{"26-14-8": 86.9, "26-8+mutual": 86.0}, {"26-14+mutual": 92.0}])
+def test_takd_below_a_quoted_number_or_our_mutual_learning_contradicts(change: dict[str, float]) -> None:
+    assert verdict_of(compared("cifar10", COMPARED | change)) == "contradicted"
+
+
+def test_a_quoted_number_is_a_constant() -> None:
+    ours = by_seed(87.0, 88.0, 90.0)
+    _, low, high, n, _, _ = compare(ours, 86.86)
+    interval = stats.ttest_1samp(ours, 86.86).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((interval.low - 86.86, interval.high - 86.86)) and n == 3
+
+
+def test_without_our_networks_the_comparison_was_not_run_and_toy_data_have_no_quoted_numbers() -> None:
+    assert {c.verdict for c in compared("cifar10", {"8": 86.0})} == {"not run"}
+    half = compared("cifar10", {"26-14-8": 88.0})
+    assert [c.verdict for c in half] == [*["reproduced"] * 4, *["not run"] * 6]
+    assert verdict_of(compared("cifar10", COMPARED, seeds=1)) == "undecided"
+    assert [c.worse for c in compared("digits", COMPARED)] == ["26-8+mutual", "26-14+mutual"]
 
 
 def test_the_interval_is_students_for_pairs() -> None:

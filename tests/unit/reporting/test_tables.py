@@ -1,6 +1,7 @@
 """Golden files for hand-made accuracies. To write them anew: TAKD_WRITE_GOLDEN=1 pytest tests/unit/reporting"""
 
 import os
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -29,15 +30,23 @@ ACCURACY = accuracy(
         ("cifar10", "plain", "2", 1, 70.5),
         ("cifar100", "plain", "10-4-2", 0, 45.9249),
         ("cifar10", "resnet", "2", 0, 99.0),
+        ("cifar10", "resnet", "26-8", 0, 99.0),  # in figure 6's place, but not of its variant
     ]
 )
+COMPARED = accuracy(
+    [
+        *(("cifar10", "resnet", "26-14-8", seed, value) for seed, value in enumerate((87.0, 88.0, 89.0))),
+        ("cifar10", "resnet", "26-8+mutual", 0, 87.71),
+        ("cifar10", "resnet", "14", 0, 89.0),
+    ]
+).assign(variant="comparison")
 
 
-@pytest.mark.parametrize("name", ["table1", "table2", "table3"])
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "figure6"])
 def test_a_table_is_the_golden_one(name: str) -> None:
     artifact = artifacts.load(ROOT / "paper/artifacts.yaml")[name]
     assert isinstance(artifact, artifacts.Table)
-    rows = tables.tabulate(name, artifact, ("cifar10", "cifar100"), ACCURACY, PUBLISHED)
+    rows = tables.tabulate(name, artifact, ("cifar10", "cifar100"), pd.concat([ACCURACY, COMPARED]), PUBLISHED)
     for path, text in (
         (GOLDEN / f"{name}.csv", tables.as_csv(rows)),
         (GOLDEN / f"{name}.md", tables.as_markdown(artifact, rows)),
@@ -45,6 +54,15 @@ def test_a_table_is_the_golden_one(name: str) -> None:
         if os.environ.get("TAKD_WRITE_GOLDEN"):
             path.write_text(text)
         assert path.read_text() == text
+
+
+def test_data_without_published_numbers_leave_quoted_columns_empty() -> None:
+    artifact = artifacts.load(ROOT / "paper/artifacts.yaml")["figure6"]
+    assert isinstance(artifact, artifacts.Table)
+    rows = tables.tabulate("figure6", artifact, ("digits",), ACCURACY, PUBLISHED)
+    first = pd.read_csv(StringIO(tables.as_csv(rows)), keep_default_na=False).iloc[0]
+    assert (first["NOKD"], first["NOKD n"], first["AT"], first["AT n"], first["AT paper"]) == ("not run", 0, "", "", "")
+    assert "quoted)" not in tables.as_markdown(artifact, rows)
 
 
 def test_accuracies_on_held_out_images_are_said_to_be() -> None:
@@ -65,7 +83,7 @@ def test_a_cell_is_mean_deviation_count_and_difference() -> None:
 
 def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) -> None:
     paths = []
-    for chain in ("2", "10-2", "10-10", "10"):
+    for chain in ("2", "10-2+mutual", "10-2", "10-10", "10"):
         path = tmp_path / f"{chain}.json"
         values: dict[str, object] = dict.fromkeys(accuracies.COLUMNS, 0) | {
             "dataset": "d",
@@ -76,7 +94,7 @@ def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) 
         path.write_text(pd.Series(values).to_json())
         paths.append(path)
     collected = accuracies.collect(paths, tmp_path)
-    assert collected["chain"].tolist() == ["10", "10-10", "10-2", "2"]
+    assert collected["chain"].tolist() == ["10", "10-10", "10-2", "10-2+mutual", "2"]
     collected.to_csv(tmp_path / "accuracy.csv", index=False)
     assert accuracies.read(tmp_path / "accuracy.csv")["chain"].tolist() == collected["chain"].tolist()
 

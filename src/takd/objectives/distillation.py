@@ -1,4 +1,4 @@
-"""What a student minimises: the paper's equations 1 to 3, as pure functions of tensors."""
+"""The equations 1 to 3 of the paper (Mirzadeh et al. 2020), as a pure function of tensors."""
 
 from typing import Literal
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from takd.objectives import distillation_loss
+from takd.objectives.distillation import distillation_loss
 
 BATCH, CLASSES = 16, 7
 

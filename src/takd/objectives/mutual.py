@@ -1,0 +1,44 @@
+"""Deep mutual learning (Zhang et al. 2018, "Deep Mutual Learning", eqs. 3 to 5): two networks learn from labels and each other."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Pair(nn.Module):
+    """Two networks side by side: the student, which is kept in the end, and its peer."""
+
+    def __init__(self, student: nn.Module, peer: nn.Module) -> None:
+        super().__init__()
+        self.student = student
+        self.peer = peer
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logits of both: (B, 3, H, W) to (2, B, C), the student's first."""
+        return torch.stack((self.student(images), self.peer(images)))
+
+
+def pair_loss(logits: Tensor, labels: Tensor, *, separate: bool) -> Tensor:
+    """The sum of what student and peer minimise: cross-entropy where they learn separately, else `mutual_loss`.
+
+    logits: (2, B, C). labels: (B,), int64. Each term's gradient reaches one network alone, so one step on the sum is a step of
+    each on its own loss, both from predictions made before either step. Returns a scalar in nats.
+    """
+    student, peer = logits
+    if separate:
+        return F.cross_entropy(student, labels) + F.cross_entropy(peer, labels)
+    return mutual_loss(student, peer, labels) + mutual_loss(peer, student, labels)
+
+
+def mutual_loss(logits: Tensor, other_logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy + KL(other's prediction ‖ own prediction), averaged over the batch; the other's prediction is a constant.
+
+    logits, other_logits: (B, C), floating, before softmax at temperature 1. labels: (B,), int64. Returns a scalar in nats.
+    """
+    divergence = F.kl_div(
+        F.log_softmax(logits, dim=1),
+        F.log_softmax(other_logits.detach(), dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return F.cross_entropy(logits, labels) + divergence
