@@ -9,16 +9,12 @@ import torch
 
 from benchmarks import baseline
 from benchmarks.flops import matrix_product_rate, training_operations
-from benchmarks.noise import CLASSES, noise
+from benchmarks.noise import CLASSES, noise, recipe_of
 from takd import checkpoint, soft_targets
 from takd.chain import Network
 from takd.data.prepared import PreparedData
 from takd.device import chosen_device
-from takd.params import Parameters
-from takd.recipe import Recipe
 from takd.training import initialised, train
-
-ROOT = Path(__file__).parents[1]
 
 # A kind of epoch: (network's name, images, test images, threads, how many share the teacher's pass) to seconds, and its parts.
 Timed = dict[str, float]
@@ -96,12 +92,6 @@ def arithmetic(name: str, images: int, threads: int) -> dict[str, float]:
         "share": 100 * reached / product,
         "images_per_second": images / seconds,
     }
-
-
-def recipe_of(network: Network) -> Recipe:
-    """The one that params.yaml gives, for one epoch, at a learning rate that noise can't make diverge."""
-    recipe = Parameters.load(ROOT / "params.yaml").recipe(network)
-    return recipe.model_copy(update={"epochs": 1, "learning_rate": 0.01})
 
 
 def _untrained_teacher(student: Network, data: PreparedData, folder: Path) -> Path:

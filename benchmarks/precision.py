@@ -17,7 +17,7 @@ import typer
 from scipy import stats
 
 from benchmarks.command import run
-from benchmarks.epochs import ROOT
+from benchmarks.noise import ROOT
 from takd.chain import Network
 from takd.data import prepared
 from takd.data.prepared import PreparedData

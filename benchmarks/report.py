@@ -41,7 +41,7 @@ def conditions(results: Results) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     said = [
         f"{results['machine']}, {results['cores']} cores, {results['threads']} threads; {versions}; commit {results['commit']}.",
-        f"Medians of {results['repeats']} alternating repeats (growth: one); the range is over the repeats.",
+        f"Medians of {results['repeats']} alternating repeats (memory: two, growth: one); the range is over the repeats.",
         f"An epoch is {results['images']:,} images and a fifth as many test images; where only a share of it was run, on both "
         f"sides, the row says on how many.",
     ]
