@@ -64,7 +64,7 @@ def as_markdown(results: Results) -> str:
     """The table, on what it was measured, and how the graph of paths grows."""
     parts = ["\n".join(conditions(results)), _markdown(COLUMNS, rows(results))]
     if results["paths"]:
-        columns = tuple(results["paths"][0])
+        columns = tuple(sorted(results["paths"][0], key=lambda column: column != "intermediate_sizes"))
         cells = [tuple(str(row[column]) for column in columns) for row in results["paths"]]
         parts += [
             "Networks that a figure of every path takes (each path's prefixes are networks that other paths share):",
