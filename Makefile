@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint report pull schema
+.PHONY: demo test lint report bench pull schema
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
@@ -23,6 +23,9 @@ lint: .venv/ready
 
 report: .venv/ready  ## everything under PRESET (none: the paper's recipe), and one page of it: make report PRESET=toy
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
+
+bench: .venv/ready  ## speed against the authors' way, in some 20 minutes; options: make bench BENCH="--only memory"
+	python -m benchmarks.bench $(BENCH)
 
 pull: .venv/ready  ## trained networks from the DVC remote, so that nothing is left to train
 	dvc pull

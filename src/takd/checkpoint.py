@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from takd.chain import Network
 from takd.errors import CheckpointError
 from takd.files import Metadata, read_metadata, read_tensors, write_tensors
 from takd.networks.registry import build
+from takd.optimiser import SGD
 
 _MODEL, _OPTIMISER = "model.", "optimiser."
 
@@ -61,7 +61,7 @@ class Progress:
         self.path = path
         self.key = key
 
-    def restore(self, model: nn.Module, optimiser: Optimizer) -> list[dict[str, Any]]:
+    def restore(self, model: nn.Module, optimiser: SGD) -> list[dict[str, Any]]:
         """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply."""
         try:
             if read_metadata(self.path).get("key") != self.key:
@@ -70,17 +70,17 @@ class Progress:
         except CheckpointError:  # none, or damaged: the training starts afresh
             return []
         model.load_state_dict(_without_prefix(tensors, _MODEL))
-        for name, parameter in model.named_parameters():
+        for index, (name, parameter) in enumerate(model.named_parameters()):
             if (momentum := tensors.get(_OPTIMISER + name)) is not None:
-                optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(momentum)
+                optimiser.momenta[index] = torch.empty_like(parameter.detach()).copy_(momentum)
         history: list[dict[str, Any]] = metadata["history"]
         return history
 
-    def save(self, model: nn.Module, optimiser: Optimizer, history: list[dict[str, Any]]) -> None:
+    def save(self, model: nn.Module, optimiser: SGD, history: list[dict[str, Any]]) -> None:
         """Keep the state after an epoch."""
         tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
-        for name, parameter in model.named_parameters():
-            if (momentum := optimiser.state[parameter].get("momentum_buffer")) is not None:  # none without momentum
+        for (name, _), momentum in zip(model.named_parameters(), optimiser.momenta, strict=True):
+            if momentum is not None:
                 tensors[_OPTIMISER + name] = momentum
         write_tensors(self.path, _on_cpu(tensors), {"key": self.key, "history": history})
 

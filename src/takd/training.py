@@ -19,6 +19,7 @@ from takd.inference import frozen, top1_accuracy
 from takd.networks.registry import build
 from takd.objectives.distillation import distillation_loss
 from takd.objectives.mutual import Pair, pair_loss
+from takd.optimiser import SGD
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
 
@@ -71,14 +72,7 @@ def train(
 
     model = learner(network, data.classes).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     student = model.student if isinstance(model, Pair) else model
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    optimiser = SGD(model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=recipe.weight_decay)
     history: list[Epoch] = []
     if progress is not None:
         history = [Epoch(**entry) for entry in progress.restore(model, optimiser)]
@@ -91,8 +85,6 @@ def train(
         targets = None if soft_targets is None else soft_targets.of_epoch(epoch).to(device)
         losses = torch.empty(steps, device=device)
         for step, batch in enumerate(shuffled(positions, network.seed, epoch).to(device).split(recipe.batch_size)):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(recipe, epoch, step / steps)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 logits = model(images.batch(batch, views))
             labels = everything.labels[batch]
@@ -100,9 +92,8 @@ def train(
                 loss = pair_loss(logits.float(), labels, separate=epoch < (recipe.separate_epochs or 0))
             else:
                 loss = objective(recipe, logits.float(), labels, None if targets is None else targets[batch])
-            optimiser.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimiser.step(learning_rate(recipe, epoch, step / steps))
             losses[step] = loss.detach()
             on_step(len(batch))
 
