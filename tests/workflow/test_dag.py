@@ -110,6 +110,24 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     }, ran.output  # fmt: skip
 
 
+def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
+    # digits stand in wherever the paper shows one data set; two seeds of whatever is shown, one of what only teaches
+    # plain: 5 sizes alone, 15 paths from 10, and 8-2, 6-2, 4-2, all of them shown
+    # ResNet: 6 sizes alone, 110-8 and four students behind assistants; four assistants only teach
+    # 80 epochs: 8, 14, 26-8, 26-14, two mutual, 26-14-8, 26-20-14; 26 and 26-20 only teach
+    # four shares of the data: 10, 2, 10-4, 10-2, 10-4-2
+    train = 2 * (5 + 15 + 3) + 2 * (6 + 1 + 4) + 4 + 2 * (6 + 2) + 2 + 2 * 4 * 5
+    # plain: 10, 10-8, 10-6, 10-4, 8, 6, 4, and four longer paths; a ResNet's students see other views under each seed: of 110,
+    # of its four assistants, and in 80 epochs of 26, 26-14 and 26-20
+    soft_targets = (7 + 4) + (2 + 4 * 2) + 3 * 2
+    ran = snakemake("-n", preset="toy")
+    assert ran.code == 0, ran.output
+    assert ran.jobs == {
+        "prepare": 1, "train": train, "soft_targets": soft_targets, "surface": 2 * 6, "draw_surfaces": 1,
+        "collect": 9, "tabulate": 4, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("target", "config", "what_is_said"),
     [
