@@ -211,9 +211,21 @@ def first_problem(error: ValidationError) -> str:
     return f"{where}: {what.removeprefix('Value error, ')}{found}".removeprefix(": ")
 
 
+class _NoKeyTwice(yaml.SafeLoader):
+    """YAML in which a mapping may not have a key twice: the first one would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _parsed(source: str, text: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _NoKeyTwice)
     except yaml.YAMLError as error:
         raise ParameterError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

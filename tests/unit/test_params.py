@@ -8,7 +8,7 @@ import yaml
 from takd.chain import Network
 from takd.errors import ParameterError
 from takd.grid import SurfaceGrid
-from takd.params import Parameters, read_recipe
+from takd.params import Parameters, read_recipe, read_yaml
 from takd.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -177,3 +177,9 @@ def test_every_parameter_is_described() -> None:
     for model in (Parameters, Recipe, SurfaceGrid):
         for name, field in model.model_fields.items():
             assert field.description, name
+
+
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text("seeds: 3\nvary: student\nseeds: 5\n")
+    with pytest.raises(ParameterError, match="seeds stands there twice.*line 3"):
+        read_yaml(tmp_path / "twice.yaml")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
@@ -117,8 +117,9 @@ def _draw_errors(axis: Any, data: pd.DataFrame) -> None:
     axis.set_xlabel("share of the training images")
     ticks = sorted(data["training_share"].dropna().unique())
     axis.set_xticks(ticks, [f"1/{round(1 / share)}" if share < 1 else "1" for share in ticks])
+    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("")
     axis.tick_params(which="both", labelsize=7)
     axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, columnspacing=1, handletextpad=0.1)
 
@@ -152,4 +153,6 @@ def _label(rate: Rate | None) -> str:
         return "not run"
     low = "≤" if rate.low <= CANDIDATES[0] else ""
     high = "≥" if rate.high >= CANDIDATES[-1] else ""
+    if low and high:
+        return "not determined"
     return f"{rate.rate:.2f}\n({low}{rate.low:.2f} … {high}{rate.high:.2f})"
