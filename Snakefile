@@ -9,6 +9,9 @@ snakemake --cores 4 results/toy/table2.csv        presets/toy.yaml: toy data, a 
 configfile: "params.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

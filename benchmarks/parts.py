@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -95,7 +96,7 @@ def start_up() -> list[Row]:
         ("import torch", "import torch"),
         ("and torch._dynamo", "import torch, torch._dynamo"),
     ):
-        seconds[name] = median(_seconds(lambda code=code: subprocess.run([sys.executable, "-c", code], check=True)))
+        seconds[name] = median(_seconds(partial(subprocess.run, [sys.executable, "-c", code], check=True)))
     return [("start-up", "a Python process", ", ".join(f"{name}: {value:.2f} s" for name, value in seconds.items()))]
 
 
@@ -147,7 +148,7 @@ def _loading_milliseconds(from_bytes: bool) -> float:
 
 def _network(family: str, size: int) -> nn.Module:
     torch.manual_seed(0)
-    return build(family, size, CLASSES).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+    return build(family, size, CLASSES).to(memory_format=torch.channels_last).eval()
 
 
 def _views() -> tuple[Views, torch.Tensor]:

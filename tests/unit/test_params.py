@@ -181,5 +181,5 @@ def test_every_parameter_is_described() -> None:
 
 def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
     (tmp_path / "twice.yaml").write_text("seeds: 3\nvary: student\nseeds: 5\n")
-    with pytest.raises(ParameterError, match="seeds stands there twice.*line 3"):
+    with pytest.raises(ParameterError, match=r"seeds stands there twice.*line 3"):
         read_yaml(tmp_path / "twice.yaml")

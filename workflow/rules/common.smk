@@ -195,6 +195,11 @@ def pages_of(results):
     return [f"{results}/pages/{page}.html" for page in [*tables_of(shown_in(results)), "claims"]]
 
 
+def labels_of(kind, name, results):
+    """How the report lists an artifact: by its name in the paper."""
+    return {kind: ARTIFACTS[name].where if name in ARTIFACTS else name.capitalize(), "results": results}
+
+
 def config_of_folder(wildcards):
     """The --config that makes a Snakemake of its own take this folder for the chosen one, and what was typed for this one."""
     chosen = {} if wildcards.results == "results" else {"preset": Path(wildcards.results).name}

@@ -91,7 +91,7 @@ rule draw:
             "{results}/{figure}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "{figure}", "results": "{results}"},
+            labels=lambda wildcards: labels_of("figure", wildcards.figure, wildcards.results),
         ),
         svg="{results}/{figure}.svg",
     log:
@@ -99,6 +99,7 @@ rule draw:
     params:
         datasets=datasets_shown,
         title=lambda wildcards: ARTIFACTS[wildcards.figure].title,
+        how_to_read=lambda wildcards: ARTIFACTS[wildcards.figure].how_to_read,
         code=code_hash("takd.reporting.figures"),
     shell:
         "takd draw {wildcards.figure} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
@@ -115,9 +116,9 @@ rule draw_surfaces:
         csv="{results}/{surfaces}.csv",
         png=report(
             "{results}/{surfaces}.png",
-            caption="../report/surfaces.rst",
+            caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "{surfaces}", "results": "{results}"},
+            labels=lambda wildcards: labels_of("figure", wildcards.surfaces, wildcards.results),
         ),
         svg="{results}/{surfaces}.svg",
     log:
@@ -215,7 +216,7 @@ rule page:
             "{results}/pages/{page}.html",
             caption="../report/page.rst",
             category="Tables and claims",
-            labels={"table": "{page}", "results": "{results}"},
+            labels=lambda wildcards: labels_of("table", wildcards.page, wildcards.results),
         ),
     log:
         "{results}/logs/page-{page}.log",

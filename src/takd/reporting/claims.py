@@ -22,6 +22,7 @@ from takd.reporting.tables import aligned, published_accuracy
 
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
 CONFIDENCE = 0.95
+NO_DEVIATION = 1e-9
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
 COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "high", "unit", "n", "verdict", "seeds_to_decide"]
 
@@ -58,9 +59,9 @@ def compare(better: "pd.Series[float]", worse: "pd.Series[float] | float") -> tu
     if n == 0:
         return math.nan, math.nan, math.nan, 0, "not run", None
     effect = float(differences.mean())
-    if n == 1:
-        return effect, math.nan, math.nan, 1, "undecided", None
-    deviation = float(differences.std(ddof=1))
+    deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
+    if deviation < NO_DEVIATION:  # one seed, or a few that happen to agree: nothing to tell chance by
+        return effect, math.nan, math.nan, n, "undecided", None
     half = _half_width(deviation, n)
     low, high = effect - half, effect + half
     verdict: Verdict = "reproduced" if low > 0 else "contradicted" if high < 0 else "undecided"
@@ -267,7 +268,7 @@ def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison]) -> str:
     for c in comparisons:
         if c.verdict != "not run":
             title = DATASETS[c.dataset].title if c.dataset in DATASETS else c.dataset
-            interval = "" if math.isnan(c.low) else f"{c.low:+.2f} … {c.high:+.2f}"
+            interval = "" if math.isnan(c.low) else f"{c.low:+.2f}\u00a0…\u00a0{c.high:+.2f}"
             needed = "" if c.verdict != "undecided" else str(c.seeds_to_decide or "unknown")
             effect = [f"{c.effect:+.2f}", interval, c.unit]
             details.append([c.claim, title, c.family, c.better, c.worse, *effect, str(c.n), c.verdict, needed])

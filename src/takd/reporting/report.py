@@ -14,6 +14,7 @@ from takd.reporting.tables import aligned
 # What a recipe's table shows, in this order; the rest is in every metrics.json.
 RECIPE_FIELDS = (
     "epochs",
+    "training_share",
     "batch_size",
     "learning_rate",
     "schedule",
@@ -90,4 +91,13 @@ def _what_was_run(runs: list[dict[str, Any]]) -> str:
 def _recipes(runs: list[dict[str, Any]]) -> str:
     """The recipes in use, and how many networks each made."""
     recipes = Counter((run["family"], *(str(run["recipe"].get(field, "")) for field in RECIPE_FIELDS)) for run in runs)
-    return aligned([["family", *RECIPE_FIELDS, "networks"], *([*recipe, str(count)] for recipe, count in sorted(recipes.items()))])
+    rows = [[*recipe, str(count)] for recipe, count in sorted(recipes.items(), key=lambda item: [_order(text) for text in item[0]])]
+    return aligned([["family", *RECIPE_FIELDS, "networks"], *rows])
+
+
+def _order(text: str) -> tuple[float, str]:
+    """By size where it is a number, else by letters."""
+    try:
+        return float(text), ""
+    except ValueError:
+        return 0.0, text
