@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from takd.chain import Network
 from takd.errors import ParameterError
 from takd.params import Parameters
-from takd.reporting.artifacts import Artifact
+from takd.reporting.artifacts import AnyArtifact, Artifact, look_up
 
+VARIANTS = "/variants/"
 TUNING = "tuning"  # the variant that holds images out, to choose hyper-parameters on
 
 
@@ -31,15 +32,28 @@ def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str
             raise ParameterError(f"variants: {TUNING} is the name of takd's own; choose another one")
         found[results] = Folder(parameters, results)
         _add_variants(found, results, parameters.variants | {TUNING: parameters.tuning.held_out()})
-        _add_variants(found, f"{results}/variants/{TUNING}", parameters.tuning.points())
+        _add_variants(found, f"{results}{VARIANTS}{TUNING}", parameters.tuning.points())
     return found
 
 
 def _add_variants(found: dict[str, Folder], results: str, variants: Mapping[str, Any]) -> None:
     for name, variant in variants.items():
-        folder = f"{results}/variants/{name}"
+        folder = f"{results}{VARIANTS}{name}"
         teachers = found[results].teachers if variant.teachers == "shared" else folder
         found[folder] = Folder(found[results].parameters.varied(variant), teachers)
+
+
+def shown(found: Mapping[str, Folder], results: str, artifacts: Mapping[str, AnyArtifact]) -> list[str]:
+    """What `report` names, in order; in a variant's folder less what shows variants itself. Raises ParameterError."""
+    names = found[results].parameters.report
+    for name in names:
+        look_up(artifacts, name)
+    return [name for name in names if VARIANTS not in results or not artifacts[name].variants_shown]
+
+
+def within(results: str, networks: Iterable[tuple[str, Network]]) -> list[tuple[str, Network]]:
+    """Those in a folder of results or below it: teachers that a variant shares aren't its own results."""
+    return [(folder, network) for folder, network in networks if folder == results or folder.startswith(f"{results}/")]
 
 
 def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifact]) -> list[tuple[str, Network]]:
@@ -51,9 +65,9 @@ def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifa
     networks: dict[tuple[str, Network], None] = {}
     for artifact in artifacts:
         for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.shown_families):
-            folder = f"{results}/variants/{variant}" if variant else results
+            folder = f"{results}{VARIANTS}{variant}" if variant else results
             if folder not in found:
-                known = ", ".join(name for name in parameters.variants if f"{results}/variants/{name}" in found)
+                known = ", ".join(name for name in parameters.variants if f"{results}{VARIANTS}{name}" in found)
                 raise ParameterError(f"{artifact.where}: {results} has no variant {variant!r}; it has {known or 'none'}")
             networks.update(dict.fromkeys(lineage(found, folder, network)))
     return list(networks)

@@ -68,6 +68,15 @@ class Tuning(BaseModel):
             _as_value_error(Network.parse, f"{name}/seed0")
         return names
 
+    @model_validator(mode="after")
+    def _fields_count(self) -> Self:
+        for name in self.networks:
+            fields = Network.parse(f"{name}/seed0").objective.fields
+            for field in self.grid:
+                if field in OF_OBJECTIVES and field not in fields:
+                    raise ValueError(f"grid: {name} has no use for {field}")
+        return self
+
     def held_out(self) -> Variant:
         """The variant in which teachers are trained, without the images held out."""
         return Variant(validation_share=self.validation_share)
@@ -160,7 +169,10 @@ class Parameters(BaseModel):
         return copy
 
     def recipe(self, network: Network) -> Recipe:
-        """The network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter."""
+        """The network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter.
+
+        Raises ParameterError where they don't go together.
+        """
         values = self.train.model_dump()
         changes = [self.families[network.family]] if network.family in self.families else []
         changes += [change for pattern, change in self.overrides.items() if fnmatchcase(str(network), pattern)]
@@ -171,7 +183,10 @@ class Parameters(BaseModel):
             values["learning_rate_drops"] = ()
         if values["validation_share"] == 0:
             values["validation_seed"] = 0
-        return Recipe(**values)
+        try:
+            return Recipe(**values)
+        except ValidationError as error:
+            raise ParameterError(f"{network}: {first_problem(error)}") from None
 
 
 def read_recipe(text: str) -> Recipe:
@@ -216,7 +231,7 @@ class _NoKeyTwice(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands there twice", key.start_mark)
             seen.add(key.value)

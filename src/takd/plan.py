@@ -11,7 +11,7 @@ from takd.data.prepared import PreparedData, Split
 from takd.data.registry import dataset
 from takd.device import chosen_device
 from takd.errors import ParameterError
-from takd.folders import folders, needed, teacher
+from takd.folders import folders, needed, shown, teacher
 from takd.recipe import Recipe
 from takd.reporting import artifacts
 from takd.training import train
@@ -53,7 +53,7 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
             f"{target}: no preset {target.parent.name!r}; there are {presets_there}, as in results/quick/table2.csv"
         )
     known = artifacts.load(specification)
-    names = found[results].parameters.report if target.stem == "accuracy" else (target.stem,)
+    names = shown(found, results, known) if target.stem == "accuracy" else [target.stem]
     epoch_seconds: dict[tuple[str, str, int], float] = {}
     planned: list[PlannedNetwork] = []
     done_after: dict[tuple[str, Network], float] = {}

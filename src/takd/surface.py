@@ -73,8 +73,8 @@ def _loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(torch.cat([network(batch) for batch in images.split(BATCH)]), labels)
 
 
-def chosen_images(data: PreparedData, recipe: Recipe, count: int) -> Split:
-    """`count` of the images that a network was trained on, the same ones for every network of the data set and the recipe's split.
+def measured_images(data: PreparedData, recipe: Recipe, count: int) -> Split:
+    """`count` of the training images that the recipe doesn't hold out, the same ones for every network of the data set.
 
     Raises ParameterError where there are fewer.
     """
@@ -93,7 +93,7 @@ def write_surface(model: Path, data: PreparedData, grid: SurfaceGrid, output: Pa
     """
     network, metadata = load_network(model, data.digest)
     name, recipe = Network.parse(metadata["network"]), Recipe(**metadata["recipe"])
-    chosen = chosen_images(data, recipe, grid.images).to(device)
+    chosen = measured_images(data, recipe, grid.images).to(device)
     normalisation = Normalisation.of(data.train.to(device), recipe.normalisation)
     images = Views(chosen, normalisation, augmented=False).batch(torch.arange(len(chosen), device=device), None)
     network = network.to(device)

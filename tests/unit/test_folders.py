@@ -5,7 +5,7 @@ import yaml
 
 from takd.chain import Network
 from takd.errors import ParameterError
-from takd.folders import Folder, folders, lineage, needed
+from takd.folders import Folder, folders, lineage, needed, shown, within
 from takd.params import Variant
 from takd.reporting import artifacts
 from tests.conftest import ROOT
@@ -108,3 +108,19 @@ def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
 def test_a_variant_may_not_take_takds_name(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="tuning is the name of takd's own"):
         found(tmp_path, variants={"tuning": Variant().model_dump(exclude_unset=True)})
+
+
+def test_a_variant_shows_its_own_networks_and_not_its_teachers_of_the_same_name(tmp_path: Path) -> None:
+    half = "results/variants/less"
+    networks = needed(found(tmp_path), half, [ARTIFACTS["figure2"]])
+    everything, own = names(networks), names(within(half, networks))
+    assert "results/cifar10/plain/10/seed0" in everything and f"{half}/cifar10/plain/10/seed0" in own
+    assert all(name.startswith(f"{half}/") for name in own)
+    main = needed(found(tmp_path), "results", [ARTIFACTS["figure2"]])
+    assert within("results", main) == main
+
+
+def test_a_variant_leaves_out_what_shows_variants(tmp_path: Path) -> None:
+    there = found(tmp_path, report=["table1", "figure6_left"])
+    assert shown(there, "results", ARTIFACTS) == ["table1", "figure6_left"]
+    assert shown(there, "results/variants/short", ARTIFACTS) == ["table1"]

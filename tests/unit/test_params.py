@@ -183,3 +183,22 @@ def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
     (tmp_path / "twice.yaml").write_text("seeds: 3\nvary: student\nseeds: 5\n")
     with pytest.raises(ParameterError, match=r"seeds stands there twice.*line 3"):
         read_yaml(tmp_path / "twice.yaml")
+
+
+def test_a_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "braces.yaml").write_text("seeds: {{ seeds }}\n")
+    with pytest.raises(ParameterError, match="not YAML"):
+        read_yaml(tmp_path / "braces.yaml")
+
+
+def test_changes_that_dont_go_together_are_named() -> None:
+    parameters = Parameters.load(ROOT / "params.yaml", changes={"overrides": {"*/plain/2/*": {"momentum": 0}}})
+    with pytest.raises(ParameterError, match="cifar10/plain/2/seed0: nesterov: needs a momentum above 0"):
+        parameters.recipe(Network.parse("cifar10/plain/2/seed0"))
+
+
+def test_a_grid_over_what_its_network_has_no_use_for_is_refused() -> None:
+    with pytest.raises(ParameterError, match="tuning: grid: cifar10/plain/2 has no use for temperature"):
+        Parameters.load(
+            ROOT / "params.yaml", changes={"tuning": {"networks": ["cifar10/plain/2"], "grid": {"temperature": [1, 2]}}}
+        )

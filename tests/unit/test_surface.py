@@ -17,7 +17,7 @@ from takd.errors import DivergenceError, ParameterError
 from takd.grid import SurfaceGrid
 from takd.networks.registry import build
 from takd.reporting import flatness
-from takd.surface import chosen_images, direction, losses_around, write_surface
+from takd.surface import direction, losses_around, measured_images, write_surface
 from tests.conftest import recipe
 
 CPU = torch.device("cpu")
@@ -118,7 +118,7 @@ def test_a_point_is_the_loss_of_the_moved_network(data: PreparedData, tmp_path: 
     assert len(table) == 9
     assert set(zip(table["family"], table["chain"], table["method"], table["seed"], strict=True)) == {("resnet", "8", "NOKD", 2)}
 
-    chosen = chosen_images(data, recipe(), 90)
+    chosen = measured_images(data, recipe(), 90)
     images = Views(chosen, Normalisation.of(data.train, "dataset"), augmented=False).batch(torch.arange(90), None)
     for a, b in ((0.0, 0.0), (-0.5, 0.5)):
         moved, _ = load_network(model, data.digest)
@@ -146,14 +146,14 @@ def test_a_span_that_goes_too_far_is_said(data: PreparedData, tmp_path: Path) ->
 
 
 def test_images_are_drawn_from_those_trained_on(data: PreparedData) -> None:
-    some = chosen_images(data, recipe(), 100)
+    some = measured_images(data, recipe(), 100)
     assert len(some) == 100 and len(some.labels.unique()) == 10
-    assert torch.equal(some.images, chosen_images(data, recipe(), 100).images)
-    assert len(chosen_images(data, recipe(), len(data.train))) == len(data.train)
+    assert torch.equal(some.images, measured_images(data, recipe(), 100).images)
+    assert len(measured_images(data, recipe(), len(data.train))) == len(data.train)
     with pytest.raises(ParameterError, match="images: digits has 1438 training images, fewer than 1439"):
-        chosen_images(data, recipe(), 1439)
+        measured_images(data, recipe(), 1439)
     with pytest.raises(ParameterError, match="training images, fewer than 1400"):
-        chosen_images(data, recipe(validation_share=0.1), 1400)
+        measured_images(data, recipe(validation_share=0.1), 1400)
 
 
 def test_the_centre_of_a_grid_is_the_network_itself() -> None:

@@ -11,7 +11,7 @@ from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
 from takd.errors import TakdError
-from takd.folders import TUNING, folders, needed, teacher
+from takd.folders import TUNING, VARIANTS, folders, needed, shown, teacher, within
 from takd.networks.registry import FAMILIES, family
 from takd.reporting import artifacts
 
@@ -25,21 +25,14 @@ def mistake(text):
     raise SystemExit(2)
 
 
-def shown_in(results):
-    """What `report` names; in a variant's folder less what shows variants itself."""
-    names = FOLDERS[results].parameters.report
-    return [name for name in names if "/variants/" not in results or not ARTIFACTS[name].variants_shown]
-
-
 # --config counts last, after params.yaml and presets.
 typed = {key: value for key, value in workflow.config_settings.overwrite_config.items() if key != "preset"}
 try:
     FOLDERS = folders(Path("params.yaml"), Path("presets"), typed)
     ARTIFACTS = artifacts.load(Path("paper/artifacts.yaml"))
-    for results, folder in FOLDERS.items():
-        for name in folder.parameters.report:
-            artifacts.look_up(ARTIFACTS, name)
-        needed(FOLDERS, results, [ARTIFACTS[name] for name in shown_in(results)])
+    SHOWN = {results: shown(FOLDERS, results, ARTIFACTS) for results in FOLDERS}
+    for results, names in SHOWN.items():
+        needed(FOLDERS, results, [ARTIFACTS[name] for name in names])
 except TakdError as error:
     mistake(error)
 
@@ -48,7 +41,7 @@ if CHOSEN not in FOLDERS:
     mistake(
         f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in sorted(Path('presets').glob('*.yaml')))}"
     )
-REPORTED = shown_in(CHOSEN)
+REPORTED = SHOWN[CHOSEN]
 
 # Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
 RECORDS = Path(".snakemake/metadata")
@@ -97,8 +90,15 @@ def network_of(wildcards):
         mistake(error)
 
 
+def checked_recipe(wildcards):
+    try:
+        return FOLDERS[wildcards.results].parameters.recipe(network_of(wildcards))
+    except TakdError as error:
+        mistake(error)
+
+
 def recipe_of(wildcards):
-    return FOLDERS[wildcards.results].parameters.recipe(network_of(wildcards)).canonical()
+    return checked_recipe(wildcards).canonical()
 
 
 def code_of_training(wildcards):
@@ -120,7 +120,7 @@ def soft_targets_of_teacher(wildcards):
     network = network_of(wildcards)
     if not network.is_distilled:
         return []
-    recipe = FOLDERS[wildcards.results].parameters.recipe(network)
+    recipe = checked_recipe(wildcards)
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
     folder, name = teacher(FOLDERS, wildcards.results, network)
     return f"{folder}/soft_targets/{name}/{views}.safetensors"
@@ -136,9 +136,9 @@ def metrics_of(networks):
 
 
 def metrics_of_all(results, names):
-    """The metrics of every network that those tables and figures show, and of their teachers."""
+    """The metrics of every network that those tables and figures show, and of their teachers where they are of these results."""
     try:
-        return metrics_of(needed(FOLDERS, results, [ARTIFACTS[name] for name in names]))
+        return metrics_of(within(results, needed(FOLDERS, results, [ARTIFACTS[name] for name in names])))
     except TakdError as error:
         mistake(error)
 
@@ -148,7 +148,7 @@ def metrics_of_artifact(wildcards):
 
 
 def metrics_of_report(wildcards):
-    return metrics_of_all(wildcards.results, shown_in(wildcards.results))
+    return metrics_of_all(wildcards.results, SHOWN[wildcards.results])
 
 
 def metrics_of_tuning(wildcards):
@@ -177,13 +177,13 @@ def flatness_reported(wildcards):
 
 def sections_of_report(wildcards):
     """The page's tables and figures, in the order of `report`, then the claims."""
-    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in shown_in(wildcards.results)}
+    suffixes = {name: "md" if ARTIFACTS[name].kind == "table" else "png" for name in SHOWN[wildcards.results]}
     return [f"{wildcards.results}/{name}.{suffix}" for name, suffix in {**suffixes, "claims": "md"}.items()]
 
 
 def reported(results):
     """Every table and figure of a folder's `report`, and what is made from all of them."""
-    names = [*shown_in(results), "accuracy", "curves"]
+    names = [*SHOWN[results], "accuracy", "curves"]
     return [
         *(f"{results}/{name}.csv" for name in names),
         *(f"{results}/{name}" for name in ("claims.md", "report.md", "metrics.json")),
@@ -192,7 +192,7 @@ def reported(results):
 
 def pages_of(results):
     """The tables and the claims of a folder's `report` as pages."""
-    return [f"{results}/pages/{page}.html" for page in [*tables_of(shown_in(results)), "claims"]]
+    return [f"{results}/pages/{page}.html" for page in [*tables_of(SHOWN[results]), "claims"]]
 
 
 def labels_of(kind, name, results):

@@ -1,12 +1,12 @@
 """What each table and figure shows: networks in a layout, read from paper/artifacts.yaml."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from takd.chain import Network
 from takd.data.registry import DATASETS
@@ -128,6 +128,12 @@ class Series(_Entry):
         description="x to the chain that the one of `points` is compared with: the gain is drawn, in % of its accuracy.",
     )
 
+    @model_validator(mode="after")
+    def _compared_point_by_point(self) -> Self:
+        if self.gain_over is not None and self.gain_over.keys() != self.points.keys():
+            raise ValueError("gain_over: needs a chain for each of `points`")
+        return self
+
 
 class Panel(_Entry):
     """One picture for each data set: the series of one family."""
@@ -231,7 +237,7 @@ def load(path: Path) -> dict[str, AnyArtifact]:
     return artifacts
 
 
-def look_up(artifacts: dict[str, AnyArtifact], name: str) -> AnyArtifact:
+def look_up(artifacts: Mapping[str, AnyArtifact], name: str) -> AnyArtifact:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
         raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")

@@ -105,7 +105,17 @@ class Judge:
             "C8": (self._flatter_surfaces, {"figure7"}),
         }
         shown = self.artifacts.keys()
-        return [comparison for claim, (rule, needs) in rules.items() if needs <= shown for comparison in rule(claim)]
+        found: list[Comparison] = []
+        for claim, (rule, needs) in rules.items():
+            if needs <= shown:
+                try:
+                    found += rule(claim)
+                except (KeyError, ValueError, AssertionError):
+                    names = " and ".join(sorted(needs))
+                    raise ParameterError(
+                        f"claim {claim}: {names} in the specification no longer shows what the claim compares"
+                    ) from None
+        return found
 
     def values(self, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
         """A chain's accuracies by seed."""

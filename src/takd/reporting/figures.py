@@ -124,7 +124,7 @@ def _draw_lines(figure: Lines, data: pd.DataFrame) -> Any:
 
 def _draw_panel(figure: Lines, panel: Panel, left: Any, data: pd.DataFrame) -> None:
     right = left.twinx() if any(series.axis == "right" for series in panel.series) else None
-    ticks = list(panel.series[0].points)
+    ticks = list(dict.fromkeys(x for series in panel.series for x in series.points))
     for series, colour, marker, line in zip(panel.series, (BLUE, RED, GREEN), "os^", ("-", "--", ":"), strict=False):
         points = data[(data["series"] == series.label) & (data["n"] > 0)]
         axis = right if series.axis == "right" and right is not None else left

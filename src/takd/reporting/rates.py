@@ -17,7 +17,9 @@ CANDIDATES = np.geomspace(0.02, 5, 2000)  # α; the theory expects ½ to 1
 DATA_COLUMNS = [
     "dataset", "family", "hop", "chain", "training_share", "error", "deviation", "n", "rate", "low", "high", "asymptote", "scale",
 ]  # fmt: skip
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "black")  # Okabe and Ito's
+STYLES = {
+    "r→t": ("#0072b2", "o"), "t→a": ("#d55e00", "s"), "a→s": ("#009e73", "D"), "t→s": ("#cc79a7", "^"), "r→s": ("black", "v"),
+}  # fmt: skip  # Okabe and Ito's colours
 Floats = NDArray[np.float64]
 
 
@@ -102,7 +104,8 @@ def _draw_errors(axis: Any, data: pd.DataFrame) -> None:
         axis.set_xticks([])
         axis.set_yticks([])
         return
-    for (hop, rate), colour, marker in zip(_rates(data), COLOURS, "osD^v", strict=False):
+    for hop, rate in _rates(data):
+        colour, marker = STYLES[hop]
         points = data[(data["hop"] == hop) & (data["n"] > 0)]
         axis.errorbar(
             points["training_share"], points["error"], yerr=points["deviation"].fillna(0),
@@ -134,13 +137,12 @@ def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
     axis.set_axis_off()
     axis.set_xlim(-0.4, 3.4)
     axis.set_ylim(-2.4, 1.5)
-    for (hop, (bend, height)), colour in zip(ARROWS.items(), COLOURS, strict=True):
+    for hop, rate in rates.items():
+        (bend, height), (colour, _) = ARROWS[hop], STYLES[hop]
         start, end = (PLACES[node] for node in hop.split("→"))
         style = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "shrinkA": 13, "shrinkB": 13, "color": colour}
         axis.annotate("", end, start, arrowprops=style)
-        axis.text(
-            (start[0] + end[0]) / 2 - 0.08, height, _label(rates.get(hop)), ha="center", va="center", fontsize=6.5, linespacing=0.95
-        )
+        axis.text((start[0] + end[0]) / 2 - 0.08, height, _label(rate), ha="center", va="center", fontsize=6.5, linespacing=0.95)
     for node, (x, y) in PLACES.items():
         axis.text(
             x, y, NODES[node], ha="center", va="center", fontsize=6.5, zorder=3,
@@ -148,9 +150,9 @@ def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
         )  # fmt: skip
 
 
-def _label(rate: Rate | None) -> str:
-    if rate is None or np.isnan(rate.rate):
-        return "not run"
+def _label(rate: Rate) -> str:
+    if np.isnan(rate.rate):
+        return "too few trainings"
     low = "≤" if rate.low <= CANDIDATES[0] else ""
     high = "≥" if rate.high >= CANDIDATES[-1] else ""
     if low and high:

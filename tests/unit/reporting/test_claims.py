@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from takd.errors import ParameterError
 from takd.reporting import accuracy as accuracies
 from takd.reporting import artifacts, flatness, tables
 from takd.reporting.claims import Comparison, Judge, as_csv, as_markdown, compare, read_statements, verdict_of
@@ -218,3 +219,13 @@ def test_seeds_that_agree_to_the_digit_decide_nothing() -> None:
     effect, low, high, n, verdict, needed = compare(by_seed(71.5, 72.5), by_seed(70.0, 71.0))
     assert (effect, n, verdict, needed) == (1.5, 2, "undecided", None)
     assert math.isnan(low) and math.isnan(high)
+
+
+def test_a_specification_without_what_a_claim_compares_is_named() -> None:
+    table = ARTIFACTS["table1"]
+    assert isinstance(table, artifacts.Table)
+    rows = tuple(row.model_copy(update={"chains": {"NOKD": "2"}}) for row in table.rows)
+    without = ARTIFACTS | {"table1": table.model_copy(update={"rows": rows})}
+    empty = pd.DataFrame(columns=accuracies.COLUMNS)
+    with pytest.raises(ParameterError, match="claim C1: table1 in the specification no longer shows"):
+        Judge(empty, without, ("cifar10",), PUBLISHED, NO_RISES).comparisons()
