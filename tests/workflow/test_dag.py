@@ -76,12 +76,12 @@ def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
 
 
 def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakemake) -> None:
-    # students 2, 10-2, 10-4-2 and 8, 110-8, 110-20-8, three seeds each; their teachers 10, 10-4, 110, 110-20 once;
-    # soft targets of 10, 10-4, of 110 for its assistant of seed 0 and two more seeds of its student, of 110-20 for three seeds
+    # students 2, 10-2, 10-4-2 and 8, 110-8, 110-20-8, two seeds each; their teachers 10, 10-4, 110, 110-20 once;
+    # soft targets of 10, 10-4, of 110 for its assistant of seed 0 and one more seed of its student, of 110-20 for two seeds
     ran = snakemake("-n", "results/toy/figure7.csv")
-    soft_targets = 2 + 3 + 3
+    soft_targets = 2 + 2 + 2
     assert ran.jobs == {
-        "prepare": 1, "train": 6 * 3 + 4, "soft_targets": soft_targets, "surface": 6 * 3, "draw_surfaces": 1,
+        "prepare": 1, "train": 6 * 2 + 4, "soft_targets": soft_targets, "surface": 6 * 2, "draw_surfaces": 1,
     }, ran.output  # fmt: skip
     # CIFAR-100 alone, as in the paper
     assert snakemake("-n", "results/figure7.png", seeds=1).jobs["surface"] == 6

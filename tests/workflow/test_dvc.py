@@ -334,7 +334,6 @@ def test_the_stage_follows_the_parameter_file() -> None:
     by_dvc = {
         "results/models",
         "results/soft_targets",
-        "results/variants",
         ".snakemake/metadata",
         *(f"data/prepared/{name}.safetensors" for name in parameters["datasets"]),
     }
@@ -360,6 +359,7 @@ def test_a_summary_is_a_mean_over_seeds() -> None:
             "dataset": ["digits"] * 3 + ["cifar10"],
             "family": "plain",
             "chain": ["4-2", "4-2", "4", "4"],
+            "variant": "",
             "accuracy": [80.0, 82.0, 90.0, 70.0],
         }
     )
