@@ -193,13 +193,13 @@ rule report:
 
 
 rule html:
+    """All of it in one page that needs nothing else: Snakemake's own report."""
     input:
         lambda wildcards: reported(wildcards.results) + pages_of(wildcards.results),
     output:
         "{results}/report.html",
     log:
         "{results}/logs/html.log",
-    """All of it in one page that needs nothing else: Snakemake's own report."""
     wildcard_constraints:
         results=one_of(results for results in FOLDERS if VARIANTS not in results),
     params:
