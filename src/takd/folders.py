@@ -20,6 +20,11 @@ class Folder(NamedTuple):
     teachers: str
 
 
+def folder_of(results: str, variant: str) -> str:
+    """The folder of a variant of those results; without one, theirs."""
+    return f"{results}{VARIANTS}{variant}" if variant else results
+
+
 def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str, Folder]:
     """All folders by name: results, results/PRESET, and variants/NAME below each. changes: typed, count after any file's.
 
@@ -32,13 +37,13 @@ def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str
             raise ParameterError(f"variants: {TUNING} is the name of takd's own; choose another one")
         found[results] = Folder(parameters, results)
         _add_variants(found, results, parameters.variants | {TUNING: parameters.tuning.held_out()})
-        _add_variants(found, f"{results}{VARIANTS}{TUNING}", parameters.tuning.points())
+        _add_variants(found, folder_of(results, TUNING), parameters.tuning.points())
     return found
 
 
 def _add_variants(found: dict[str, Folder], results: str, variants: Mapping[str, Any]) -> None:
     for name, variant in variants.items():
-        folder = f"{results}{VARIANTS}{name}"
+        folder = folder_of(results, name)
         teachers = found[results].teachers if variant.teachers == "shared" else folder
         found[folder] = Folder(found[results].parameters.varied(variant), teachers)
 
@@ -65,9 +70,9 @@ def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifa
     networks: dict[tuple[str, Network], None] = {}
     for artifact in artifacts:
         for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.shown_families):
-            folder = f"{results}{VARIANTS}{variant}" if variant else results
+            folder = folder_of(results, variant)
             if folder not in found:
-                known = ", ".join(name for name in parameters.variants if f"{results}{VARIANTS}{name}" in found)
+                known = ", ".join(name for name in parameters.variants if folder_of(results, name) in found)
                 raise ParameterError(f"{artifact.where}: {results} has no variant {variant!r}; it has {known or 'none'}")
             networks.update(dict.fromkeys(lineage(found, folder, network)))
     return list(networks)

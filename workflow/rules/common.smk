@@ -11,7 +11,7 @@ from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
 from takd.errors import TakdError
-from takd.folders import TUNING, VARIANTS, folders, needed, shown, teacher, within
+from takd.folders import TUNING, VARIANTS, folder_of, folders, needed, shown, teacher, within
 from takd.networks.registry import FAMILIES, family
 from takd.reporting import artifacts
 
@@ -56,12 +56,8 @@ for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
         print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
 
 
-def of_kind(*kinds):
-    return [name for name in ARTIFACTS if ARTIFACTS[name].kind in kinds]
-
-
-def tables_of(names):
-    return [name for name in names if ARTIFACTS[name].kind == "table"]
+def of_kind(names, *kinds):
+    return [name for name in names if ARTIFACTS[name].kind in kinds]
 
 
 def one_of(names):
@@ -76,10 +72,10 @@ wildcard_constraints:
     chain=r"\d+(\+[a-z]+)?(-\d+(\+[a-z]+)?)*",
     seed=r"\d+",
     artifact=one_of(ARTIFACTS),
-    table=one_of(tables_of(ARTIFACTS)),
-    figure=one_of(of_kind("lines", "paths", "rates")),
-    surfaces=one_of(of_kind("surfaces")),
-    page=one_of([*tables_of(ARTIFACTS), "claims"]),
+    table=one_of(of_kind(ARTIFACTS, "table")),
+    figure=one_of(of_kind(ARTIFACTS, "lines", "paths", "rates")),
+    surfaces=one_of(of_kind(ARTIFACTS, "surfaces")),
+    page=one_of([*of_kind(ARTIFACTS, "table"), "claims"]),
     views=r"unaugmented|seed\d+-\d+epochs",
 
 
@@ -155,24 +151,21 @@ def metrics_of_tuning(wildcards):
     """The metrics of every network of the grid."""
     tuning = FOLDERS[wildcards.results].parameters.tuning
     tried = [Network.parse(f"{name}/seed{seed}") for name in tuning.networks for seed in range(tuning.seeds)]
-    folder = f"{wildcards.results}/variants/{TUNING}/variants"
-    return metrics_of((f"{folder}/{point}", network) for point in tuning.points() for network in tried)
+    held_out = folder_of(wildcards.results, TUNING)
+    return metrics_of((folder_of(held_out, point), network) for point in tuning.points() for network in tried)
 
 
 def surfaces_shown(wildcards):
     """A file for each network whose loss surface a figure shows, or compares over seeds."""
     parameters = FOLDERS[wildcards.results].parameters
     networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds, parameters.shown_families)
-    return [
-        f"{wildcards.results}/{f'variants/{variant}/' if variant else ''}surfaces/{network}.csv" for network, variant in networks
-    ]
+    return [f"{folder_of(wildcards.results, variant)}/surfaces/{network}.csv" for network, variant in networks]
 
 
 def flatness_reported(wildcards):
     """How flat the reported surfaces are; none where no figure of them is reported. A variant's aren't the paper's."""
-    names = FOLDERS[wildcards.results].parameters.report
-    figures = [name for name in names if ARTIFACTS[name].kind == "surfaces" and not ARTIFACTS[name].variant]
-    return [f"{wildcards.results}/{name}.csv" for name in figures]
+    figures = of_kind(SHOWN[wildcards.results], "surfaces")
+    return [f"{wildcards.results}/{name}.csv" for name in figures if not ARTIFACTS[name].variant]
 
 
 def sections_of_report(wildcards):
@@ -192,7 +185,7 @@ def reported(results):
 
 def pages_of(results):
     """The tables and the claims of a folder's `report` as pages."""
-    return [f"{results}/pages/{page}.html" for page in [*tables_of(SHOWN[results]), "claims"]]
+    return [f"{results}/pages/{page}.html" for page in [*of_kind(SHOWN[results], "table"), "claims"]]
 
 
 def labels_of(kind, name, results):

@@ -1,7 +1,10 @@
 """accuracy.csv: one row a trained network, gathered from the metrics that trainings wrote."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,20 +24,28 @@ def collect(metrics: list[Path], results: Path) -> pd.DataFrame:
     """
     rows = []
     for path in metrics:
-        try:
-            values = json.loads(path.read_text())
+        with metrics_of(path) as values:
             values["variant"] = variant(path, results)
             values["training_share"] = values["recipe"].get("training_share", 1.0)  # networks from before there was one have it all
             rows.append([values[column] for column in COLUMNS])
-        except FileNotFoundError:
-            raise CheckpointError(f"{path}: no such file") from None
-        except (ValueError, KeyError, TypeError):
-            raise CheckpointError(f"{path}: not the metrics of a training") from None
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str})
     largest_first = table["chain"].map(lambda chain: tuple(-size for size in sizes_of(chain)))
     keys = ["variant", "dataset", "family", "_order", "chain", "seed"]
     order = table.assign(_order=largest_first).sort_values(keys).index
     return table.loc[order].reset_index(drop=True)
+
+
+@contextmanager
+def metrics_of(path: Path) -> Iterator[dict[str, Any]]:
+    """What a training measured, to be read within: CheckpointError where there is no such file, or it lacks what is asked of it."""
+    try:
+        yield json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file") from None
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not the metrics of a training: it has no {error.args[0]}") from None
+    except (ValueError, TypeError):
+        raise CheckpointError(f"{path}: not the metrics of a training") from None
 
 
 def variant(metrics: Path, results: Path) -> str:

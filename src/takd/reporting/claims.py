@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 from scipy import stats
@@ -18,8 +18,11 @@ from takd.data.registry import DATASETS
 from takd.errors import ParameterError
 from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Artifact, Lines, Paths, Surfaces, Table
+from takd.reporting.flatness import of_chain
 from takd.reporting.tables import aligned, published_accuracy
 
+Kind = TypeVar("Kind", bound=Artifact)
+Column = TypeVar("Column")
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
 CONFIDENCE = 0.95
 NO_DEVIATION = 1e-9
@@ -105,17 +108,7 @@ class Judge:
             "C8": (self._flatter_surfaces, {"figure7"}),
         }
         shown = self.artifacts.keys()
-        found: list[Comparison] = []
-        for claim, (rule, needs) in rules.items():
-            if needs <= shown:
-                try:
-                    found += rule(claim)
-                except (KeyError, ValueError, AssertionError):
-                    names = " and ".join(sorted(needs))
-                    raise ParameterError(
-                        f"claim {claim}: {names} in the specification no longer shows what the claim compares"
-                    ) from None
-        return found
+        return [comparison for claim, (rule, needs) in rules.items() if needs <= shown for comparison in rule(claim)]
 
     def values(self, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
         """A chain's accuracies by seed."""
@@ -125,19 +118,25 @@ class Judge:
         compared = compare(self.values(dataset, family, better), self.values(dataset, family, worse))
         return Comparison(claim, dataset, family, better, worse, *compared)
 
+    def _artifact(self, name: str, kind: type[Kind]) -> Kind:
+        artifact = self.artifacts[name]
+        if not isinstance(artifact, kind):
+            raise ParameterError(f"{name}: its claim needs the kind {kind.__name__.lower()}, not {type(artifact).__name__.lower()}")
+        return artifact
+
     def _tables(self, *names: str) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Data set, family and chains of each row of those tables."""
         for name in names:
-            table = self.artifacts[name]
-            assert isinstance(table, Table)
+            table = self._artifact(name, Table)
             for row in table.rows:
                 for dataset in row.datasets or table.shown(self.datasets):
                     yield dataset, row.family, row.chains
 
     def _order_of_methods(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains in self._tables("table1"):
-            yield self._between(claim, dataset, family, chains["TAKD"], chains["BLKD"])
-            yield self._between(claim, dataset, family, chains["BLKD"], chains["NOKD"])
+            takd, blkd, nokd = _columns("table1", chains, "TAKD", "BLKD", "NOKD")
+            yield self._between(claim, dataset, family, takd, blkd)
+            yield self._between(claim, dataset, family, blkd, nokd)
 
     def _rise_and_fall_with_the_teacher(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains, _ in self._first_series("figure2"):
@@ -153,8 +152,7 @@ class Judge:
             yield from self._peak(claim, dataset, family, values, "gain of")
 
     def _first_series(self, name: str) -> Iterator[tuple[str, str, list[str], list[str]]]:
-        figure = self.artifacts[name]
-        assert isinstance(figure, Lines)
+        figure = self._artifact(name, Lines)
         for panel in figure.panels:
             series = panel.series[0]
             for dataset in figure.shown(self.datasets):
@@ -164,6 +162,8 @@ class Judge:
         self, claim: str, dataset: str, family: str, values: "dict[str, pd.Series[float]]", what: str
     ) -> Iterator[Comparison]:
         """That the highest point between the ends is above both ends: above the first, it rises; above the last, it falls."""
+        if len(values) < 3:
+            raise ParameterError(f"claim {claim}: needs three points or more to rise and fall, not {', '.join(values)}")
         first, *between, last = values
         # The highest of several is above its true mean by chance, so this leans towards the claim; it is the best that is there.
         highest = max(between, key=lambda chain: -math.inf if values[chain].empty else float(values[chain].mean()))
@@ -195,8 +195,7 @@ class Judge:
                     yield self._between(claim, dataset, family, nearest, other)
 
     def _every_path_helps(self, claim: str) -> Iterator[Comparison]:
-        figure = self.artifacts["figure5"]
-        assert isinstance(figure, Paths)
+        figure = self._artifact("figure5", Paths)
         teacher = str(figure.sizes[0])
         takd = [cell for cell in figure.cells(self.datasets) if cell.model == "TAKD"]
         for (dataset, student), cells in groupby(takd, key=lambda cell: (cell.dataset, cell.column)):
@@ -212,10 +211,10 @@ class Judge:
 
     def _beats_other_methods(self, claim: str) -> Iterator[Comparison]:
         """That TAKD is better than what the paper quotes, where it quotes for these data, and than our own mutual learning."""
-        table = self.artifacts["figure6"]
+        table = self._artifact("figure6", Table)
         for (dataset, _), row in groupby(table.cells(self.datasets), key=lambda cell: (cell.dataset, cell.model)):
             cells = {cell.column: cell for cell in row}
-            takd = cells["TAKD"]
+            (takd,) = _columns("figure6", cells, "TAKD")
             ours = self.values(dataset, takd.family, takd.chain, table.variant)
             for column, cell in cells.items():
                 worse: pd.Series[float] | float
@@ -230,20 +229,24 @@ class Judge:
                 yield Comparison(claim, dataset, takd.family, takd.chain, name, *compare(ours, worse))
 
     def _rises(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
-        table = self.rises
-        chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)
-        return table[chosen].set_index("seed")["rise"]
+        return of_chain(self.rises, dataset, family, chain).set_index("seed")["rise"]
 
     def _flatter_surfaces(self, claim: str) -> Iterator[Comparison]:
-        figure = self.artifacts["figure7"]
-        assert isinstance(figure, Surfaces)
+        figure = self._artifact("figure7", Surfaces)
         for row in figure.rows:
             for dataset in row.datasets or figure.shown(self.datasets):
-                rise = {chain: self._rises(dataset, row.family, chain) for chain in row.chains.values()}
-                for method, baseline in (("TAKD", "BLKD"), ("BLKD", "NOKD")):
-                    flatter, steeper = row.chains[method], row.chains[baseline]
-                    compared = compare(rise[steeper], rise[flatter])  # the other way round: the flatter one rises less
+                takd, blkd, nokd = _columns("figure7", row.chains, "TAKD", "BLKD", "NOKD")
+                for flatter, steeper in ((takd, blkd), (blkd, nokd)):
+                    # the other way round: the flatter one rises less
+                    compared = compare(self._rises(dataset, row.family, steeper), self._rises(dataset, row.family, flatter))
                     yield Comparison(claim, dataset, row.family, flatter, steeper, *compared, unit="nats")
+
+
+def _columns(name: str, columns: Mapping[str, Column], *wanted: str) -> tuple[Column, ...]:
+    """What stands in the columns that a claim compares. Raises ParameterError where one is missing."""
+    if missing := [column for column in wanted if column not in columns]:
+        raise ParameterError(f"{name}: its claim compares {', '.join(wanted)}; there is no {missing[0]}")
+    return tuple(columns[column] for column in wanted)
 
 
 def verdict_of(comparisons: list[Comparison]) -> Verdict:

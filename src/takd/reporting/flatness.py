@@ -21,6 +21,11 @@ def rises(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def of_chain(table: pd.DataFrame, dataset: str, family: str, chain: str) -> pd.DataFrame:
+    """The rows of one chain, of points or of rises."""
+    return table[(table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)]
+
+
 def in_disc(points: pd.DataFrame) -> pd.DataFrame:
     """The points of one or more surfaces of one span that are no further from the network than the span."""
     span = points["a"].max() * (1 + 1e-4)  # the files have six digits

@@ -1,13 +1,12 @@
 """report.md: what was run, on what, and everything that came out, in one page."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from takd.data.registry import DATASETS
-from takd.errors import CheckpointError
+from takd.reporting.accuracy import metrics_of
 from takd.reporting.artifacts import Artifact
 from takd.reporting.tables import aligned
 
@@ -32,7 +31,10 @@ def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifac
 
     deviations: address of the page that says where takd deviates from the paper. Raises CheckpointError where metrics aren't.
     """
-    runs = [_read(path) for path in metrics]
+    runs = []
+    for path in metrics:
+        with metrics_of(path) as values:
+            runs.append(values)
     parts = [f"# {title}", "## What was run", _what_was_run(runs), "### Recipes", _recipes(runs)]
     for section in sections:
         name = section.stem
@@ -52,16 +54,6 @@ def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifac
         f"Where this differs from the paper and from its authors' code, and why: [{Path(deviations).name}]({deviations}).",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file") from None
-    except ValueError:
-        raise CheckpointError(f"{path}: not the metrics of a training") from None
-    return values
 
 
 def _what_was_run(runs: list[dict[str, Any]]) -> str:

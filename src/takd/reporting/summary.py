@@ -1,13 +1,11 @@
 """What DVC shows of a set of trained networks: one accuracy a chain, and the course of each training."""
 
-import json
 from pathlib import Path
 from typing import TypedDict
 
 import pandas as pd
 
-from takd.errors import CheckpointError
-from takd.reporting.accuracy import variant
+from takd.reporting.accuracy import metrics_of, variant
 
 CURVE_COLUMNS = ["network", "epoch", "loss", "accuracy", "learning_rate"]
 
@@ -38,12 +36,7 @@ def curves(metrics: list[Path], results: Path) -> pd.DataFrame:
     """
     rows = []
     for path in metrics:
-        try:
-            values = json.loads(path.read_text())
+        with metrics_of(path) as values:
             name = f"{variant(path, results)} {values['network']}".lstrip()
             rows += [[name, *(epoch[column] for column in CURVE_COLUMNS[1:])] for epoch in values["history"]]
-        except FileNotFoundError:
-            raise CheckpointError(f"{path}: no such file") from None
-        except (ValueError, KeyError, TypeError):
-            raise CheckpointError(f"{path}: not the metrics of a training") from None
     return pd.DataFrame(rows, columns=CURVE_COLUMNS).sort_values(["network", "epoch"], ignore_index=True)

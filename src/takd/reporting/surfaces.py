@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from takd.reporting.artifacts import Row, Surfaces
 from takd.reporting.figures import STYLE, panel_title, save
-from takd.reporting.flatness import in_disc
+from takd.reporting.flatness import in_disc, of_chain
 
 PANEL_INCHES = (2.0, 2.2)
 BAR_INCHES = 0.7
@@ -38,13 +38,13 @@ def draw(figure: Surfaces, datasets: tuple[str, ...], points: pd.DataFrame, rise
 
 def _draw_row(picture: Any, axes: list[Any], row: Row, dataset: str, points: pd.DataFrame, rises: pd.DataFrame) -> None:
     """The surfaces of one family on one data set, and the bar of their common scale."""
-    surfaces = {chain: _of(points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
+    surfaces = {chain: of_chain(points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
     # The corners beyond the disc are higher still: a scale for them would have no colours left for what lies inside.
     levels = _levels(pd.concat([in_disc(surface) for surface in surfaces.values()])["loss"])
     last = None
     for axis, (method, chain) in zip(axes, row.chains.items(), strict=False):
         axis.set_title(
-            f"{method}: {chain.replace('-', ' → ')}\n{_rise(_of(rises, dataset, row.family, chain)['rise'])}", fontsize=8
+            f"{method}: {chain.replace('-', ' → ')}\n{_rise(of_chain(rises, dataset, row.family, chain)['rise'])}", fontsize=8
         )
         axis.set_box_aspect(1)
         if surfaces[chain].empty:
@@ -95,7 +95,3 @@ def _rise(rises: "pd.Series[float]") -> str:
     if len(rises) < 2:
         return f"rise {rises.item():.2f} (1)" if len(rises) else ""
     return f"rise {rises.mean():.2f} ± {rises.std(ddof=1):.2f} ({len(rises)})"
-
-
-def _of(table: pd.DataFrame, dataset: str, family: str, chain: str) -> pd.DataFrame:
-    return table[(table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain)]

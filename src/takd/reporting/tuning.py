@@ -1,6 +1,5 @@
 """The grid of recipes that `tuning` tries: each point's accuracy on held-out images, the best first."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.errors import CheckpointError
+from takd.reporting.accuracy import metrics_of
 from takd.reporting.tables import aligned
 
 
@@ -19,25 +19,24 @@ def tabulate(metrics: list[Path], fields: Sequence[str]) -> pd.DataFrame:
     """
     rows = []
     for path in metrics:
-        try:
-            values = json.loads(path.read_text())
+        with metrics_of(path) as values:
             row = {name: values[name] for name in ("dataset", "family", "chain", "seed", "accuracy", "commit")}
             row |= {field: values["recipe"][field] for field in fields}
             held_out = values["measured_on"] == "validation"
-        except FileNotFoundError:
-            raise CheckpointError(f"{path}: no such file") from None
-        except (ValueError, KeyError, TypeError):
-            raise CheckpointError(f"{path}: not the metrics of a training under {', '.join(fields)}") from None
         if not held_out:
             raise CheckpointError(f"{path}: was judged on the test images; a recipe is chosen on held-out ones")
         rows.append(row)
     networks = ["dataset", "family", "chain"]
     points = pd.DataFrame(rows).groupby([*networks, *fields], as_index=False)
     table = points.agg(
-        accuracy=("accuracy", "mean"), deviation=("accuracy", "std"), n=("seed", "count"), commit=("commit", "first")
+        accuracy=("accuracy", "mean"), deviation=("accuracy", "std"), n=("seed", "count"), commit=("commit", _each_once)
     )
     ascending = [True] * len(networks) + [False]
     return table.sort_values([*networks, "accuracy"], ascending=ascending, ignore_index=True)
+
+
+def _each_once(commits: "pd.Series[str]") -> str:
+    return " ".join(sorted(set(commits)))
 
 
 def as_markdown(table: pd.DataFrame, fields: Sequence[str]) -> str:

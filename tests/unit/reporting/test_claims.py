@@ -222,10 +222,23 @@ def test_seeds_that_agree_to_the_digit_decide_nothing() -> None:
 
 
 def test_a_specification_without_what_a_claim_compares_is_named() -> None:
-    table = ARTIFACTS["table1"]
-    assert isinstance(table, artifacts.Table)
-    rows = tuple(row.model_copy(update={"chains": {"NOKD": "2"}}) for row in table.rows)
-    without = ARTIFACTS | {"table1": table.model_copy(update={"rows": rows})}
     empty = pd.DataFrame(columns=accuracies.COLUMNS)
-    with pytest.raises(ParameterError, match="claim C1: table1 in the specification no longer shows"):
-        Judge(empty, without, ("cifar10",), PUBLISHED, NO_RISES).comparisons()
+
+    def judged(name: str, **changes: object) -> None:
+        changed = ARTIFACTS | {name: ARTIFACTS[name].model_copy(update=changes)}
+        Judge(empty, changed, ("cifar10",), PUBLISHED, NO_RISES).comparisons()
+
+    for name in ("table1", "figure6", "figure7"):
+        table = ARTIFACTS[name]
+        assert isinstance(table, artifacts.Table | artifacts.Surfaces)
+        rows = tuple(row.model_copy(update={"chains": {"NOKD": "2"}}) for row in table.rows)
+        with pytest.raises(ParameterError, match=f"{name}: its claim compares TAKD.*; there is no TAKD"):
+            judged(name, rows=rows)
+    figure = ARTIFACTS["figure2"]
+    assert isinstance(figure, artifacts.Lines)
+    (panel,) = figure.panels
+    shorter = panel.series[0].model_copy(update={"points": {"4": "4-2", "6": "6-2"}})
+    with pytest.raises(ParameterError, match="claim C2: needs three points or more to rise and fall, not 4-2, 6-2"):
+        judged("figure2", panels=(panel.model_copy(update={"series": (shorter,)}),))
+    with pytest.raises(ParameterError, match="table1: its claim needs the kind table, not paths"):
+        Judge(empty, ARTIFACTS | {"table1": ARTIFACTS["figure5"]}, ("cifar10",), PUBLISHED, NO_RISES).comparisons()

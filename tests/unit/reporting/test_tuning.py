@@ -32,5 +32,5 @@ def test_what_was_judged_on_test_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_training_under_the_grid_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="not the metrics of a training under learning_rate"):
+    with pytest.raises(CheckpointError, match="not the metrics of a training: it has no learning_rate"):
         tuning.tabulate([metrics(tmp_path, 60.0, 1, 0)], ["learning_rate"])
