@@ -374,7 +374,7 @@ def test_a_summary_is_a_mean_over_seeds() -> None:
     }
 
 
-@pytest.mark.parametrize(("content", "what"), [(None, "no such file"), ("{}", "not the metrics of a training")])
+@pytest.mark.parametrize(("content", "what"), [(None, "no such file"), ("{}", "not the metrics of a training: it has no network")])
 def test_curves_need_metrics(
     content: str | None, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
