@@ -52,15 +52,16 @@ def test_a_variant_changes_what_it_names_and_counts_last(tmp_path: Path) -> None
 
 
 def test_points_of_the_grid_hold_images_out_and_share_teachers_that_do(tmp_path: Path) -> None:
-    there = found(tmp_path)
-    point = "results/variants/tuning/variants/temperature=4,trade_off=0.9"
+    grid = {"learning_rate": [0.1, 0.01], "temperature": [1, 4, 10], "trade_off": [0.1, 0.9]}
+    there = found(tmp_path, tuning={"networks": ["cifar10/plain/10-2"], "seeds": 1, "validation_share": 0.1, "grid": grid})
+    point = "results/variants/tuning/variants/learning_rate=0.01,temperature=4,trade_off=0.9"
     student = Network.parse("cifar10/plain/10-2/seed0")
     (teachers, teacher), (folder, _) = lineage(there, point, student)
     assert (teachers, folder) == ("results/variants/tuning", point)
     assert there[teachers].parameters.recipe(teacher).validation_share == 0.1
     recipe = there[folder].parameters.recipe(student)
-    assert (recipe.validation_share, recipe.temperature, recipe.trade_off) == (0.1, 4, 0.9)
-    assert sum(name.startswith("results/variants/tuning/variants/") for name in there) == 3 * 3
+    assert (recipe.validation_share, recipe.learning_rate, recipe.temperature, recipe.trade_off) == (0.1, 0.01, 4, 0.9)
+    assert sum(name.startswith("results/variants/tuning/variants/") for name in there) == 2 * 3 * 2
 
 
 def test_paths_share_their_prefixes(tmp_path: Path) -> None:
