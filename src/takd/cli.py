@@ -362,7 +362,7 @@ def plan(
     table = Table("network", "epochs", "minutes on one core", title=f"{target}: {len(made.networks)} networks")
     for planned in made.networks:
         minutes = f"{planned.seconds / 60:.1f}" if planned.seconds else "there"
-        table.add_row(str(planned.network), str(planned.recipe.all_epochs), minutes)
+        table.add_row(planned.name, str(planned.recipe.all_epochs), minutes)
     Console().print(table)
     there = len(made.networks) - made.missing
     print(f"{made.missing} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores")

@@ -1,6 +1,7 @@
 """What a target needs: its networks, which of them are there, and how long the others will take on this machine."""
 
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +17,20 @@ from takd.recipe import Recipe
 from takd.reporting import artifacts
 from takd.training import train
 
-CALIBRATION_IMAGES = 128  # a step of the usual batch size, twice: the first one also pays for setting up
+CALIBRATION_IMAGES = 128  # a step of the usual batch size
+CALIBRATION_STEPS = 3  # and one before them, which also pays for setting up
+EVERYTHING = ("accuracy", "claims", "report")  # targets that need all that is reported
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """A network that a target needs. seconds: what it takes on one core or GPU, 0 where it is there."""
+    """A network that a target needs. seconds: what it takes on one core or GPU, 0 where it is there.
 
-    network: Network
+    name: the network's, after the folder of its variant where it has one: `variants/half/cifar10/plain/2/seed0`.
+    """
+
+    name: str
     recipe: Recipe
     seconds: float
 
@@ -44,7 +50,7 @@ class Plan:
 
 
 def plan(target: Path, params: Path, presets: Path, specification: Path, cores: int) -> Plan:
-    """The plan for a table, or for the accuracy.csv of all that are reported. Raises ParameterError for another target."""
+    """The plan for a table or figure, or for a file of all that are reported. Raises ParameterError for another target."""
     found = folders(params, presets, {})
     results = str(target.parent)
     if results not in found:
@@ -53,7 +59,7 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
             f"{target}: no preset {target.parent.name!r}; there are {presets_there}, as in results/quick/table2.csv"
         )
     known = artifacts.load(specification)
-    names = shown(found, results, known) if target.stem == "accuracy" else [target.stem]
+    names = shown(found, results, known) if target.stem in EVERYTHING else [target.stem]
     epoch_seconds: dict[tuple[str, str, int], float] = {}
     planned: list[PlannedNetwork] = []
     done_after: dict[tuple[str, Network], float] = {}
@@ -68,7 +74,8 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
             if its_teacher is not None and recipe.augmentation != "none":
                 seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, its_teacher[1], recipe)
         done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
-        planned.append(PlannedNetwork(network, recipe, seconds))
+        name = str((Path(folder) / str(network)).relative_to(results))
+        planned.append(PlannedNetwork(name, recipe, seconds))
     total = sum(entry.seconds for entry in planned)
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))
 
@@ -83,7 +90,7 @@ def _is_there(folder: Path, recipe: Recipe) -> bool:
 
 
 def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe: Recipe) -> float:
-    """Seconds of one epoch, from two steps on made-up images, measured once for each kind of network."""
+    """Seconds of one epoch, from a few steps on made-up images, measured once for each kind of network."""
     kind = (network.dataset, network.family, network.size)
     if kind not in known:
         published = dataset(network.dataset)
@@ -92,7 +99,8 @@ def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe
         few = CALIBRATION_IMAGES // 5  # as CIFAR has a test image for every five of training
         data = PreparedData(network.dataset, published.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
         alone = Network(network.dataset, network.family, (network.size,), seed=0)
-        twice = recipe.model_copy(update={"epochs": 2, "separate_epochs": None, "validation_share": 0.0, "training_share": 1.0})
-        trained = train(alone, twice, data, None, device=chosen_device("auto", 1))
-        known[kind] = trained.history[-1].seconds * published.training_images / CALIBRATION_IMAGES
+        steps = {"epochs": 1 + CALIBRATION_STEPS, "separate_epochs": None, "validation_share": 0.0, "training_share": 1.0}
+        trained = train(alone, recipe.model_copy(update=steps), data, None, device=chosen_device("auto", 1))
+        seconds = statistics.median(epoch.seconds for epoch in trained.history[1:])
+        known[kind] = seconds * published.training_images / CALIBRATION_IMAGES
     return known[kind]

@@ -81,6 +81,14 @@ def test_plan_lists_each_network_once(takd: Run, workspace: Path, monkeypatch: p
     assert "9 to train, 1 there" in takd("plan", "results/toy/table2.csv")[1]
 
 
+def test_plan_tells_variants_apart(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    out = takd("plan", "results/toy/figure6_left.csv")[1]
+    for share in ("half", "quarter", "eighth", "sixteenth"):
+        assert f" variants/{share}/digits/plain/10-4-2/seed1 " in out
+    assert " digits/plain/10-4-2/seed1 " in out
+
+
 BAD = [
     (["--recipe", recipe().canonical().replace('"epochs": 2', '"epochs": 0')], "epochs: Input should be greater than 0, not 0"),
     (["--recipe", recipe().canonical().replace('"cosine"', '"linear"')], "recipe: schedule: Input should be 'constant'"),
