@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from takd.chain import Network
@@ -12,6 +13,7 @@ from takd.errors import CheckpointError
 from takd.files import Metadata, read_metadata, read_tensors, write_tensors
 from takd.networks.registry import build
 from takd.optimiser import SGD
+from takd.recipe import Recipe
 
 _MODEL, _OPTIMISER = "model.", "optimiser."
 
@@ -38,6 +40,14 @@ def load_network(path: Path, data_digest: str) -> tuple[nn.Module, Metadata]:
     except RuntimeError:
         raise CheckpointError(f"{path}: its weights don't fit {network}; it was written by another version of takd") from None
     return model.eval().to(memory_format=torch.channels_last), metadata
+
+
+def recipe_of(path: Path, metadata: Metadata) -> Recipe:
+    """The recipe that made the network in a file, from its metadata. Raises CheckpointError where takd doesn't know it any more."""
+    try:
+        return Recipe.model_validate(metadata.get("recipe"))
+    except ValidationError:
+        raise CheckpointError(f"{path}: its recipe isn't one; it was written by another version of takd") from None
 
 
 def weights_digest(path: Path) -> str:

@@ -222,10 +222,9 @@ def tabulate(
     if not isinstance(shown, specification.Table):
         raise ParameterError(f"{artifact}: a figure, not a table; takd draw makes it")
     measured = accuracies.read(accuracy)
-    held_out = bool(measured["best_test_accuracy"].isna().any())
     rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), measured, tables.read_published(published))
     write_text(csv, tables.as_csv(rows))
-    write_text(markdown, tables.as_markdown(shown, rows, held_out=held_out))
+    write_text(markdown, tables.as_markdown(shown, rows, held_out=accuracies.on_held_out(measured)))
 
 
 @app.command()
@@ -249,8 +248,9 @@ def draw(
         raise ParameterError(f"{artifact}: a table, not a figure; takd tabulate makes it")
     if isinstance(shown, specification.Surfaces):
         raise ParameterError(f"{artifact}: loss surfaces, not accuracies; takd draw-surfaces makes it")
-    data = figures.data_behind(shown, tuple(datasets.split(",")), accuracies.read(accuracy))
-    figures.draw(shown, data, png, svg)
+    measured = accuracies.read(accuracy)
+    data = figures.data_behind(shown, tuple(datasets.split(",")), measured)
+    figures.draw(shown, data, png, svg, held_out=accuracies.on_held_out(measured))
     write_text(csv, data.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
 
 
@@ -302,7 +302,7 @@ def judge(
     numbers, rises = tables.read_published(published), flatness.read(surfaces or [])
     comparisons = judging.Judge(measured, known, tuple(datasets.split(",")), numbers, rises).comparisons()
     write_text(csv, judging.as_csv(comparisons))
-    write_text(markdown, judging.as_markdown(statements, comparisons))
+    write_text(markdown, judging.as_markdown(statements, comparisons, held_out=accuracies.on_held_out(measured)))
 
 
 @app.command()

@@ -49,11 +49,18 @@ def _add_variants(found: dict[str, Folder], results: str, variants: Mapping[str,
 
 
 def shown(found: Mapping[str, Folder], results: str, artifacts: Mapping[str, AnyArtifact]) -> list[str]:
-    """What `report` names, in order; in a variant's folder less what shows variants itself. Raises ParameterError."""
-    names = found[results].parameters.report
-    for name in names:
-        look_up(artifacts, name)
-    return [name for name in names if VARIANTS not in results or not artifacts[name].variants_shown]
+    """What `report` names, in order, less what shows no network of these data sets and families. Raises ParameterError.
+
+    In a variant's folder less what shows variants itself, too.
+    """
+    parameters = found[results].parameters
+    names = []
+    for name in parameters.report:
+        artifact = look_up(artifacts, name)
+        of_this_folder = VARIANTS not in results or not artifact.variants_shown
+        if of_this_folder and artifact.networks(parameters.datasets, parameters.seeds, parameters.families_run):
+            names.append(name)
+    return names
 
 
 def within(results: str, networks: Iterable[tuple[str, Network]]) -> list[tuple[str, Network]]:
@@ -69,7 +76,7 @@ def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifa
     parameters = found[results].parameters
     networks: dict[tuple[str, Network], None] = {}
     for artifact in artifacts:
-        for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.shown_families):
+        for network, variant in artifact.networks(parameters.datasets, parameters.seeds, parameters.families_run):
             folder = folder_of(results, variant)
             if folder not in found:
                 known = ", ".join(name for name in parameters.variants if folder_of(results, name) in found)

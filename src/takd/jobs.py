@@ -76,7 +76,7 @@ def test_accuracy(path: Path, data_path: Path, *, device_name: str, threads: int
     data = prepared.load(data_path)
     model, metadata = checkpoint.load_network(path, data.digest)
     device = chosen_device(device_name, threads)
-    recipe = Recipe(**metadata["recipe"])
+    recipe = checkpoint.recipe_of(path, metadata)
     normalisation = Normalisation.of(data.train.to(device), recipe.normalisation)
     test = data.test.to(device)
     network = frozen(model.to(device), used_precision(recipe, device))

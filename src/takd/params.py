@@ -1,7 +1,7 @@
 """The parameter file as a whole, checked, and the recipe that it gives each network."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,7 @@ from takd.chain import Network
 from takd.data.registry import dataset
 from takd.errors import NetworkNameError, ParameterError
 from takd.grid import SurfaceGrid
-from takd.networks.registry import family
+from takd.networks.registry import FAMILIES, family
 from takd.objectives.registry import FIELDS as OF_OBJECTIVES
 from takd.recipe import Recipe
 
@@ -103,7 +103,9 @@ class Parameters(BaseModel):
         description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
         "teacher), or the whole chain."
     )
-    shown_families: tuple[str, ...] = Field(description="Families of networks that tables and figures show; others are not run.")
+    shown_families: Literal["all"] | tuple[str, ...] = Field(
+        description="Families of networks whose rows and panels are run: all, or a list of names."
+    )
     report: tuple[str, ...] = Field(description="Tables and figures that `snakemake` makes when it isn't given a target.")
     surface: SurfaceGrid = Field(description="The grid of the loss surfaces of Figure 7. Not in the paper.")
     train: Recipe = Field(description="The recipe of every network, before what follows.")
@@ -130,7 +132,7 @@ class Parameters(BaseModel):
     @field_validator("families", "shown_families")
     @classmethod
     def _known_families(cls, families: Any) -> Any:
-        for name in families:
+        for name in families if families != "all" else ():
             _as_value_error(family, name)
         return families
 
@@ -156,6 +158,11 @@ class Parameters(BaseModel):
         if preset is not None:
             values = _merged(values, read_yaml(preset))
         return cls.of(_merged(values, changes or {}), str(path) if preset is None else f"{path} with {preset}")
+
+    @property
+    def families_run(self) -> Collection[str]:
+        """The families whose networks are run."""
+        return FAMILIES if self.shown_families == "all" else self.shown_families
 
     @property
     def teacher_seed(self) -> int | None:
@@ -210,7 +217,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML or JSON file that holds a mapping. Raises ParameterError."""
     if not path.is_file():
         raise ParameterError(f"{path}: no such file")
-    return _parsed(str(path), path.read_text())
+    try:
+        return _parsed(str(path), path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ParameterError(f"{path}: not a text in UTF-8") from None
 
 
 def first_problem(error: ValidationError) -> str:

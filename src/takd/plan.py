@@ -27,7 +27,7 @@ FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, fo
 class PlannedNetwork:
     """A network that a target needs. seconds: what it takes on one core or GPU, 0 where it is there.
 
-    name: the network's, after the folder of its variant where it has one: `variants/half/cifar10/plain/2/seed0`.
+    name: the network's, after its folder where that isn't the target's: `variants/half/cifar10/plain/2/seed0`.
     """
 
     name: str
@@ -74,7 +74,8 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
             if its_teacher is not None and recipe.augmentation != "none":
                 seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, its_teacher[1], recipe)
         done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
-        name = str((Path(folder) / str(network)).relative_to(results))
+        path = Path(folder) / str(network)
+        name = str(path.relative_to(results) if path.is_relative_to(results) else path)
         planned.append(PlannedNetwork(name, recipe, seconds))
     total = sum(entry.seconds for entry in planned)
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from takd.chain import Network
-from takd.checkpoint import load_network, weights_digest
+from takd.checkpoint import load_network, recipe_of, weights_digest
 from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation, Views
 from takd.device import used_precision
@@ -41,7 +41,7 @@ def compute(
     views_seed: None for unaugmented images; `epochs` is 1 then. Raises CheckpointError where the teacher was trained on other data.
     """
     model, metadata = load_network(teacher_path, data.digest)
-    recipe = Recipe(**metadata["recipe"])
+    recipe = recipe_of(teacher_path, metadata)
     teacher = frozen(model.to(device), used_precision(recipe, device))
     training = data.train.to(device)
     normalisation = Normalisation.of(training, recipe.normalisation)
@@ -61,7 +61,6 @@ def compute(
             "teacher_digest": weights_digest(teacher_path),
             "data_digest": data.digest,
             "views_seed": views_seed,
-            "normalisation": recipe.normalisation,
         },
     )
 

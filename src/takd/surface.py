@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from takd.chain import Network
-from takd.checkpoint import load_network
+from takd.checkpoint import load_network, recipe_of
 from takd.data.prepared import PreparedData, Split
 from takd.data.views import Normalisation, Views, generator, training_and_held_out
 from takd.errors import DivergenceError, ParameterError
@@ -92,7 +92,7 @@ def write_surface(model: Path, data: PreparedData, grid: SurfaceGrid, output: Pa
     DivergenceError where a loss isn't finite.
     """
     network, metadata = load_network(model, data.digest)
-    name, recipe = Network.parse(metadata["network"]), Recipe(**metadata["recipe"])
+    name, recipe = Network.parse(metadata["network"]), recipe_of(model, metadata)
     chosen = measured_images(data, recipe, grid.images).to(device)
     normalisation = Normalisation.of(data.train.to(device), recipe.normalisation)
     images = Views(chosen, normalisation, augmented=False).batch(torch.arange(len(chosen), device=device), None)

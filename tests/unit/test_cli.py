@@ -89,6 +89,14 @@ def test_plan_tells_variants_apart(takd: Run, workspace: Path, monkeypatch: pyte
     assert " digits/plain/10-4-2/seed1 " in out
 
 
+def test_plan_of_a_variant_names_its_shared_teachers_by_their_folder(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
+    out = takd("plan", "results/toy/variants/half/table2.csv")[1]
+    assert " results/toy/digits/plain/10-4/seed0 " in out and " digits/plain/10-4-2/seed1 " in out
+
+
 BAD = [
     (["--recipe", recipe().canonical().replace('"epochs": 2', '"epochs": 0')], "epochs: Input should be greater than 0, not 0"),
     (["--recipe", recipe().canonical().replace('"cosine"', '"linear"')], "recipe: schedule: Input should be 'constant'"),

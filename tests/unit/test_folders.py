@@ -100,6 +100,15 @@ def test_families_that_are_not_shown_are_not_needed(tmp_path: Path) -> None:
     assert {network.family for _, network in networks} == {"plain"}
 
 
+def test_what_shows_no_network_of_these_families_is_not_reported(tmp_path: Path) -> None:
+    there = found(
+        tmp_path, shown_families=["plain"], variants={"comparison": {"epochs": 80}}, report=["table1", "table3", "figure6"]
+    )
+    assert shown(there, "results", ARTIFACTS) == ["table1"]
+    there = found(tmp_path, variants={"comparison": {"epochs": 80}}, report=["table1", "table3", "figure6"])
+    assert shown(there, "results", ARTIFACTS) == ["table1", "table3", "figure6"]
+
+
 def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
     table = ARTIFACTS["table2"].model_copy(update={"variant": "long"})
     with pytest.raises(ParameterError, match="Table 2: results has no variant 'long'; it has less, short"):

@@ -185,6 +185,12 @@ def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
         read_yaml(tmp_path / "twice.yaml")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("# Größe\nseeds: 3\n".encode("latin-1"))
+    with pytest.raises(ParameterError, match="not a text in UTF-8"):
+        read_yaml(tmp_path / "latin.yaml")
+
+
 def test_a_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "braces.yaml").write_text("seeds: {{ seeds }}\n")
     with pytest.raises(ParameterError, match="not YAML"):

@@ -22,13 +22,15 @@ small:
 
 @dataclass
 class Ran:
-    """A run of snakemake. jobs: how many of each rule it lists."""
+    """A run of snakemake."""
 
     code: int
     output: str
 
     @property
     def jobs(self) -> dict[str, int]:
+        """How many of each rule it lists, where it didn't fail."""
+        assert self.code == 0, self.output
         table = self.output.rpartition("Job stats:\n")[2]
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE) if rule != "total"}
 

@@ -1,6 +1,7 @@
 """What a dry run lists, against counts worked out by hand."""
 
 import re
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,7 @@ def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
         ("results/models/cifar10/plain/10-2+magic/seed0/model.safetensors", {}, "unknown objective 'magic'; there are mutual"),
         ("results/models/cifar10/plain/10+mutual-2/seed0/model.safetensors", {}, "10 comes first"),
         ("results/variants/comparison/figure6.csv", {}, "results/variants/comparison has no variant 'comparison'"),
+        ("results/table3.csv", {"shown_families": "[plain]"}, "table3: shows no network of the families in shown_families"),
     ],
 )
 def test_a_mistake_is_named(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:
@@ -153,16 +155,33 @@ def test_networks_without_a_record_of_their_recipes_are_not_trusted(snakemake: S
     model = workspace / "results/models/cifar10/plain/10/seed0/model.safetensors"
     model.parent.mkdir(parents=True)
     model.touch()
-    (workspace / ".snakemake/metadata").mkdir(parents=True)
+    records = workspace / ".snakemake/metadata"
+    records.mkdir(parents=True)
+    (records / urlsafe_b64encode(b"results/models/cifar10/plain/8/seed0/model.safetensors").decode()).touch()
     ran = snakemake("-n", "results/table2.csv")
-    assert ran.code != 0 and ".snakemake/metadata, the record of the recipes that made them, is missing" in ran.output
+    assert ran.code == 2 and f"{model.relative_to(workspace)} is there, but not Snakemake's record" in ran.output
+    record = urlsafe_b64encode(str(model.relative_to(workspace)).encode()).decode()
+    (records / record).write_text("{}")
+    assert snakemake("-n", "results/table2.csv").code == 0
+
+
+def test_a_record_with_a_long_name_is_found(snakemake: Snakemake, workspace: Path) -> None:
+    long = f"results/variants/{'a' * 100}/models/cifar10/plain/10-8-6-4-2/seed0/variants/{'b' * 100}/model.safetensors"
+    (workspace / long).parent.mkdir(parents=True)
+    (workspace / long).touch()
+    assert snakemake("-n", "results/table2.csv").code == 2
+    name = urlsafe_b64encode(long.encode()).decode()
+    record = workspace / ".snakemake/metadata" / f"@{name[:254]}" / name[254:]
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert snakemake("-n", "results/table2.csv").code == 0
 
 
 def test_results_that_came_with_the_repository_are_said_to_have(snakemake: Snakemake, workspace: Path) -> None:
     (workspace / "results/quick").mkdir(parents=True)
     (workspace / "results/quick/table2.csv").touch()
     ran = snakemake("-n", "results/quick/table2.csv", seeds=1)
-    assert "table2.csv came with the repository; snakemake --force results/quick/table2.csv makes it anew" in ran.output
+    assert "table2.csv came with the repository; snakemake --cores 4 --force results/quick/table2.csv makes it anew" in ran.output
     assert ran.output.count("came with the repository") == 1
 
 

@@ -44,16 +44,26 @@ if CHOSEN not in FOLDERS:
 REPORTED = SHOWN[CHOSEN]
 
 # Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
-RECORDS = Path(".snakemake/metadata")
-if not any(RECORDS.glob("*")) and any(Path("results").glob("**/models/**/*.safetensors")):
-    mistake(
-        "results/ holds networks, but .snakemake/metadata, the record of the recipes that made them, is missing: "
-        "they could be taken for what params.yaml says now. Get the record (dvc pull), or move the networks away."
-    )
+# Of a file that an interrupted job may have left it says that, elsewhere, and makes it anew.
+RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/incomplete"))
+
+
+def has_record(path):
+    name = urlsafe_b64encode(str(path).encode()).decode()
+    *folders, last = (name[start : start + 254] for start in range(0, len(name), 254))  # as Snakemake parts what is too long
+    return any(records.joinpath(*(f"@{part}" for part in folders), last).exists() for records in RECORDS)
+
+
+for path in Path("results").glob("**/models/**/model.safetensors"):
+    if not has_record(path):
+        mistake(
+            f"{path} is there, but not Snakemake's record of the recipe that made it (.snakemake/metadata): "
+            "it could be taken for what params.yaml says now. Get the record (dvc pull), or move the network away."
+        )
 typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
 for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
-    if Path(path).is_file() and not (RECORDS / urlsafe_b64encode(path.encode()).decode()).exists():
-        print(f"takd: {path} came with the repository; snakemake --force {path} makes it anew", file=sys.stderr)
+    if Path(path).is_file() and not has_record(path):
+        print(f"takd: {path} came with the repository; snakemake --cores 4 --force {path} makes it anew", file=sys.stderr)
 
 
 def of_kind(names, *kinds):
@@ -140,7 +150,10 @@ def metrics_of_all(results, names):
 
 
 def metrics_of_artifact(wildcards):
-    return metrics_of_all(wildcards.results, [wildcards.artifact])
+    metrics = metrics_of_all(wildcards.results, [wildcards.artifact])
+    if not metrics:
+        mistake(f"{wildcards.artifact}: shows no network of the families in shown_families; see params.yaml")
+    return metrics
 
 
 def metrics_of_report(wildcards):
@@ -158,7 +171,7 @@ def metrics_of_tuning(wildcards):
 def surfaces_shown(wildcards):
     """A file for each network whose loss surface a figure shows, or compares over seeds."""
     parameters = FOLDERS[wildcards.results].parameters
-    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds, parameters.shown_families)
+    networks = ARTIFACTS[wildcards.surfaces].networks(parameters.datasets, parameters.seeds, parameters.families_run)
     return [f"{folder_of(wildcards.results, variant)}/surfaces/{network}.csv" for network, variant in networks]
 
 

@@ -26,7 +26,7 @@ def collect(metrics: list[Path], results: Path) -> pd.DataFrame:
     for path in metrics:
         with metrics_of(path) as values:
             values["variant"] = variant(path, results)
-            values["training_share"] = values["recipe"].get("training_share", 1.0)  # networks from before there was one have it all
+            values["training_share"] = values["recipe"]["training_share"]
             rows.append([values[column] for column in COLUMNS])
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str})
     largest_first = table["chain"].map(lambda chain: tuple(-size for size in sizes_of(chain)))
@@ -52,6 +52,11 @@ def variant(metrics: Path, results: Path) -> str:
     """The variant that a file below a folder of results belongs to; empty for the main one."""
     parts = metrics.relative_to(results).parts if metrics.is_relative_to(results) else ()
     return parts[1] if parts[:1] == ("variants",) else ""
+
+
+def on_held_out(table: pd.DataFrame) -> bool:
+    """Whether any accuracy of an accuracy.csv was measured on training images that were held out, and not on the test images."""
+    return bool(table["best_test_accuracy"].isna().any())
 
 
 def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":

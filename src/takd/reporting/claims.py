@@ -23,10 +23,12 @@ from takd.reporting.tables import aligned, published_accuracy
 
 Kind = TypeVar("Kind", bound=Artifact)
 Column = TypeVar("Column")
+ON_HELD_OUT = "All accuracies are ON HELD-OUT TRAINING IMAGES.\n\n"
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
 CONFIDENCE = 0.95
 NO_DEVIATION = 1e-9
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
+QUOTED_EPOCHS = 80  # of the paper's comparison, whose numbers from elsewhere stand beside ours
 COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "high", "unit", "n", "verdict", "seeds_to_decide"]
 
 
@@ -210,23 +212,31 @@ class Judge:
                         yield self._between(claim, dataset, figure.family, full, chain)
 
     def _beats_other_methods(self, claim: str) -> Iterator[Comparison]:
-        """That TAKD is better than what the paper quotes, where it quotes for these data, and than our own mutual learning."""
+        """That TAKD is better than what the paper quotes, where it quotes for these data, and than our own mutual learning.
+
+        Shorter trainings than the quoted ones aren't compared with them.
+        """
         table = self._artifact("figure6", Table)
         for (dataset, _), row in groupby(table.cells(self.datasets), key=lambda cell: (cell.dataset, cell.model)):
             cells = {cell.column: cell for cell in row}
             (takd,) = _columns("figure6", cells, "TAKD")
             ours = self.values(dataset, takd.family, takd.chain, table.variant)
+            as_long = by_seed(
+                self.accuracy[self.accuracy["epochs"] == QUOTED_EPOCHS], dataset, takd.family, takd.chain, table.variant
+            )
             for column, cell in cells.items():
                 worse: pd.Series[float] | float
+                better = ours
                 if cell.is_quoted:
                     worse, name = published_accuracy("figure6", cell, self.published), f"{column} (quoted)"
+                    better = as_long
                     if math.isnan(worse):
                         continue
                 elif column == "MUTUAL":
                     worse, name = self.values(dataset, cell.family, cell.chain, table.variant), cell.chain
                 else:
                     continue
-                yield Comparison(claim, dataset, takd.family, takd.chain, name, *compare(ours, worse))
+                yield Comparison(claim, dataset, takd.family, takd.chain, name, *compare(better, worse))
 
     def _rises(self, dataset: str, family: str, chain: str) -> "pd.Series[float]":
         return of_chain(self.rises, dataset, family, chain).set_index("seed")["rise"]
@@ -250,13 +260,26 @@ def _columns(name: str, columns: Mapping[str, Column], *wanted: str) -> tuple[Co
 
 
 def verdict_of(comparisons: list[Comparison]) -> Verdict:
-    """A claim's verdict: one contradiction contradicts it, and it takes all comparisons to reproduce it."""
-    verdicts = {comparison.verdict for comparison in comparisons}
-    if "contradicted" in verdicts:
-        return "contradicted"
-    if not verdicts or verdicts == {"not run"}:
+    """A claim's verdict: it takes all comparisons to reproduce it, and one contradiction contradicts it.
+
+    As the one may be chance among many, its interval has to exclude zero at 95 % for all that were run together (Bonferroni).
+    All of them being reproduced needs no such correction.
+    """
+    run = [comparison for comparison in comparisons if comparison.verdict != "not run"]
+    if not run:
         return "not run"
-    return "reproduced" if verdicts == {"reproduced"} else "undecided"
+    if any(_contradicts(comparison, among=len(run)) for comparison in run):
+        return "contradicted"
+    return "reproduced" if all(comparison.verdict == "reproduced" for comparison in comparisons) else "undecided"
+
+
+def _contradicts(comparison: Comparison, among: int) -> bool:
+    """Whether the interval is below zero even if widened for `among` comparisons."""
+    if comparison.verdict != "contradicted":
+        return False
+    alone, together = (float(stats.t.isf((1 - CONFIDENCE) / 2 / tests, comparison.n - 1)) for tests in (1, among))
+    half = (comparison.high - comparison.low) / 2
+    return comparison.effect + half * together / alone < 0
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
@@ -266,8 +289,8 @@ def as_csv(comparisons: list[Comparison]) -> str:
     return table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
 
 
-def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison]) -> str:
-    """The verdict on each claim, then the comparisons that were run."""
+def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison], *, held_out: bool = False) -> str:
+    """The verdict on each claim, then the comparisons that were run. held_out: accuracies are of held-out training images."""
     summary = [["claim", "where", "the paper says", "verdict", "comparisons"]]
     for claim in statements.itertuples():
         its = [comparison for comparison in comparisons if comparison.claim == claim.claim]
@@ -286,9 +309,13 @@ def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison]) -> str:
             effect = [f"{c.effect:+.2f}", interval, c.unit]
             details.append([c.claim, title, c.family, c.better, c.worse, *effect, str(c.n), c.verdict, needed])
     text = (
+        f"{ON_HELD_OUT if held_out else ''}"
         "A comparison is reproduced where its whole 95 % interval over seeds is above zero, contradicted where it is below, and "
-        "else undecided. A claim is reproduced when all of its comparisons are, and contradicted when one is.\n\n"
-        + aligned(summary)
+        "else undecided. A claim is reproduced when all of its comparisons are, and contradicted when one is, by an interval "
+        "widened for their number (Bonferroni).\n\n"
+        "Where seeds vary the last hop alone (`vary: student`), an interval tells how much other students of the same teacher and "
+        "assistant would differ, not what another assistant would do. C2 and C3 compare the ends with the highest of the points "
+        "between, which leans towards the claim.\n\n" + aligned(summary)
     )
     return text + ("\n" + aligned(details) if len(details) > 1 else "")
 

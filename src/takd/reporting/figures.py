@@ -63,10 +63,13 @@ def data_behind(figure: Lines | Paths | Rates, datasets: tuple[str, ...], accura
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
 
 
-def draw(figure: Lines | Paths | Rates, data: pd.DataFrame, png: Path, svg: Path) -> None:
-    """Draw a figure from the data behind it."""
+def draw(figure: Lines | Paths | Rates, data: pd.DataFrame, png: Path, svg: Path, *, held_out: bool = False) -> None:
+    """Draw a figure from the data behind it. held_out: accuracies are of held-out training images, which it says."""
     with matplotlib.rc_context(STYLE):
-        save(_picture(figure, data), png, svg)
+        picture = _picture(figure, data)
+        if held_out:
+            picture.suptitle("on held-out training images", fontsize=8)
+        save(picture, png, svg)
 
 
 def save(picture: Any, png: Path, svg: Path) -> None:

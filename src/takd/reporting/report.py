@@ -7,7 +7,7 @@ from typing import Any
 
 from takd.data.registry import DATASETS
 from takd.reporting.accuracy import metrics_of
-from takd.reporting.artifacts import Artifact
+from takd.reporting.artifacts import AnyArtifact, look_up
 from takd.reporting.tables import aligned
 
 # What a recipe's table shows, in this order; the rest is in every metrics.json.
@@ -26,10 +26,13 @@ RECIPE_FIELDS = (
 )
 
 
-def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifact], sections: list[Path], deviations: str) -> str:
+def as_markdown(
+    title: str, metrics: list[Path], artifacts: Mapping[str, AnyArtifact], sections: list[Path], deviations: str
+) -> str:
     """The page. sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md.
 
-    deviations: address of the page that says where takd deviates from the paper. Raises CheckpointError where metrics aren't.
+    deviations: address of the page that says where takd deviates from the paper. Raises CheckpointError where metrics aren't,
+    ParameterError where a section is of no artifact.
     """
     runs = []
     for path in metrics:
@@ -41,14 +44,14 @@ def as_markdown(title: str, metrics: list[Path], artifacts: Mapping[str, Artifac
         if name == "claims":
             parts += ["## Claims", section.read_text()]
         elif section.suffix == ".png":
-            artifact = artifacts[name]
+            artifact = look_up(artifacts, name)
             parts += [
                 f"## {artifact.where}",
                 f"![{artifact.title}]({section.name})",
                 f"{artifact.title}. {artifact.how_to_read}",
             ]
         else:
-            parts += [f"## {artifacts[name].where}", section.read_text()]
+            parts += [f"## {look_up(artifacts, name).where}", section.read_text()]
     parts += [
         "## Deviations",
         f"Where this differs from the paper and from its authors' code, and why: [{Path(deviations).name}]({deviations}).",

@@ -89,7 +89,7 @@ def test_collected_rows_are_sorted_from_large_networks_to_small(tmp_path: Path) 
             "dataset": "d",
             "family": "f",
             "chain": chain,
-            "recipe": {},
+            "recipe": {"training_share": 1.0},
         }
         path.write_text(pd.Series(values).to_json())
         paths.append(path)
@@ -107,7 +107,7 @@ def test_a_network_of_a_variant_is_told_from_the_main_one(tmp_path: Path) -> Non
             "dataset": "d",
             "family": "f",
             "chain": "2",
-            "recipe": {},
+            "recipe": {"training_share": 1.0},
         }
         path.write_text(pd.Series(values | {"accuracy": value}).to_json())
     accuracies.collect(paths, tmp_path).to_csv(tmp_path / "accuracy.csv", index=False)
