@@ -71,3 +71,14 @@ def test_a_figure_is_drawn_whatever_is_missing(name: str, without: str, tmp_path
     assert (tmp_path / "one/f.svg").read_bytes() == (tmp_path / "again/f.svg").read_bytes()
     if {cell.family for cell in ARTIFACTS[name].cells(("cifar10",))} == {without}:
         assert (data["n"] == 0).all()
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_a_figure_of_accuracies_on_held_out_images_says_so(held_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = []
+    monkeypatch.setattr(figures, "save", lambda picture, *paths: saved.append(picture))
+    shown = ARTIFACTS["figure2"]
+    assert isinstance(shown, artifacts.Lines)
+    figures.draw(shown, data_behind("figure2", accuracy()), Path("f.png"), Path("f.svg"), held_out=held_out)
+    (picture,) = saved
+    assert picture.get_suptitle() == ("on held-out training images" if held_out else "")
