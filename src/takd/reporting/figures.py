@@ -36,6 +36,7 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "takd",  # the same figure is the same file
     "savefig.dpi": 200,
+    "savefig.bbox": "tight",  # else the caps of error bars in a legend below the axes are cut
 }
 
 
