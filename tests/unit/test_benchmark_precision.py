@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from benchmarks import precision
 from takd.chain import Network
+from tests.conftest import ROOT
 
 
 def test_precision_goes_on_seed_by_seed(tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +36,10 @@ def test_difference_of_precisions_is_paired() -> None:
         for kind, value in zip(("bfloat16", "float32"), pair, strict=True)
     ]
     assert "| cifar10/plain/2 | 3 | 64.03 | 65.00 | +0.97 | +0.82 to +1.11 |" in precision.as_markdown(rows)
+
+
+def test_the_docs_show_the_table_that_was_measured() -> None:
+    rows = list(csv.DictReader((ROOT / "benchmarks/precision.csv").read_text().splitlines()))
+    table = precision.as_markdown(rows)
+    assert table == (ROOT / "benchmarks/precision.md").read_text()
+    assert table in (ROOT / "docs/benchmarks.md").read_text()
