@@ -30,7 +30,7 @@ def recipe(network: str, **changes: Any) -> Recipe:
 
 def test_params_yaml_is_the_papers_recipe() -> None:
     plain, resnet = recipe("cifar10/plain/10/seed0"), recipe("cifar10/resnet/110-8/seed0")
-    assert (plain.epochs, plain.learning_rate, plain.schedule, plain.weight_decay) == (150, 0.1, "constant", 0)
+    assert (plain.epochs, plain.learning_rate, plain.schedule, plain.weight_decay) == (150, 0.01, "constant", 0)
     assert (resnet.epochs, resnet.learning_rate, resnet.schedule, resnet.weight_decay) == (150, 0.1, "step", 1e-4)
     assert resnet.learning_rate_drops == (80, 120)
     assert plain.nesterov and plain.momentum == 0.9 and plain.normalisation == "paper"
