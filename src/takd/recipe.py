@@ -16,7 +16,9 @@ class Recipe(BaseModel):
 
     epochs: int = Field(gt=0, description="Passes over the training images. Paper: 150, and 80 for the comparison of Figure 6.")
     batch_size: int = Field(gt=0, description="Images a step. Not in the paper; the authors' code has 128.")
-    learning_rate: Positive = Field(description="Step size at the start. Paper: 0.1; its authors' code: 0.01, by which plain CNNs learn.")
+    learning_rate: Positive = Field(
+        description="Step size at the start. Paper: 0.1; its authors' code: 0.01, by which plain CNNs learn."
+    )
     schedule: Literal["constant", "step", "cosine"] = Field(
         description="How the learning rate falls: not at all (paper, plain CNN), to a tenth at each of `learning_rate_drops` "
         "(paper, ResNet), or along half a cosine to zero at the last step."
