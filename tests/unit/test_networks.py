@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from takd.networks.layers import folded, parameter_count
+from takd.networks.layers import Convolution, _ConvolutionOfSmallImages, folded, parameter_count
 from takd.networks.registry import FAMILIES, build
 
 # Of the paper's networks, as their authors' code builds them.
@@ -67,3 +67,29 @@ def test_resnet_convolutions_start_with_he_deviation() -> None:
         expected = math.sqrt(2 / (module.kernel_size[0] ** 2 * 64))
         assert module.weight.std().item() == pytest.approx(expected, rel=0.03)
         assert module.bias is None
+
+
+@pytest.mark.parametrize(("kernel", "height", "width"), [(3, 4, 4), (3, 2, 5), (1, 3, 2), (5, 3, 4)])
+def test_the_gradient_for_small_images_is_the_one_of_finite_differences(kernel: int, height: int, width: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 2, height, width, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 2, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    padding = (kernel // 2, kernel // 2)
+    torch.autograd.gradcheck(lambda *inputs: _ConvolutionOfSmallImages.apply(*inputs, padding), (x, weight, bias))
+
+
+@pytest.mark.parametrize(("stride", "side"), [(1, 4), (1, 8), (2, 4)])
+def test_a_convolution_in_bfloat16_has_the_values_and_gradients_of_torchs(stride: int, side: int) -> None:
+    torch.manual_seed(0)
+    ours = Convolution(8, 16, 3, stride)
+    theirs = nn.Conv2d(8, 16, 3, stride=stride, padding=1, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.randn(32, 8, side, side).bfloat16().contiguous(memory_format=torch.channels_last)
+    inputs = [images.clone().requires_grad_() for _ in (ours, theirs)]
+    for layer, x in zip((ours, theirs), inputs, strict=True):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            layer(x).square().sum().backward()
+    assert ours.weight.grad is not None and theirs.weight.grad is not None and ours.weight.grad.dtype == torch.float32
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=0.02, atol=0.02 * theirs.weight.grad.std().item())
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
