@@ -18,6 +18,12 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    # On this machine alone: jobs of a cluster run elsewhere, and under limits of their own.
+    if workflow.local_exec:
+        warm_process.start()
+
+
 rule all:
     """Every table and figure that is reported, and the verdicts on the paper's claims; with --config preset=… that preset's."""
     default_target: True

@@ -99,7 +99,7 @@ def toy_table(settings: Settings) -> list[Line]:
         Line.single("toy-table", f"{pipeline.TABLE} from nothing: core-seconds outside of training", "%", "overhead", repeats,
                     bar=40, compared_with=f"{cores} × seconds on the clock"),
         Line.single("toy-table-busy", f"{pipeline.TABLE} from nothing: processor time outside of training", "%", "busy_overhead",
-                    repeats, compared_with="the run's processor time"),
+                    repeats, bar=40, compared_with="the run's processor time"),
         Line.single("toy-table-seconds", f"{pipeline.TABLE} from nothing", "s", "seconds", repeats),
         Line.single("nothing-to-do", f"{pipeline.TABLE} a second time", "s", "nothing_to_do_seconds", repeats, bar=3),
     ]  # fmt: skip
@@ -174,7 +174,7 @@ def main(
         "load": os.getloadavg()[0],
         "versions": versions(),
         "commit": commit(),
-        "paths": growth.networks_of_paths() if "growth" in chosen else [],
+        "paths": _paths() if "growth" in chosen else [],
     }
     console = Console()
     lines: list[Line] = []
@@ -186,6 +186,11 @@ def main(
         write_json(output, results)
     write_text(output.with_suffix(".md"), report.as_markdown(json.loads(output.read_text())))
     console.print(report.as_table(results))
+
+
+def _paths() -> list[dict[str, int]]:
+    hours = growth.training_core_hours()
+    return [row | {"training_core_hours": round(some)} for row, some in zip(growth.networks_of_paths(), hours, strict=True)]
 
 
 def _compared(

@@ -1,5 +1,6 @@
 """How the graph of Figure 5 grows with its sizes, and how Snakemake's own time grows with the networks that it plans."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -8,6 +9,8 @@ from benchmarks.noise import ROOT
 from benchmarks.pipeline import fresh_clone, snakemake, timed
 from takd.chain import Network
 from takd.folders import folders, needed
+from takd.params import Parameters
+from takd.plan import training_seconds
 from takd.reporting.artifacts import Artifact, Paths, load, look_up
 
 NAME = "growth"
@@ -21,14 +24,21 @@ def networks_of_paths() -> list[dict[str, int]]:
     Networks are those of the whole figure: every path to every size, each once, and every size trained alone.
     """
     rows = []
-    for intermediate in range(len(SIZES) - 1):
-        sizes = (*SIZES[: intermediate + 1], SIZES[-1])
-        figure = Paths(title=NAME, where=NAME, kind="paths", only=("cifar100",), family="resnet", sizes=sizes)
-        networks = _needed(figure, seeds=1)
-        paths = [one for one in networks if one.sizes[0] == sizes[0] and one.sizes[-1] == sizes[-1]]
+    for intermediate, networks in enumerate(_figures()):
+        paths = [one for one in networks if one.sizes[0] == SIZES[0] and one.sizes[-1] == SIZES[-1]]
         hops = sum(len(one.sizes) for one in paths)
         rows.append({"intermediate_sizes": intermediate, "paths": len(paths), "hops_of_paths": hops, "networks": len(networks)})
     return rows
+
+
+def training_core_hours() -> list[float]:
+    """For each number of intermediate sizes: core-hours that the same networks take by the paper's recipe.
+
+    From a few steps of each size, as `takd plan` estimates them.
+    """
+    parameters = Parameters.load(ROOT / "params.yaml")
+    epoch_seconds: dict[tuple[str, str, int], float] = {}
+    return [sum(training_seconds(one, parameters.recipe(one), epoch_seconds) for one in networks) / 3600 for networks in _figures()]
 
 
 def dry_run(about: int) -> dict[str, float]:
@@ -41,6 +51,14 @@ def dry_run(about: int) -> dict[str, float]:
         command = [*snakemake(1)[:-1], "--dry-run", "--config", f"seeds={seeds}", "--", f"results/{NAME}.csv"]
         seconds, _ = timed(command, clone)
     return {"networks": len(networks), "seconds": seconds}
+
+
+def _figures() -> Iterator[list[Network]]:
+    """The networks of a figure of every path, without an intermediate size, with one, and so on."""
+    for intermediate in range(len(SIZES) - 1):
+        sizes = (*SIZES[: intermediate + 1], SIZES[-1])
+        figure = Paths(title=NAME, where=NAME, kind="paths", only=("cifar100",), family="resnet", sizes=sizes)
+        yield _needed(figure, seeds=1)
 
 
 def _needed(figure: Artifact, seeds: int) -> list[Network]:

@@ -66,19 +66,26 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
     for folder, network in needed(found, results, [artifacts.look_up(known, name) for name in names]):
         recipe = found[folder].parameters.recipe(network)
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
-        seconds = 0.0
-        if not _is_there(Path(folder) / "models" / str(network), recipe):
-            trained = [network] if network.peer is None else [network, network.peer]
-            an_epoch = sum(_measured(epoch_seconds, each, recipe) for each in trained)
-            seconds = recipe.all_epochs * recipe.training_share * an_epoch
-            if its_teacher is not None and recipe.augmentation != "none":
-                seconds += FORWARD_SHARE * recipe.epochs * _measured(epoch_seconds, its_teacher[1], recipe)
+        is_there = _is_there(Path(folder) / "models" / str(network), recipe)
+        seconds = 0.0 if is_there else training_seconds(network, recipe, epoch_seconds)
         done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
         path = Path(folder) / str(network)
         name = str(path.relative_to(results) if path.is_relative_to(results) else path)
         planned.append(PlannedNetwork(name, recipe, seconds))
     total = sum(entry.seconds for entry in planned)
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))
+
+
+def training_seconds(network: Network, recipe: Recipe, known: dict[tuple[str, str, int], float]) -> float:
+    """Seconds that a network takes on one core or GPU, its teacher's answers to augmented views included.
+
+    known: seconds of an epoch of each kind of network measured so far; what is missing is measured and added.
+    """
+    trained = [network] if network.peer is None else [network, network.peer]
+    seconds = recipe.all_epochs * recipe.training_share * sum(_measured(known, each, recipe) for each in trained)
+    if network.is_distilled and recipe.augmentation != "none":
+        seconds += FORWARD_SHARE * recipe.epochs * _measured(known, network.teacher(), recipe)
+    return seconds
 
 
 def _is_there(folder: Path, recipe: Recipe) -> bool:

@@ -7,6 +7,7 @@ import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+from takd import warm_process
 from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS

@@ -1,0 +1,157 @@
+"""A process that has torch imported and forks Snakemake's jobs from itself: importing torch takes longer than training on toy data.
+
+Snakemake starts one with `start`. The command `takd` is `main`: it hands its command over to that process where there is one, and
+otherwise runs it itself. Either way each job is a process of its own, computes the same bits, and ends with the command that asked.
+"""
+
+import atexit
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+VARIABLE = "TAKD_WARM_PROCESS"  # of the environment; the socket on which it listens
+COMMANDS = ("prepare", "train", "targets", "surface")  # those that import torch
+LENGTH = struct.Struct("!I")  # of a request, before it
+
+
+def main() -> None:
+    """The command `takd`."""
+    path = os.environ.get(VARIABLE)
+    code = _handed_over(path, sys.argv[1:]) if path and sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    if code is None:
+        from takd.cli import main
+
+        main()
+    sys.exit(code)
+
+
+def start() -> None:
+    """Start a warm process for the commands that this process will start. It ends with this process, however that ends."""
+    if sys.platform != "linux":
+        return  # forking after an import of torch is safe there alone
+    folder = Path(tempfile.mkdtemp(prefix="takd-"))  # that no other user can look into
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(128)
+        command = [sys.executable, "-m", "takd.warm_process", str(listener.fileno()), str(folder)]
+        # Nothing is ever written to its standard input: that it closes says that this process is gone.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    os.environ[VARIABLE] = str(folder / "socket")
+
+    def stop() -> None:
+        process.communicate()
+
+    atexit.register(stop)
+
+
+def _handed_over(path: str, arguments: list[str]) -> int | None:
+    """The exit code of a command that the warm process ran; None where there is no such process (any more), or elsewhere."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return None
+        request = json.dumps({"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}).encode()
+        socket.send_fds(connection, [LENGTH.pack(len(request))], [0, 1, 2])
+        connection.sendall(request)
+        answer = connection.recv(1)
+    if not answer:
+        print("takd: the process that ran this command was killed", file=sys.stderr)
+    return answer[0] if answer else 1
+
+
+class _Request(NamedTuple):
+    arguments: list[str]
+    folder: str
+    environment: dict[str, str]
+    files: list[int]  # standard input, output and error of the command
+
+
+class _Job(NamedTuple):
+    process: int
+    ended: int  # a file descriptor that can be read once the process has ended
+    command: socket.socket
+
+
+def _run() -> None:
+    """The warm process itself. Its arguments: the listening socket's file descriptor, and the folder to remove at the end."""
+    folder = sys.argv[2]
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        request = _serve(listener)
+    if request is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        _take_over(request)
+        from takd.cli import main
+
+        main()
+
+
+def _serve(listener: socket.socket) -> _Request | None:
+    """Fork a job for each command that connects. Returns its request in a job; None in this process, at the end of all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the commands, with which their jobs end
+    sources: list[socket.socket | int] = [listener, sys.stdin.fileno()]
+    jobs: list[_Job] = []
+    while sources or jobs:
+        ready = select.select([*sources, *(job.ended for job in jobs), *(job.command for job in jobs)], [], [])[0]
+        for job in [job for job in jobs if job.ended in ready or job.command in ready]:
+            _finish(job, killed=job.ended not in ready)
+            jobs.remove(job)
+        if sys.stdin.fileno() in ready:
+            sources.clear()
+        elif listener in ready:
+            import takd.jobs  # noqa: F401  # once, before the first fork
+
+            command, _ = listener.accept()
+            request = _received(command)
+            process = os.fork()
+            if process == 0:
+                return request
+            for file in request.files:
+                os.close(file)
+            jobs.append(_Job(process, os.pidfd_open(process), command))
+    return None
+
+
+def _received(command: socket.socket) -> _Request:
+    message, files, _, _ = socket.recv_fds(command, LENGTH.size, 3)
+    with command.makefile("rb") as stream:
+        content = json.loads(stream.read(LENGTH.unpack(message)[0]))
+    return _Request(**content, files=files)
+
+
+def _finish(job: _Job, killed: bool) -> None:
+    """Tell a command how its job has ended; or, where the command is no more, end the job."""
+    if killed:
+        os.kill(job.process, signal.SIGTERM)
+    code = os.waitstatus_to_exitcode(os.waitpid(job.process, 0)[1])
+    with suppress(OSError):
+        job.command.send(bytes([code if code >= 0 else 128 - code]))  # as a shell says by which signal
+    job.command.close()
+    os.close(job.ended)
+
+
+def _take_over(request: _Request) -> None:
+    """Be, to all that follows, the command's own process: its files, its folder, its environment, its arguments."""
+    for standard, file in enumerate(request.files):
+        os.dup2(file, standard)
+        os.close(file)
+    os.chdir(request.folder)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    sys.argv = ["takd", *request.arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    _run()
