@@ -15,9 +15,10 @@ import struct
 import subprocess
 import sys
 import tempfile
+import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 VARIABLE = "TAKD_WARM_PROCESS"  # of the environment; the socket on which it listens
 COMMANDS = ("prepare", "train", "targets", "surface")  # those that import torch
@@ -92,9 +93,7 @@ def _run() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         _take_over(request)
-        from takd.cli import main
-
-        main()
+        _be_the_command()
 
 
 def _serve(listener: socket.socket) -> _Request | None:
@@ -128,6 +127,27 @@ def _received(command: socket.socket) -> _Request:
     with command.makefile("rb") as stream:
         content = json.loads(stream.read(LENGTH.unpack(message)[0]))
     return _Request(**content, files=files)
+
+
+def _be_the_command() -> NoReturn:
+    """Run the command and end, as forks in Python's multiprocessing do, at once.
+
+    To take apart all that was imported, as Python does at the end, would cost a copy of its pages: half a second.
+    """
+    from takd.cli import main
+
+    code = 1
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _finish(job: _Job, killed: bool) -> None:
