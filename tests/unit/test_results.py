@@ -1,26 +1,43 @@
-"""The files of results/quick tell of the same networks."""
+"""The files of a folder of results tell of the same networks."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from takd.reporting import accuracy
 from tests.conftest import ROOT
 
-QUICK = ROOT / "results/quick"
-NETWORKS = accuracy.read(QUICK / "accuracy.csv")
-NAMES = NETWORKS["dataset"] + "/" + NETWORKS["family"] + "/" + NETWORKS["chain"] + "/seed" + NETWORKS["seed"].astype(str)
+FOLDERS = [ROOT / "results", ROOT / "results/quick"]
 
 
-def test_the_report_counts_the_networks_of_accuracy_csv() -> None:
-    report = dict(re.findall(r"^\| (\w[\w, ]*?) +\| (.*?) +\|$", (QUICK / "report.md").read_text(), flags=re.MULTILINE))
-    assert report["networks"] == f"{len(NETWORKS)}, each trained once"
-    assert report["time"].startswith(f"{NETWORKS['seconds'].sum() / 3600:.2f} hours")
-    assert set(re.findall(r"\b[0-9a-f]{12}\b", report["commit"])) == set(NETWORKS["commit"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=["results", "quick"])
+def test_the_report_counts_the_networks_of_accuracy_csv(folder: Path) -> None:
+    networks = accuracy.read(folder / "accuracy.csv")
+    report = dict(re.findall(r"^\| (\w[\w, ]*?) +\| (.*?) +\|$", (folder / "report.md").read_text(), flags=re.MULTILINE))
+    assert report["networks"] == f"{len(networks)}, each trained once"
+    assert report["time"].startswith(f"{networks['seconds'].sum() / 3600:.2f} hours")
+    assert set(re.findall(r"\b[0-9a-f]{12}\b", report["commit"])) == set(networks["commit"])
 
 
-def test_every_network_has_its_curve() -> None:
-    curves = pd.read_csv(QUICK / "curves.csv")
-    assert set(curves["network"]) == set(NAMES) and not NAMES.duplicated().any()
+@pytest.mark.parametrize("folder", FOLDERS, ids=["results", "quick"])
+def test_every_network_has_its_curve(folder: Path) -> None:
+    networks = accuracy.read(folder / "accuracy.csv")
+    names = networks["dataset"] + "/" + networks["family"] + "/" + networks["chain"] + "/seed" + networks["seed"].astype(str)
+    curves = pd.read_csv(folder / "curves.csv")
+    assert set(curves["network"]) == set(names) and not names.duplicated().any()
     last = curves.groupby("network")["accuracy"].last()
-    assert last[NAMES].round(6).tolist() == NETWORKS["accuracy"].round(6).tolist()
+    assert last[names].round(6).tolist() == networks["accuracy"].round(6).tolist()
+
+
+def test_what_is_said_of_the_last_and_the_best_epoch_is_what_was_measured() -> None:
+    networks = accuracy.read(ROOT / "results/accuracy.csv").query("dataset == 'cifar10' and chain == '2'")
+    assert networks["epochs"].unique() == [150]
+    deviations = (ROOT / "docs/deviations.md").read_text()
+    for when, column in (("the last", "accuracy"), ("the best by test accuracy, of 150", "best_test_accuracy")):
+        each = ", ".join(f"{value:.2f}" for value in networks[column])
+        assert f"| {when} | {each} | {networks[column].mean():.2f} |" in deviations
+    readme = (ROOT / "README.md").read_text()
+    last, best = networks["accuracy"], networks["best_test_accuracy"]
+    assert f"{last.mean():.2f} ± {last.std():.2f} %" in readme and f"at {best.mean():.2f} in their best epoch" in readme
