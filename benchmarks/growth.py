@@ -10,7 +10,7 @@ from benchmarks.pipeline import fresh_clone, snakemake, timed
 from takd.chain import Network
 from takd.folders import folders, needed
 from takd.params import Parameters
-from takd.plan import training_seconds
+from takd.plan import EpochSeconds, soft_target_seconds, training_seconds
 from takd.reporting.artifacts import Artifact, Paths, load, look_up
 
 NAME = "growth"
@@ -37,8 +37,14 @@ def training_core_hours() -> list[float]:
     From a few steps of each size, as `takd plan` estimates them.
     """
     parameters = Parameters.load(ROOT / "params.yaml")
-    epoch_seconds: dict[tuple[str, str, int], float] = {}
-    return [sum(training_seconds(one, parameters.recipe(one), epoch_seconds) for one in networks) / 3600 for networks in _figures()]
+    known: EpochSeconds = {}
+    hours = []
+    for networks in _figures():
+        seconds = sum(training_seconds(one, parameters.recipe(one), known) for one in networks)
+        for teacher in {one.teacher() for one in networks if one.is_distilled}:
+            seconds += soft_target_seconds(teacher, parameters.recipe(teacher), known)
+        hours.append(seconds / 3600)
+    return hours
 
 
 def dry_run(about: int) -> dict[str, float]:

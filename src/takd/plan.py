@@ -22,6 +22,8 @@ CALIBRATION_STEPS = 3  # and one before them, which also pays for setting up
 EVERYTHING = ("accuracy", "claims", "report")  # targets that need all that is reported
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
+EpochSeconds = dict[tuple[str, str, int], float]  # of an epoch, by data set, family and size
+
 
 @dataclass(frozen=True)
 class PlannedNetwork:
@@ -60,14 +62,20 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
         )
     known = artifacts.load(specification)
     names = shown(found, results, known) if target.stem in EVERYTHING else [target.stem]
-    epoch_seconds: dict[tuple[str, str, int], float] = {}
+    epoch_seconds: EpochSeconds = {}
+    asked: set[tuple[tuple[str, Network] | None, int, int]] = set()  # teachers, for their answers to augmented views of a seed
     planned: list[PlannedNetwork] = []
     done_after: dict[tuple[str, Network], float] = {}
     for folder, network in needed(found, results, [artifacts.look_up(known, name) for name in names]):
         recipe = found[folder].parameters.recipe(network)
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
-        is_there = _is_there(Path(folder) / "models" / str(network), recipe)
-        seconds = 0.0 if is_there else training_seconds(network, recipe, epoch_seconds)
+        seconds = 0.0
+        if not _is_there(Path(folder) / "models" / str(network), recipe):
+            seconds = training_seconds(network, recipe, epoch_seconds)
+            views = (its_teacher, network.seed, recipe.epochs)
+            if its_teacher is not None and recipe.augmentation != "none" and views not in asked:
+                asked.add(views)
+                seconds += soft_target_seconds(its_teacher[1], recipe, epoch_seconds)
         done_after[folder, network] = seconds + (done_after[its_teacher] if its_teacher is not None else 0.0)
         path = Path(folder) / str(network)
         name = str(path.relative_to(results) if path.is_relative_to(results) else path)
@@ -76,16 +84,15 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0))
 
 
-def training_seconds(network: Network, recipe: Recipe, known: dict[tuple[str, str, int], float]) -> float:
-    """Seconds that a network takes on one core or GPU, its teacher's answers to augmented views included.
-
-    known: seconds of an epoch of each kind of network measured so far; what is missing is measured and added.
-    """
+def training_seconds(network: Network, recipe: Recipe, known: EpochSeconds) -> float:
+    """Seconds that a network takes on one core or GPU. known: what is missing there is measured and added."""
     trained = [network] if network.peer is None else [network, network.peer]
-    seconds = recipe.all_epochs * recipe.training_share * sum(_measured(known, each, recipe) for each in trained)
-    if network.is_distilled and recipe.augmentation != "none":
-        seconds += FORWARD_SHARE * recipe.epochs * _measured(known, network.teacher(), recipe)
-    return seconds
+    return recipe.all_epochs * recipe.training_share * sum(_measured(known, each, recipe) for each in trained)
+
+
+def soft_target_seconds(teacher: Network, recipe: Recipe, known: EpochSeconds) -> float:
+    """Seconds of a teacher's answers to the augmented views of all epochs, which all its students of a seed share."""
+    return FORWARD_SHARE * recipe.epochs * _measured(known, teacher, recipe)
 
 
 def _is_there(folder: Path, recipe: Recipe) -> bool:
@@ -97,7 +104,7 @@ def _is_there(folder: Path, recipe: Recipe) -> bool:
     return bool(made_by == json.loads(recipe.canonical()))
 
 
-def _measured(known: dict[tuple[str, str, int], float], network: Network, recipe: Recipe) -> float:
+def _measured(known: EpochSeconds, network: Network, recipe: Recipe) -> float:
     """Seconds of one epoch, from a few steps on made-up images, measured once for each kind of network."""
     kind = (network.dataset, network.family, network.size)
     if kind not in known:

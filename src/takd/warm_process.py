@@ -5,6 +5,7 @@ otherwise runs it itself. Either way each job is a process of its own, computes 
 """
 
 import atexit
+import ctypes
 import json
 import os
 import select
@@ -21,54 +22,76 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 VARIABLE = "TAKD_WARM_PROCESS"  # of the environment; the socket on which it listens
-COMMANDS = ("prepare", "train", "targets", "surface")  # those that import torch
+COMMANDS = ("prepare", "train", "targets", "surface")  # those of Snakemake's rules that import torch
 LENGTH = struct.Struct("!I")  # of a request, before it
+TAKEN = b"+"  # the first answer; the second one is the exit code
 
 
 def main() -> None:
     """The command `takd`."""
     path = os.environ.get(VARIABLE)
-    code = _handed_over(path, sys.argv[1:]) if path and sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    code = _handed_over(Path(path), sys.argv[1:]) if path and sys.argv[1:2] and sys.argv[1] in COMMANDS else None
     if code is None:
-        from takd.cli import main
+        from takd import cli  # here: a command that is handed over does without it
 
-        main()
+        cli.main()
     sys.exit(code)
 
 
 def start() -> None:
-    """Start a warm process for the commands that this process will start. It ends with this process, however that ends."""
+    """Start a warm process for the commands that this process will start. It ends with this process, however that ends.
+
+    Where it can't be started, commands run by themselves.
+    """
     if sys.platform != "linux":
         return  # forking after an import of torch is safe there alone
     folder = Path(tempfile.mkdtemp(prefix="takd-"))  # that no other user can look into
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "socket"))
-        listener.listen(128)
-        command = [sys.executable, "-m", "takd.warm_process", str(listener.fileno()), str(folder)]
-        # Nothing is ever written to its standard input: that it closes says that this process is gone.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / "socket"))
+            listener.listen(128)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "takd.warm_process", str(listener.fileno()), str(folder)],
+                # Nothing is ever written there: that it closes says that this process is gone.
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+                # Libraries look at these when they are loaded; a job says its own number by --threads.
+                env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            )
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     os.environ[VARIABLE] = str(folder / "socket")
-
-    def stop() -> None:
-        process.communicate()
-
-    atexit.register(stop)
+    atexit.register(process.communicate)
 
 
-def _handed_over(path: str, arguments: list[str]) -> int | None:
-    """The exit code of a command that the warm process ran; None where there is no such process (any more), or elsewhere."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(path)
-        except OSError:
+def _handed_over(path: Path, arguments: list[str]) -> int | None:
+    """The exit code of a command that the warm process ran. None where it should run by itself.
+
+    So where there is no such process, or it isn't on this machine, or has imported code that was changed since.
+    """
+    try:
+        started = path.stat().st_mtime
+        if any(source.stat().st_mtime > started for source in Path(__file__).parent.rglob("*.py")):
             return None
-        request = json.dumps({"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}).encode()
-        socket.send_fds(connection, [LENGTH.pack(len(request))], [0, 1, 2])
-        connection.sendall(request)
-        answer = connection.recv(1)
-    if not answer:
-        print("takd: the process that ran this command was killed", file=sys.stderr)
-    return answer[0] if answer else 1
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            request = json.dumps({"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)}).encode()
+            socket.send_fds(connection, [LENGTH.pack(len(request))], [0, 1, 2])
+            connection.sendall(request)
+            if connection.recv(1) != TAKEN:
+                return None
+            return _code_of_job(connection)
+    except OSError:
+        return None
+
+
+def _code_of_job(connection: socket.socket) -> int:
+    with suppress(OSError):
+        if answer := connection.recv(1):
+            return answer[0]
+    print("takd: the process that ran this command was killed", file=sys.stderr)
+    return 1
 
 
 class _Request(NamedTuple):
@@ -79,19 +102,21 @@ class _Request(NamedTuple):
 
 
 class _Job(NamedTuple):
-    process: int
-    ended: int  # a file descriptor that can be read once the process has ended
+    pid: int
+    ended: int  # the end of a pipe whose other end the job alone holds
     command: socket.socket
 
 
 def _run() -> None:
     """The warm process itself. Its arguments: the listening socket's file descriptor, and the folder to remove at the end."""
-    folder = sys.argv[2]
-    with socket.socket(fileno=int(sys.argv[1])) as listener:
-        request = _serve(listener)
-    if request is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
+    server = os.getpid()
+    try:
+        with socket.socket(fileno=int(sys.argv[1])) as listener:
+            request = _serve(listener)
+    finally:
+        if os.getpid() == server:
+            shutil.rmtree(sys.argv[2], ignore_errors=True)
+    if request is not None:
         _take_over(request)
         _be_the_command()
 
@@ -104,21 +129,30 @@ def _serve(listener: socket.socket) -> _Request | None:
     while sources or jobs:
         ready = select.select([*sources, *(job.ended for job in jobs), *(job.command for job in jobs)], [], [])[0]
         for job in [job for job in jobs if job.ended in ready or job.command in ready]:
-            _finish(job, killed=job.ended not in ready)
+            _finish(job, abandoned=job.ended not in ready)
             jobs.remove(job)
         if sys.stdin.fileno() in ready:
             sources.clear()
         elif listener in ready:
+            import takd.cli
             import takd.jobs  # noqa: F401  # once, before the first fork
 
             command, _ = listener.accept()
-            request = _received(command)
-            process = os.fork()
-            if process == 0:
+            try:
+                request = _received(command)
+            except (OSError, ValueError, struct.error):  # the command ended before it had said all
+                command.close()
+                continue
+            ended, held = os.pipe()
+            pid = os.fork()
+            if pid == 0:
                 return request
+            os.close(held)
             for file in request.files:
                 os.close(file)
-            jobs.append(_Job(process, os.pidfd_open(process), command))
+            jobs.append(_Job(pid, ended, command))
+            with suppress(OSError):
+                command.send(TAKEN)
     return None
 
 
@@ -129,16 +163,33 @@ def _received(command: socket.socket) -> _Request:
     return _Request(**content, files=files)
 
 
+def _take_over(request: _Request) -> None:
+    """Be the command's own process: its files, its folder, its environment, its arguments.
+
+    What libraries read from the environment when they are loaded, they read before.
+    """
+    end_with_parent = 1  # PR_SET_PDEATHSIG: a job must not write files that Snakemake has given up
+    ctypes.CDLL(None).prctl(end_with_parent, signal.SIGTERM)
+    for standard, file in enumerate(request.files):
+        os.dup2(file, standard)
+        os.close(file)
+    os.chdir(request.folder)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    sys.argv = ["takd", *request.arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _be_the_command() -> NoReturn:
     """Run the command and end, as forks in Python's multiprocessing do, at once.
 
-    To take apart all that was imported, as Python does at the end, would cost a copy of its pages: half a second.
+    To take apart all that was imported, as Python does at the end, would cost a copy of its pages: 0.65 s.
     """
-    from takd.cli import main
+    from takd import cli
 
     code = 1
     try:
-        main()
+        cli.main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -150,27 +201,15 @@ def _be_the_command() -> NoReturn:
         os._exit(code)
 
 
-def _finish(job: _Job, killed: bool) -> None:
-    """Tell a command how its job has ended; or, where the command is no more, end the job."""
-    if killed:
-        os.kill(job.process, signal.SIGTERM)
-    code = os.waitstatus_to_exitcode(os.waitpid(job.process, 0)[1])
+def _finish(job: _Job, abandoned: bool) -> None:
+    """Tell a command how its job has ended; or end a job whose command is no more."""
+    if abandoned:
+        os.kill(job.pid, signal.SIGTERM)
+    code = os.waitstatus_to_exitcode(os.waitpid(job.pid, 0)[1])
     with suppress(OSError):
         job.command.send(bytes([code if code >= 0 else 128 - code]))  # as a shell says by which signal
     job.command.close()
     os.close(job.ended)
-
-
-def _take_over(request: _Request) -> None:
-    """Be, to all that follows, the command's own process: its files, its folder, its environment, its arguments."""
-    for standard, file in enumerate(request.files):
-        os.dup2(file, standard)
-        os.close(file)
-    os.chdir(request.folder)
-    os.environ.clear()
-    os.environ.update(request.environment)
-    sys.argv = ["takd", *request.arguments]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,30 @@ def test_a_command_runs_by_itself_where_none_listens(digits: Path, tmp_path: Pat
     elsewhere = os.environ | {warm_process.VARIABLE: str(tmp_path / "socket")}
     subprocess.run(training(digits, tmp_path / "itself", 1), capture_output=True, check=True, env=elsewhere)
     assert (tmp_path / "itself/model.safetensors").exists()
+
+
+def test_a_request_that_breaks_off_leaves_the_others_alone(warm: dict[str, str], tmp_path: Path) -> None:
+    for beginning in (b"", warm_process.LENGTH.pack(100) + b"{"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(warm[warm_process.VARIABLE])
+            connection.sendall(beginning)
+    command = [*TAKD, "prepare", "digits", "--output", str(tmp_path / "digits.safetensors")]
+    assert subprocess.run(command, env=warm, check=False).returncode == 0
+
+
+def test_a_command_runs_by_itself_after_a_change_of_the_sources(
+    starter: subprocess.Popen[str], warm: dict[str, str], tmp_path: Path
+) -> None:
+    """Stands for one: a socket that is older than the sources."""
+    (server,) = children_of(starter.pid)
+    os.utime(warm[warm_process.VARIABLE], (0, 0))
+    command = [*TAKD, "prepare", "digits", "--output", str(tmp_path / "digits.safetensors")]
+    with subprocess.Popen(command, env=warm, stdout=subprocess.PIPE) as process:
+        while process.poll() is None:
+            assert not children_of(server)
+    assert process.returncode == 0
+
+
+def test_the_command_is_the_one_that_hands_over() -> None:
+    commands = entry_points(group="console_scripts", name="takd")
+    assert [command.load() for command in commands] == [warm_process.main]
