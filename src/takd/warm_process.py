@@ -30,7 +30,10 @@ TAKEN = b"+"  # the first answer; the second one is the exit code
 def main() -> None:
     """The command `takd`."""
     path = os.environ.get(VARIABLE)
-    code = _handed_over(Path(path), sys.argv[1:]) if path and sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    try:
+        code = _handed_over(Path(path), sys.argv[1:]) if path and sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    except KeyboardInterrupt:  # which the job gets too, and speaks of
+        code = 128 + signal.SIGINT
     if code is None:
         from takd import cli  # here: a command that is handed over does without it
 

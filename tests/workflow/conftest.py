@@ -42,10 +42,11 @@ def snakemake(workspace: Path) -> Snakemake:
     def run(*arguments: str, **config: object) -> Ran:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         settings = ["--config", *(f"{name}={value}" for name, value in config.items())] if config else []
+        options = [argument for argument in arguments if argument.startswith("-")]
+        targets = [argument for argument in arguments if argument not in options]
+        cores = [] if "-n" in options else ["--cores", "2"]
         ended = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *settings, "--", *arguments]
-            if "-n" not in arguments
-            else [sys.executable, "-m", "snakemake", "-n", *settings, "--", *(a for a in arguments if a != "-n")],
+            [sys.executable, "-m", "snakemake", *cores, *options, *settings, "--", *targets],
             cwd=workspace,
             env=environment,
             capture_output=True,

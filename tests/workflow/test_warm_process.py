@@ -14,6 +14,7 @@ import pytest
 
 from takd import warm_process
 from tests.conftest import recipe
+from tests.workflow.conftest import Snakemake
 
 TAKD = [sys.executable, "-c", "from takd.warm_process import main; main()"]
 
@@ -55,7 +56,7 @@ def training(digits: Path, folder: Path, epochs: int) -> list[str]:
 @contextmanager
 def started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A training, once it has said what its first epoch came to."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield process
@@ -105,6 +106,18 @@ def test_a_job_ends_with_its_command(starter: subprocess.Popen[str], warm: dict[
         assert not list((tmp_path / "forked").iterdir())
 
 
+def test_an_interrupted_command_says_nothing_and_ends_its_job(
+    starter: subprocess.Popen[str], warm: dict[str, str], digits: Path, tmp_path: Path
+) -> None:
+    (server,) = children_of(starter.pid)
+    with started(training(digits, tmp_path / "forked", 10_000), warm) as command:
+        (job,) = children_of(server)
+        command.send_signal(signal.SIGINT)
+        _, complaint = command.communicate()
+        assert (command.returncode, complaint) == (128 + signal.SIGINT, b"")
+        assert soon(lambda: not Path(f"/proc/{job}").exists())
+
+
 def test_a_command_says_by_which_signal_its_job_was_killed(
     starter: subprocess.Popen[str], warm: dict[str, str], digits: Path, tmp_path: Path
 ) -> None:
@@ -152,6 +165,17 @@ def test_a_command_runs_by_itself_after_a_change_of_the_sources(
         while process.poll() is None:
             assert not children_of(server)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--no-hooks"]])
+def test_snakemake_has_one_as_long_as_it_runs(options: list[str], snakemake: Snakemake, workspace: Path) -> None:
+    with (workspace / "Snakefile").open("a") as snakefile:
+        snakefile.write(f"rule ask:\n    shell: '(printenv {warm_process.VARIABLE} || true) | tee answer | xargs -r test -S'\n")
+    ran = snakemake("ask", *options)
+    assert ran.code == 0, ran.output
+    listened = (workspace / "answer").read_text().strip()
+    assert bool(listened) == (not options)
+    assert not listened or soon(lambda: not Path(listened).exists())
 
 
 def test_the_command_is_the_one_that_hands_over() -> None:
