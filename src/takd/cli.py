@@ -1,6 +1,7 @@
 """The command line. Each command does one step of the pipeline on files that it is given; Snakemake's rules call the same."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,8 @@ Specification = Annotated[Path, typer.Option("--artifacts", help="What each tabl
 
 def main() -> None:
     """Run the command line; what is the user's to mend is said in one line, with exit code 2."""
+    # As an exception, so that a half-written file is removed on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except TakdError as error:
@@ -44,6 +47,16 @@ def main() -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(_complaint(f"{where}{error.strerror}"))
+
+
+def _known(datasets: str) -> tuple[str, ...]:
+    """Names of data sets from a text. Raises NetworkNameError where there is no such data set."""
+    from takd.data.registry import dataset
+
+    names = tuple(name.strip() for name in datasets.split(","))
+    for name in names:
+        dataset(name)
+    return names
 
 
 def _complaint(text: str) -> int:
@@ -222,7 +235,7 @@ def tabulate(
     if not isinstance(shown, specification.Table):
         raise ParameterError(f"{artifact}: a figure, not a table; takd draw makes it")
     measured = accuracies.read(accuracy)
-    rows = tables.tabulate(artifact, shown, tuple(datasets.split(",")), measured, tables.read_published(published))
+    rows = tables.tabulate(artifact, shown, _known(datasets), measured, tables.read_published(published))
     write_text(csv, tables.as_csv(rows))
     write_text(markdown, tables.as_markdown(shown, rows, held_out=accuracies.on_held_out(measured)))
 
@@ -249,7 +262,7 @@ def draw(
     if isinstance(shown, specification.Surfaces):
         raise ParameterError(f"{artifact}: loss surfaces, not accuracies; takd draw-surfaces makes it")
     measured = accuracies.read(accuracy)
-    data = figures.data_behind(shown, tuple(datasets.split(",")), measured)
+    data = figures.data_behind(shown, _known(datasets), measured)
     figures.draw(shown, data, png, svg, held_out=accuracies.on_held_out(measured))
     write_text(csv, data.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
 
@@ -275,7 +288,7 @@ def draw_surfaces(
         raise ParameterError(f"{artifact}: shows no loss surfaces; takd draw or takd tabulate makes it")
     points = flatness.read_points(surfaces)
     rises = flatness.rises(points)
-    drawing.draw(shown, tuple(datasets.split(",")), points, rises, png, svg)
+    drawing.draw(shown, _known(datasets), points, rises, png, svg)
     write_text(csv, flatness.as_csv(rises))
 
 
@@ -300,7 +313,7 @@ def judge(
     statements = judging.read_statements(claims)
     measured, known = accuracies.read(accuracy), specification.load(artifacts)
     numbers, rises = tables.read_published(published), flatness.read(surfaces or [])
-    comparisons = judging.Judge(measured, known, tuple(datasets.split(",")), numbers, rises).comparisons()
+    comparisons = judging.Judge(measured, known, _known(datasets), numbers, rises).comparisons()
     write_text(csv, judging.as_csv(comparisons))
     write_text(markdown, judging.as_markdown(statements, comparisons, held_out=accuracies.on_held_out(measured)))
 

@@ -1,5 +1,6 @@
 """The folders of results: of params.yaml, of each preset, of each variant; and which networks a table needs in which of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str
     """
     found: dict[str, Folder] = {}
     for results, preset in {"results": None, **{f"results/{path.stem}": path for path in sorted(presets.glob("*.yaml"))}}.items():
+        if preset and not re.fullmatch(r"[\w-]+", preset.stem):
+            raise ParameterError(f"{preset}: names a folder of results; use letters, digits, _ and -")
         parameters = Parameters.load(params, preset, changes)
         if TUNING in parameters.variants:
             raise ParameterError(f"variants: {TUNING} is the name of takd's own; choose another one")

@@ -1,4 +1,4 @@
-"""Training and evaluation as jobs: from files to files, with everything checked before the first step."""
+"""Training and evaluation as jobs: from files to files, with all that they are given checked before the first step."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation, Views
 from takd.device import chosen_device, used_precision
 from takd.errors import ParameterError
-from takd.files import Metadata, write_json
+from takd.files import Metadata, check_place, write_json
 from takd.inference import frozen, top1_accuracy
 from takd.networks.layers import parameter_count
 from takd.networks.registry import family
@@ -45,8 +45,12 @@ def train_network(
     """Train one network and write its weights, then its metrics. Where an error is raised, neither is written."""
     network = Network.parse(name)
     recipe = read_recipe(recipe_text)
+    if output == metrics:
+        raise ParameterError(f"{output}: weights and metrics need a file each")
     data = prepared.load(data_path)
     targets = _checked_inputs(network, recipe, data, soft_targets_path)
+    for path in (output, metrics):
+        check_place(path)
     device = chosen_device(device_name, threads)
     origin: Metadata = {
         "network": name,
@@ -66,7 +70,11 @@ def train_network(
     trained = _train(network, recipe, data, targets, device, progress)
     origin |= {"commit": commit(), "classes": data.classes}
     checkpoint.save_network(output, trained.network, origin)
-    write_json(metrics, origin | _results(network, recipe, trained))
+    try:
+        write_json(metrics, origin | _results(network, recipe, trained))
+    except OSError:
+        output.unlink()
+        raise
     if progress is not None:
         progress.finish()
 

@@ -18,6 +18,8 @@ from takd.networks.registry import FAMILIES, family
 from takd.objectives.registry import FIELDS as OF_OBJECTIVES
 from takd.recipe import Recipe
 
+NAME = r"^[a-z0-9_]+$"  # of an artifact or a variant, which name files and folders
+
 # A recipe of which any field may be left out: what differs for a family, or for the networks that a pattern names.
 Changes: Any = create_model(
     "Changes",
@@ -103,10 +105,12 @@ class Parameters(BaseModel):
         description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
         "teacher), or the whole chain."
     )
-    shown_families: Literal["all"] | tuple[str, ...] = Field(
+    shown_families: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="Families of networks whose rows and panels are run: all, or a list of names."
     )
-    report: tuple[str, ...] = Field(description="Tables and figures that `snakemake` makes when it isn't given a target.")
+    report: tuple[str, ...] = Field(
+        min_length=1, description="Tables and figures that `snakemake` makes when it isn't given a target."
+    )
     surface: SurfaceGrid = Field(description="The grid of the loss surfaces of Figure 7. Not in the paper.")
     train: Recipe = Field(description="The recipe of every network, before what follows.")
     families: dict[str, Changes] = Field(description="What differs for a family of networks.")
@@ -115,7 +119,7 @@ class Parameters(BaseModel):
         "the last one counts."
     )
 
-    variants: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Variant] = Field(
+    variants: dict[Annotated[str, Field(pattern=NAME)], Variant] = Field(
         description="Changed recipes by name: results/variants/NAME holds the networks, tables and figures made by one."
     )
     tuning: Tuning = Field(description="What `snakemake results/tuning.csv` compares.")

@@ -147,6 +147,7 @@ def test_a_student_without_soft_targets_is_told_whose(takd: Run, digits: Path, t
 
 
 GRID = ["--span", "1", "--images", "10", "--points"]
+MEASURED = str(ROOT / "results/quick/accuracy.csv")
 PICTURE = ["--datasets", "digits", "--csv", "c.csv", "--png", "p.png", "--svg", "s.svg"]
 
 
@@ -166,6 +167,10 @@ PICTURE = ["--datasets", "digits", "--csv", "c.csv", "--png", "p.png", "--svg", 
         (["draw-surfaces", "figure7", "params.yaml", *PICTURE], "params.yaml: not a loss surface; takd surface writes one"),
         (["draw-surfaces", "figure7", "absent.csv", *PICTURE], "absent.csv: no such file"),
         (["draw", "figure7", "--accuracy", "x", *PICTURE], "figure7: loss surfaces, not accuracies; takd draw-surfaces"),
+        (["draw", "figure2", "--accuracy", "x", *PICTURE], "x: no such file"),
+        (["draw", "figure2", "--accuracy", "params.yaml", *PICTURE], "params.yaml: not such a CSV file"),
+        (["draw", "figure2", "--accuracy", "paper/claims.csv", *PICTURE], "paper/claims.csv: expected the columns dataset, fam"),
+        (["draw", "figure2", "--accuracy", MEASURED, "--datasets", "cifar10, cifar", *PICTURE[2:]], "unknown data set 'cifar'"),
     ],
 )
 def test_other_commands_complain_in_one_line_too(
@@ -197,6 +202,36 @@ def test_no_permission_is_said_with_the_place(takd: Run, digits: Path, tmp_path:
     finally:
         os.seteuid(rights)
     assert code == 2 and "locked" in err and err.endswith("Permission denied\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "metrics", "what_is_said"),
+    [
+        ("model.safetensors", "file/metrics.json", "file/metrics.json: Not a directory"),
+        ("folder", "metrics.json", "folder: Is a directory"),
+        ("same", "same", "same: weights and metrics need a file each"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
+    takd: Run, digits: Path, tmp_path: Path, output: str, metrics: str, what_is_said: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    code, out, err = takd(*train_arguments(tmp_path, digits), "--output", tmp_path / output, "--metrics", tmp_path / metrics)
+    assert (code, out) == (2, "") and err.endswith(f"{what_is_said}\n") and err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_weights_whose_metrics_cannot_be_written_are_not_left(
+    takd: Run, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("takd.jobs.write_json", full)
+    code, _, err = takd(*train_arguments(tmp_path, digits))
+    assert (code, err) == (2, "takd: No space left on device\n")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(

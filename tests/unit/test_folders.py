@@ -115,6 +115,14 @@ def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
         needed(found(tmp_path), "results", [table])
 
 
+def test_a_preset_whose_name_a_shell_would_part_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my preset.yaml").write_text("seeds: 1\n")
+    with pytest.raises(ParameterError, match=r"my preset\.yaml: names a folder of results; use letters, digits, _ and -"):
+        folders(ROOT / "params.yaml", tmp_path, {})
+    (tmp_path / "my preset.yaml").rename(tmp_path / "My-preset_2.yaml")
+    assert "results/My-preset_2" in folders(ROOT / "params.yaml", tmp_path, {})
+
+
 def test_a_variant_may_not_take_takds_name(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="tuning is the name of takd's own"):
         found(tmp_path, variants={"tuning": Variant().model_dump(exclude_unset=True)})

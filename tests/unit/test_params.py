@@ -131,6 +131,8 @@ def test_a_parameter_that_cannot_be_used_is_named(section: str, name: str, value
     [
         ({"datasets": ["cifar11"]}, "datasets: unknown data set 'cifar11'; there are cifar10, cifar100, digits"),
         ({"datasets": []}, "datasets"),
+        ({"report": []}, "report: Tuple should have at least 1 item"),
+        ({"shown_families": []}, "shown_families"),
         ({"seeds": 0}, "seeds: Input should be greater than 0"),
         ({"vary": "teacher"}, "vary: Input should be 'student' or 'chain'"),
         ({"colour": "red"}, "colour: no such parameter"),

@@ -10,8 +10,10 @@ from takd.chain import Network
 from takd.checkpoint import Progress, save_network
 from takd.data import prepared
 from takd.data.prepared import PreparedData, Split
+from takd.data.views import Normalisation, Views, shuffled
 from takd.errors import DivergenceError
 from takd.recipe import Recipe
+from takd.soft_targets import SoftTargets
 from takd.training import Epoch, Trained, initialised, learning_rate, objective, train
 from tests.conftest import mutual, recipe, taught
 
@@ -33,6 +35,12 @@ def data(digits: Path) -> PreparedData:
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in trained.network.state_dict().items()}
+
+
+def of_each_epoch(data: PreparedData) -> SoftTargets:
+    """Made-up soft targets of three epochs' views."""
+    logits = torch.randn(3, len(data.train), 10, generator=torch.Generator().manual_seed(0)).half()
+    return SoftTargets(logits, STUDENT.teacher(), teacher_digest="")
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -65,12 +73,14 @@ def test_the_same_training_ends_in_the_same_bits(data: PreparedData, name: str, 
         (Network.parse("digits/resnet/8/seed0"), recipe(epochs=3, augmentation="crop_flip")),
         # after the separate epoch, and after the first one together
         (MUTUAL, mutual(epochs=2, separate_epochs=1, augmentation="crop_flip")),
+        (STUDENT, taught(epochs=3, augmentation="crop_flip")),
     ],
 )
 def test_an_interrupted_training_ends_in_the_same_bits(
     data: PreparedData, tmp_path: Path, network: Network, how: Recipe, interrupted_after: int
 ) -> None:
-    whole = train(network, how, data, None, device=CPU)
+    targets = of_each_epoch(data) if network.is_distilled else None
+    whole = train(network, how, data, targets, device=CPU)
 
     class Stop(Exception): ...
 
@@ -80,9 +90,11 @@ def test_an_interrupted_training_ends_in_the_same_bits(
 
     progress = Progress(tmp_path / "resume.safetensors", key="this training")
     with pytest.raises(Stop):
-        train(network, how, data, None, device=CPU, progress=progress, on_epoch=stop)
+        train(network, how, data, targets, device=CPU, progress=progress, on_epoch=stop)
     epochs_run: list[int] = []
-    resumed = train(network, how, data, None, device=CPU, progress=progress, on_epoch=lambda epoch: epochs_run.append(epoch.epoch))
+    resumed = train(
+        network, how, data, targets, device=CPU, progress=progress, on_epoch=lambda epoch: epochs_run.append(epoch.epoch)
+    )
     assert epochs_run == list(range(interrupted_after + 1, 4))
     assert same(weights(whole), weights(resumed))
     assert [replace(e, seconds=0) for e in whole.history] == [replace(e, seconds=0) for e in resumed.history]
@@ -143,6 +155,29 @@ def test_a_student_learns_what_its_teacher_says_and_not_the_labels(data: Prepare
     student = train(STUDENT, how, wrong, targets, device=CPU)
     assert same(weights(student), weights(train(STUDENT, how, data, targets, device=CPU)))
     assert student.history[-1].accuracy > 50
+
+
+def test_a_student_reads_the_soft_targets_of_each_epoch(data: PreparedData) -> None:
+    """One training over three epochs of views, against three trainings of an epoch with the teacher in the loop."""
+    how = taught(epochs=3, augmentation="crop_flip", trade_off=1, schedule="constant", precision="float32")
+    targets = of_each_epoch(data)
+    trained = train(STUDENT, how, data, targets, device=CPU)
+
+    student = initialised(STUDENT, 10).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(student.parameters(), lr=how.learning_rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    images = Views(data.train, Normalisation.of(data.train, "paper"), augmented=True)
+    for epoch in range(3):
+        for batch in shuffled(torch.arange(300), STUDENT.seed, epoch).split(128):
+            logits = student(images.batch(batch, images.of_epoch(STUDENT.seed, epoch)))
+            soft = (targets.logits[epoch][batch].float() / 4).softmax(1)
+            loss = 16 * (soft * (soft.log() - (logits / 4).log_softmax(1))).sum(1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    for name, parameter in student.named_parameters():
+        torch.testing.assert_close(trained.network.get_parameter(name), parameter, rtol=1e-3, atol=1e-3)
+    reordered = replace(targets, logits=targets.logits.flip(0))
+    assert not same(weights(trained), weights(train(STUDENT, how, data, reordered, device=CPU)))
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])

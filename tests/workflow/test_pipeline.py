@@ -57,6 +57,16 @@ def test_a_chain_is_trained_once_and_again_only_where_something_changed(snakemak
     assert listed(*swapped) == {"train": 2, "soft_targets": 1} | again
     # another spelling of the same number, and parameters that can't matter here
     assert listed("learning_rate: 0.02", "learning_rate: 2e-2, learning_rate_drops: [3]") == {}
+    # what the paper's numbers are, what this table is to show, and what another one is
+    published = small / "paper/published.csv"
+    published.write_text(published.read_text() + "small,Table 0,digits,CNN,BLKD,50\n")
+    assert listed() == {"tabulate": 1}
+    assert snakemake(TARGET).code == 0 and pd.read_csv(small / TARGET)["BLKD paper"].item() == 50
+    specification = small / "paper/artifacts.yaml"
+    specification.write_text(specification.read_text() + TABLE.replace("small", "another"))
+    assert listed() == {}
+    specification.write_text(specification.read_text().replace("A small table", "A table"))
+    assert listed() == {"tabulate": 1}
 
 
 def test_the_toy_table_is_made_from_nothing(snakemake: Snakemake, workspace: Path) -> None:

@@ -118,6 +118,22 @@ def test_an_interrupted_command_says_nothing_and_ends_its_job(
         assert soon(lambda: not Path(f"/proc/{job}").exists())
 
 
+@pytest.mark.parametrize(("forked", "ended_by"), [(True, signal.SIGINT), (True, signal.SIGTERM), (False, signal.SIGTERM)])
+def test_a_file_that_is_being_written_is_removed(
+    warm: dict[str, str], digits: Path, tmp_path: Path, forked: bool, ended_by: signal.Signals
+) -> None:
+    subprocess.run(training(digits, tmp_path / "teacher", 1), capture_output=True, check=True, env=warm)
+    written = tmp_path / "written"
+    command = [
+        *TAKD, "targets", str(tmp_path / "teacher/model.safetensors"), "--data", str(digits),
+        "--output", str(written / "targets.safetensors"), "--views-seed", "0", "--epochs", "100000",
+    ]  # fmt: skip
+    with subprocess.Popen(command, env=warm if forked else os.environ) as process:
+        assert soon(lambda: written.exists() and any(written.iterdir()))
+        process.send_signal(ended_by)
+    assert soon(lambda: not any(written.iterdir()))
+
+
 def test_a_command_says_by_which_signal_its_job_was_killed(
     starter: subprocess.Popen[str], warm: dict[str, str], digits: Path, tmp_path: Path
 ) -> None:

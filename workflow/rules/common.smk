@@ -1,6 +1,8 @@
 # Names of files, and which files a network or a table needs.
 
+import hashlib
 import json
+import os
 import re
 import shlex
 import sys
@@ -61,10 +63,26 @@ for path in Path("results").glob("**/models/**/model.safetensors"):
             f"{path} is there, but not Snakemake's record of the recipe that made it (.snakemake/metadata): "
             "it could be taken for what params.yaml says now. Get the record (dvc pull), or move the network away."
         )
+# git gives each file the time at which it wrote it: of results that came with the repository, some would be older than what they
+# are made from, and all networks be trained for that. As they have no record, they get the time of the oldest.
+committed = [path for results in FOLDERS for path in Path(results).glob("*.*") if path.is_file() and not has_record(path)]
+oldest = min((path.stat().st_mtime for path in committed), default=0)
+for path in committed:
+    if path.stat().st_mtime > oldest:
+        os.utime(path, (oldest, oldest))
+
+
+def as_typed(settings):
+    """Settings as options for a command line; empty where there are none."""
+    values = [shlex.quote(f"{name}={json.dumps(value)}") for name, value in settings.items()]
+    return " ".join(["--config", *values]) if values else ""
+
+
 typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
 for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
     if Path(path).is_file() and not has_record(path):
-        print(f"takd: {path} came with the repository; snakemake --cores 4 --force {path} makes it anew", file=sys.stderr)
+        options = f"{as_typed(typed)} -- " if typed else ""
+        print(f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr)
 
 
 def of_kind(names, *kinds):
@@ -210,8 +228,17 @@ def labels_of(kind, name, results):
 def config_of_folder(wildcards):
     """The --config that makes a Snakemake of its own take this folder for the chosen one, and what was typed for this one."""
     chosen = {} if wildcards.results == "results" else {"preset": Path(wildcards.results).name}
-    settings = [shlex.quote(f"{name}={json.dumps(value)}") for name, value in (typed | chosen).items()]
-    return " ".join(["--config", *settings]) if settings else ""
+    return as_typed(typed | chosen)
+
+
+def specification_of(*names):
+    """What those artifacts are to show. A parameter in the place of the file, of which every entry would change every artifact."""
+    return [ARTIFACTS[name].model_dump_json() for name in names if name in ARTIFACTS]
+
+
+def content_of(path):
+    """A parameter in the place of a file that came with the repository, whose age tells nothing."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def datasets_shown(wildcards):

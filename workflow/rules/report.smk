@@ -64,14 +64,16 @@ rule tabulate:
     """A table in the paper's layout, ours beside the paper's."""
     input:
         accuracy="{results}/accuracy/{table}.csv",
-        artifacts="paper/artifacts.yaml",
-        published="paper/published.csv",
+        artifacts=ancient("paper/artifacts.yaml"),
+        published=ancient("paper/published.csv"),
     output:
         csv="{results}/{table}.csv",
         markdown="{results}/{table}.md",
     log:
         "{results}/logs/{table}.log",
     params:
+        shown=lambda wildcards: specification_of(wildcards.table),
+        published=content_of("paper/published.csv"),
         datasets=datasets_shown,
         code=code_hash("takd.reporting.tables"),
     shell:
@@ -84,7 +86,7 @@ rule draw:
     """A figure with the paper's content, and the numbers behind it."""
     input:
         accuracy="{results}/accuracy/{figure}.csv",
-        artifacts="paper/artifacts.yaml",
+        artifacts=ancient("paper/artifacts.yaml"),
     output:
         csv="{results}/{figure}.csv",
         png=report(
@@ -97,6 +99,7 @@ rule draw:
     log:
         "{results}/logs/{figure}.log",
     params:
+        shown=lambda wildcards: specification_of(wildcards.figure),
         datasets=datasets_shown,
         title=lambda wildcards: ARTIFACTS[wildcards.figure].title,
         how_to_read=lambda wildcards: ARTIFACTS[wildcards.figure].how_to_read,
@@ -111,7 +114,7 @@ rule draw_surfaces:
     """Loss surfaces beside each other, and how flat each network's is."""
     input:
         surfaces=surfaces_shown,
-        artifacts="paper/artifacts.yaml",
+        artifacts=ancient("paper/artifacts.yaml"),
     output:
         csv="{results}/{surfaces}.csv",
         png=report(
@@ -124,6 +127,7 @@ rule draw_surfaces:
     log:
         "{results}/logs/{surfaces}.log",
     params:
+        shown=lambda wildcards: specification_of(wildcards.surfaces),
         datasets=datasets_shown,
         title=lambda wildcards: ARTIFACTS[wildcards.surfaces].title,
         how_to_read=lambda wildcards: ARTIFACTS[wildcards.surfaces].how_to_read,
@@ -139,15 +143,18 @@ rule judge:
     input:
         accuracy="{results}/accuracy.csv",
         surfaces=flatness_reported,
-        artifacts="paper/artifacts.yaml",
-        claims="paper/claims.csv",
-        published="paper/published.csv",
+        artifacts=ancient("paper/artifacts.yaml"),
+        claims=ancient("paper/claims.csv"),
+        published=ancient("paper/published.csv"),
     output:
         csv="{results}/claims.csv",
         markdown="{results}/claims.md",
     log:
         "{results}/logs/claims.log",
     params:
+        shown=specification_of(*ARTIFACTS),
+        claims=content_of("paper/claims.csv"),
+        published=content_of("paper/published.csv"),
         datasets=datasets_shown,
         surfaces=lambda wildcards, input: " ".join(f"--surfaces {path}" for path in input.surfaces),
         code=code_hash("takd.reporting.claims"),
@@ -178,12 +185,13 @@ rule report:
     input:
         metrics=metrics_of_report,
         sections=sections_of_report,
-        artifacts="paper/artifacts.yaml",
+        artifacts=ancient("paper/artifacts.yaml"),
     output:
         "{results}/report.md",
     log:
         "{results}/logs/report.log",
     params:
+        shown=lambda wildcards: specification_of(*SHOWN[wildcards.results]),
         sections=lambda wildcards, input: " ".join(f"--section {path}" for path in input.sections),
         deviations=lambda wildcards: "../" * len(Path(wildcards.results).parts) + "docs/deviations.md",
         code=code_hash("takd.reporting.report"),

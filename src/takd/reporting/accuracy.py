@@ -10,6 +10,7 @@ import pandas as pd
 
 from takd.chain import sizes_of
 from takd.errors import CheckpointError
+from takd.reporting import csv_files
 
 COLUMNS = [
     "dataset", "family", "chain", "variant", "method", "seed", "accuracy", "best_test_accuracy",
@@ -67,12 +68,4 @@ def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant:
 
 def read(path: Path) -> pd.DataFrame:
     """An accuracy.csv. Raises CheckpointError where it isn't one."""
-    try:
-        table = pd.read_csv(path, dtype={"chain": str, "commit": str, "variant": str}).fillna({"variant": ""})
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError):
-        raise CheckpointError(f"{path}: not a CSV file") from None
-    if list(table.columns) != COLUMNS:
-        raise CheckpointError(f"{path}: expected the columns {', '.join(COLUMNS)}")
-    return table
+    return csv_files.read(path, COLUMNS, CheckpointError).fillna({"variant": ""})

@@ -1,18 +1,20 @@
 """What each table and figure shows: networks in a layout, read from paper/artifacts.yaml."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from takd.chain import Network
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASETS, dataset
 from takd.errors import NetworkNameError, ParameterError
 from takd.networks.registry import FAMILIES
-from takd.params import first_problem, read_yaml
+from takd.params import NAME, first_problem, read_yaml
 
 QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
 
@@ -60,6 +62,16 @@ class Artifact(_Entry):
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
     only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
 
+    @field_validator("only")
+    @classmethod
+    def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for name in names:
+                dataset(name)
+        except NetworkNameError as error:
+            raise ValueError(str(error)) from None
+        return names
+
     @property
     def variants_shown(self) -> tuple[str, ...]:
         """The variants of params.yaml whose networks it shows."""
@@ -92,6 +104,14 @@ class _Rows(Artifact):
     """Rows of networks, a line for each data set."""
 
     rows: tuple[Row, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_network_a_place(self) -> Self:
+        places = Counter((cell.model, cell.dataset, cell.column) for cell in self.cells(tuple(DATASETS)))
+        for (model, name, column), count in places.items():
+            if count > 1:
+                raise ValueError(f"rows: {count} have {column} of {model} on {name}; give each a `model` of its own")
+        return self
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
         """Its cells, row by row."""
@@ -152,6 +172,13 @@ class Lines(Artifact):
     y: str
     y_right: str = ""
     panels: tuple[Panel, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_panel_a_family(self) -> Self:
+        for family, count in Counter(panel.family for panel in self.panels).items():
+            if count > 1:
+                raise ValueError(f"panels: {count} show {family}; one for each family, and a figure for each other picture")
+        return self
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
         """The points of its series, what they are compared with, and the ends of its dashed lines."""
@@ -225,6 +252,8 @@ def load(path: Path) -> dict[str, AnyArtifact]:
     """All artifacts of a specification. Raises ParameterError where it isn't one."""
     artifacts: dict[str, AnyArtifact] = {}
     for name, values in read_yaml(path).items():
+        if not isinstance(name, str) or not re.fullmatch(NAME, name):
+            raise ParameterError(f"{path}: {name}: names files; use small letters, digits and _, and quotes around a number")
         if name in RESERVED:
             raise ParameterError(f"{path}: {name}: the name of another result; choose another one")
         try:

@@ -16,6 +16,7 @@ from scipy import stats
 from takd.chain import sizes_of
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
+from takd.reporting import csv_files
 from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Artifact, Lines, Paths, Surfaces, Table
 from takd.reporting.flatness import of_chain
@@ -25,6 +26,7 @@ Kind = TypeVar("Kind", bound=Artifact)
 Column = TypeVar("Column")
 ON_HELD_OUT = "All accuracies are ON HELD-OUT TRAINING IMAGES.\n\n"
 Verdict = Literal["reproduced", "contradicted", "undecided", "not run"]
+Unit = Literal["points", "% of NOKD", "nats"]
 CONFIDENCE = 0.95
 NO_DEVIATION = 1e-9
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
@@ -36,7 +38,7 @@ COLUMNS = ["claim", "dataset", "family", "better", "worse", "effect", "low", "hi
 class Comparison:
     """That `better` exceeds `worse`, as a claim has it. effect, low, high: in `unit`, with the 95 % interval over n seeds.
 
-    unit: percentage points, or nats for a difference of losses.
+    unit: percentage points; for gains by a teacher, which are in per cent of NOKD's accuracy, the points of those; nats for losses.
     seeds_to_decide: how many seeds would exclude zero were effect and deviation what they are now; None where that isn't known.
     """
 
@@ -51,7 +53,7 @@ class Comparison:
     n: int
     verdict: Verdict
     seeds_to_decide: int | None
-    unit: Literal["points", "nats"] = "points"
+    unit: Unit = "points"
 
 
 def compare(better: "pd.Series[float]", worse: "pd.Series[float] | float") -> tuple[float, float, float, int, Verdict, int | None]:
@@ -143,7 +145,7 @@ class Judge:
     def _rise_and_fall_with_the_teacher(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains, _ in self._first_series("figure2"):
             values = {chain: self.values(dataset, family, chain) for chain in chains}
-            yield from self._peak(claim, dataset, family, values, "BLKD accuracy of")
+            yield from self._peak(claim, dataset, family, values, "BLKD accuracy of", "points")
 
     def _rise_and_fall_with_the_student(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains, baselines in self._first_series("figure3"):
@@ -151,7 +153,7 @@ class Judge:
             for chain, baseline in zip(chains, baselines, strict=True):
                 alone = self.values(dataset, family, baseline)
                 values[chain] = 100 * (self.values(dataset, family, chain) - alone) / alone
-            yield from self._peak(claim, dataset, family, values, "gain of")
+            yield from self._peak(claim, dataset, family, values, "gain of", "% of NOKD")
 
     def _first_series(self, name: str) -> Iterator[tuple[str, str, list[str], list[str]]]:
         figure = self._artifact(name, Lines)
@@ -161,7 +163,7 @@ class Judge:
                 yield dataset, panel.family, list(series.points.values()), list((series.gain_over or {}).values())
 
     def _peak(
-        self, claim: str, dataset: str, family: str, values: "dict[str, pd.Series[float]]", what: str
+        self, claim: str, dataset: str, family: str, values: "dict[str, pd.Series[float]]", what: str, unit: Unit
     ) -> Iterator[Comparison]:
         """That the highest point between the ends is above both ends: above the first, it rises; above the last, it falls."""
         if len(values) < 3:
@@ -171,12 +173,12 @@ class Judge:
         highest = max(between, key=lambda chain: -math.inf if values[chain].empty else float(values[chain].mean()))
         for end in (first, last):
             compared = compare(values[highest], values[end])
-            yield Comparison(claim, dataset, family, f"{what} {highest}", f"{what} {end}", *compared)
+            yield Comparison(claim, dataset, family, f"{what} {highest}", f"{what} {end}", *compared, unit=unit)
 
     def _any_assistant_helps(self, claim: str) -> Iterator[Comparison]:
         for dataset, family, chains in self._tables("table2", "table3"):
+            teacher, student = _ends(chains)
             for chain in chains.values():
-                teacher, *_, student = sizes_of(chain)
                 yield self._between(claim, dataset, family, chain, f"{teacher}-{student}")
                 yield self._between(claim, dataset, family, chain, str(student))
 
@@ -185,7 +187,7 @@ class Judge:
             paths = {chain: sizes_of(chain) for chain in chains.values()}
             sizes = {size for path in paths.values() for size in path}
             alone = {size: self.values(dataset, family, str(size)).mean() for size in sizes}
-            teacher, *_, student = next(iter(paths.values()))
+            teacher, student = _ends(chains)
             middle = (alone[teacher] + alone[student]) / 2
             distances = {chain: abs(alone[path[1]] - middle) for chain, path in paths.items()}
             if any(math.isnan(distance) for distance in distances.values()):
@@ -259,6 +261,16 @@ def _columns(name: str, columns: Mapping[str, Column], *wanted: str) -> tuple[Co
     return tuple(columns[column] for column in wanted)
 
 
+def _ends(chains: Mapping[str, str]) -> tuple[int, int]:
+    """The sizes of teacher and student of a row's paths. Raises ParameterError where they differ, or a path has no assistant."""
+    paths = [sizes_of(chain) for chain in chains.values()]
+    ends = {(path[0], path[-1]) for path in paths}
+    if len(ends) > 1 or min(map(len, paths)) < 3:
+        row = ", ".join(chains.values())
+        raise ParameterError(f"table2, table3: claims compare assistants of one teacher and one student; a row has {row}")
+    return ends.pop()
+
+
 def verdict_of(comparisons: list[Comparison]) -> Verdict:
     """A claim's verdict: it takes all comparisons to reproduce it, and one contradiction contradicts it.
 
@@ -322,9 +334,4 @@ def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison], *, held
 
 def read_statements(path: Path) -> pd.DataFrame:
     """paper/claims.csv. Raises ParameterError where it isn't one."""
-    if not path.is_file():
-        raise ParameterError(f"{path}: no such file")
-    statements = pd.read_csv(path)
-    if list(statements.columns) != ["claim", "where", "statement"]:
-        raise ParameterError(f"{path}: expected the columns claim, where, statement")
-    return statements
+    return csv_files.read(path, ["claim", "where", "statement"], ParameterError)

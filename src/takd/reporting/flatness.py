@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from takd.errors import CheckpointError
+from takd.reporting import csv_files
 
 POINT_COLUMNS = ["dataset", "family", "chain", "method", "seed", "images", "commit", "a", "b", "loss"]
 COLUMNS = ["dataset", "family", "chain", "method", "seed", "loss", "rise", "points", "span", "images", "commit"]
@@ -51,16 +52,7 @@ def read(paths: list[Path]) -> pd.DataFrame:
 
 
 def _read(paths: list[Path], columns: list[str], otherwise: str) -> pd.DataFrame:
-    tables = []
-    for path in paths:
-        try:
-            tables.append(pd.read_csv(path, dtype={"chain": str, "commit": str}))
-        except FileNotFoundError:
-            raise CheckpointError(f"{path}: no such file") from None
-        except ValueError:  # pandas' own errors among them
-            raise CheckpointError(f"{path}: {otherwise}") from None
-        if list(tables[-1].columns) != columns:
-            raise CheckpointError(f"{path}: {otherwise}")
+    tables = [csv_files.read(path, columns, CheckpointError, otherwise) for path in paths]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 

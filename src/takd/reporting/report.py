@@ -70,7 +70,7 @@ def _what_was_run(runs: list[dict[str, Any]]) -> str:
     lines = [
         ["", ""],
         ["networks", f"{len(runs)}, each trained once"],
-        ["time", f"{seconds / 3600:.2f} hours of training, summed over networks"],
+        ["time", f"{seconds / 3600:.2f} hours of training by the clock, summed over networks"],
         ["commit", counted("commit")],
         ["machine", counted("machine")],
         ["device, threads, precision", counted("device", "threads", "precision")],

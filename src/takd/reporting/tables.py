@@ -8,6 +8,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
+from takd.reporting import csv_files
 from takd.reporting.accuracy import by_seed
 from takd.reporting.artifacts import Cell, Table
 
@@ -32,13 +33,8 @@ class Measured:
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """paper/published.csv. Raises ParameterError where its columns aren't the expected ones."""
-    if not path.is_file():
-        raise ParameterError(f"{path}: no such file")
-    published = pd.read_csv(path)
-    if list(published.columns) != PUBLISHED_COLUMNS:
-        raise ParameterError(f"{path}: expected the columns {', '.join(PUBLISHED_COLUMNS)}")
-    return published
+    """paper/published.csv. Raises ParameterError where it isn't one."""
+    return csv_files.read(path, PUBLISHED_COLUMNS, ParameterError)
 
 
 def measure(name: str, cell: Cell, accuracy: pd.DataFrame, published: pd.DataFrame) -> Measured:

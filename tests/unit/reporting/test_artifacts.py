@@ -82,6 +82,19 @@ def test_every_published_number_is_there_and_has_its_cell() -> None:
         ("t: {kind: table, title: x, where: y, rows: []}", "table.rows"),
         ("t: {kind: table, title: x, where: y, rows: [{model: m, family: plain, chain: 2}]}", "rows.0.chain"),
         ("claims: {kind: paths, title: x, where: y, family: plain, sizes: [4, 2]}", "claims: the name of another result"),
+        ("2024: {kind: paths, title: x, where: y, family: plain, sizes: [4, 2]}", "2024: names files"),
+        ("my/own: {kind: paths, title: x, where: y, family: plain, sizes: [4, 2]}", "my/own: names files"),
+        ("t: {kind: paths, only: [cifar], title: x, where: y, family: plain, sizes: [4, 2]}", "only: unknown data set 'cifar'"),
+        (
+            "t: {kind: table, title: x, where: y, rows: [{model: CNN, family: plain, chains: {a: 4-2, b: 8-2}}, "
+            "{model: CNN, family: resnet, chains: {b: 14-8}}]}",
+            "t: table: rows: 2 have b of CNN on cifar10; give each a `model` of its own",
+        ),
+        (
+            "t: {kind: lines, title: x, where: y, x: S, y: '%', panels: [{family: plain, series: [{label: a, points: {2: 2}}]}, "
+            "{family: plain, series: [{label: b, points: {4: 4}}]}]}",
+            "t: lines: panels: 2 show plain; one for each family",
+        ),
         ("- a list", "expected a mapping"),
     ],
 )

@@ -117,6 +117,12 @@ def test_a_difference_of_losses_is_in_nats() -> None:
     assert text.count("| nats ") == 2 and text.count("| points ") == len(comparisons["C1"])
 
 
+def test_a_difference_of_gains_is_in_per_cent_of_nokd() -> None:
+    comparisons = judge(as_the_paper_has_it())
+    assert {c.unit for c in comparisons["C3"]} == {"% of NOKD"}
+    assert {c.unit for c in comparisons["C2"]} == {"points"}
+
+
 def test_what_spans_zero_is_undecided() -> None:
     comparisons = judge(as_the_paper_has_it(), spread=3)["C1"]
     assert verdict_of(comparisons) == "undecided"
@@ -258,6 +264,13 @@ def test_a_specification_without_what_a_claim_compares_is_named() -> None:
         rows = tuple(row.model_copy(update={"chains": {"NOKD": "2"}}) for row in table.rows)
         with pytest.raises(ParameterError, match=f"{name}: its claim compares TAKD.*; there is no TAKD"):
             judged(name, rows=rows)
+    table2 = ARTIFACTS["table2"]
+    assert isinstance(table2, artifacts.Table)
+    for chains in ({"a": "2"}, {"a": "10-2"}, {"a": "10-4-2", "b": "8-4-2"}, {"a": "10-6-2", "b": "10-6-4"}):
+        with pytest.raises(
+            ParameterError, match=f"assistants of one teacher and one student; a row has {', '.join(chains.values())}"
+        ):
+            judged("table2", rows=tuple(row.model_copy(update={"chains": chains}) for row in table2.rows))
     figure = ARTIFACTS["figure2"]
     assert isinstance(figure, artifacts.Lines)
     (panel,) = figure.panels
