@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from takd.errors import ParameterError, TakdError
+from takd.files import end
 
 # Commands import what they need themselves: torch takes seconds to import, and most commands do without.
 
@@ -36,8 +37,7 @@ Specification = Annotated[Path, typer.Option("--artifacts", help="What each tabl
 
 def main() -> None:
     """Run the command line; what is the user's to mend is said in one line, with exit code 2."""
-    # As an exception, so that a half-written file is removed on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, end)
     try:
         app()
     except TakdError as error:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 from takd.errors import CheckpointError
 
@@ -17,12 +17,15 @@ T = TypeVar("T")
 # safetensors writes its metadata in an order that differs from process to process, so all of ours is one JSON text under one key.
 _METADATA_KEY = "takd"
 
+_being_written: set[Path] = set()
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write, beside `path`; it takes that name when the block ends well and vanishes when it doesn't."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _being_written.add(part)
     try:
         with part.open("wb") as file:
             yield file
@@ -31,6 +34,17 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+        _being_written.discard(part)
+
+
+def end(number: int, _: object) -> NoReturn:
+    """What a signal's handler does: remove what is being written, and end at once.
+
+    An exception would do it too, but one that is raised where Python or torch ignore exceptions is lost, and the job goes on.
+    """
+    for part in _being_written:
+        part.unlink(missing_ok=True)
+    os._exit(128 + number)
 
 
 def check_place(path: Path) -> None:
