@@ -53,13 +53,23 @@ def training(digits: Path, folder: Path, epochs: int) -> list[str]:
     ]  # fmt: skip
 
 
+def heed_interrupts() -> None:
+    """In a new process: what a shell starts in the background, as tests may be, ignores them, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A training, once it has said what its first epoch came to."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def soon(condition: Callable[[], bool]) -> bool:
@@ -113,7 +123,7 @@ def test_an_interrupted_command_says_nothing_and_ends_its_job(
     with started(training(digits, tmp_path / "forked", 10_000), warm) as command:
         (job,) = children_of(server)
         command.send_signal(signal.SIGINT)
-        _, complaint = command.communicate()
+        _, complaint = command.communicate(timeout=60)
         assert (command.returncode, complaint) == (128 + signal.SIGINT, b"")
         assert soon(lambda: not Path(f"/proc/{job}").exists())
 
@@ -128,9 +138,13 @@ def test_a_file_that_is_being_written_is_removed(
         *TAKD, "targets", str(tmp_path / "teacher/model.safetensors"), "--data", str(digits),
         "--output", str(written / "targets.safetensors"), "--views-seed", "0", "--epochs", "100000",
     ]  # fmt: skip
-    with subprocess.Popen(command, env=warm if forked else os.environ) as process:
-        assert soon(lambda: written.exists() and any(written.iterdir()))
-        process.send_signal(ended_by)
+    with subprocess.Popen(command, env=warm if forked else os.environ, preexec_fn=heed_interrupts) as process:
+        try:
+            assert soon(lambda: written.exists() and any(written.iterdir()))
+            process.send_signal(ended_by)
+            process.wait(60)
+        finally:
+            process.kill()
     assert soon(lambda: not any(written.iterdir()))
 
 
