@@ -21,13 +21,13 @@ lint: .venv/ready
 	snakefmt --check --compact-diff Snakefile workflow
 	mypy
 
-report: .venv/ready  ## everything under PRESET (none: the paper's recipe), and one page of it: make report PRESET=toy
+report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 150 epochs)
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
 
 bench: .venv/ready  ## speed against the authors' way, in some 20 minutes; options: make bench BENCH="--only memory"
 	python -m benchmarks.bench $(BENCH)
 
-pull: .venv/ready  ## trained networks from the DVC remote, so that nothing is left to train
+pull: .venv/ready  ## trained networks from the DVC remote, where somebody pushed them, so that nothing is left to train
 	dvc pull
 
 schema: .venv/ready  ## write the parameters' JSON schema anew, after a change in takd.params

@@ -2,7 +2,7 @@
 
 snakemake --cores 4 results/table2.csv            the paper's recipe
 snakemake --cores 4 results/quick/table2.csv      presets/quick.yaml, a short one
-snakemake --cores 4 results/toy/table2.csv        presets/toy.yaml: toy data, a minute or two
+snakemake --cores 4 results/toy/table2.csv        presets/toy.yaml: toy data, half a minute
 """
 
 

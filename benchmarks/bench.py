@@ -162,12 +162,17 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="Of each side, alternating.")] = LEAST_REPEATS,
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(MEASUREMENTS)}; can be given again.")] = None,
     images: Annotated[int, typer.Option(min=1000, help="Training images of a whole epoch.")] = TRAINING_IMAGES,
-    share: Annotated[float, typer.Option(min=0.02, max=1, help="Of an epoch that is run where the baseline takes minutes.")] = 0.3,
+    share: Annotated[float, typer.Option(min=0.02, max=1, help="Of an epoch that is run where the baseline takes minutes.")] = 0.2,
     threads: Annotated[int, typer.Option(min=1, help="Of each side, and cores of the toy table.")] = 2,
-    output: Annotated[Path, typer.Option(help="JSON to write; a table is written beside it.")] = report.HERE / "results.json",
+    output: Annotated[
+        Path | None,
+        typer.Option(help="JSON to write, a table beside it. By default benchmarks/results.json; nothing with --only."),
+    ] = None,
 ) -> None:
     """Measure, print the table, write it with every repeat."""
     chosen = only or list(MEASUREMENTS)
+    if output is None and only is None:
+        output = report.HERE / "results.json"
     for name in chosen:
         if name not in MEASUREMENTS:
             raise ParameterError(f"unknown benchmark {name!r}; there are {', '.join(MEASUREMENTS)}")
@@ -189,8 +194,10 @@ def main(
         lines += MEASUREMENTS[name](settings)
         # Written after each measurement: a run that is stopped leaves what it has.
         results["lines"] = [asdict(line) | {"met": line.met} for line in lines]
-        write_json(output, results)
-    write_text(output.with_suffix(".md"), report.as_markdown(json.loads(output.read_text())))
+        if output is not None:
+            write_json(output, results)
+    if output is not None:
+        write_text(output.with_suffix(".md"), report.as_markdown(json.loads(output.read_text())))
     console.print(report.as_table(results))
 
 

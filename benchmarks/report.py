@@ -67,7 +67,8 @@ def as_markdown(results: Results) -> str:
         columns = tuple(sorted(results["paths"][0], key=lambda column: column != "intermediate_sizes"))
         cells = [tuple(str(row[column]) for column in columns) for row in results["paths"]]
         parts += [
-            "Networks that a figure of every path takes (each path's prefixes are networks that other paths share):",
+            "Networks that a figure of every path takes, ResNet-110 to ResNet-8 on CIFAR-100 under the paper's recipe, one seed "
+            "(each path's prefixes are networks that other paths share):",
             _markdown(tuple(column.replace("_", " ") for column in columns), cells),
         ]
     return "\n\n".join(["<!-- written by benchmarks/report.py from results.json -->", *parts]) + "\n"

@@ -9,9 +9,15 @@ from pathlib import Path
 PACKAGE = "takd"
 
 # They list what there is, not how it works: a new family, objective or data set must not retrain what is there. The entry in use
-# counts otherwise: a family's module is named to code_hash, a data set's content is in the prepared file, and takd.training imports
-# the objectives. Errors are only texts.
-NOT_COUNTED = ("takd.networks.registry", "takd.objectives.registry", "takd.data.registry", "takd.errors")
+# counts otherwise: a family's module is named to code_hash, what is read from a data set's source is verified by its digest, and
+# takd.training imports the objectives. Errors are only texts.
+NOT_COUNTED = (
+    "takd.networks.registry",
+    "takd.objectives.registry",
+    "takd.data.registry",
+    "takd.data.sources",
+    "takd.errors",
+)
 
 
 def code_hash(*modules: str) -> str:
@@ -26,7 +32,7 @@ def code_hash(*modules: str) -> str:
         if module not in found:
             found.add(module)
             waiting += _imported(module)
-    trees = {module: ast.dump(_tree(module)) for module in sorted(found)}
+    trees = [(module, _described(_tree(module))) for module in sorted(found)]
     return hashlib.sha256(repr(trees).encode()).hexdigest()[:16]
 
 
@@ -40,6 +46,14 @@ def _imported(module: str) -> list[str]:
             found.append(node.module)
             found += [f"{node.module}.{name.name}" for name in node.names if _path(f"{node.module}.{name.name}") is not None]
     return [name for name in found if name.split(".")[0] == PACKAGE and not name.startswith(NOT_COUNTED)]
+
+
+def _described(node: object) -> object:
+    """A syntax tree as tuples, less what is empty: Python's versions differ in which empty fields their trees have."""
+    if isinstance(node, ast.AST):
+        fields = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return (type(node).__name__, [(name, _described(value)) for name, value in fields])
+    return [_described(each) for each in node] if isinstance(node, list) else repr(node)
 
 
 def _tree(module: str) -> ast.Module:

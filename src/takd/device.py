@@ -19,18 +19,30 @@ def chosen_device(name: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     _keep_freed_memory()
     if name == "auto":
-        free = {f"cuda:{i}": torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())}
+        free = _free_memory()
         name = max(free, key=free.__getitem__, default="cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
+    except torch.OutOfMemoryError:
+        raise ParameterError(f"device {name!r}: its memory is full") from None
     except (RuntimeError, AssertionError):
         raise ParameterError(f"device {name!r}: not on this machine; there are cpu{_gpus()}") from None
     if device.type == "cuda":
+        torch.cuda.set_device(device)  # what is asked of "the GPU" from here on, as whether it has bfloat16, is asked of this one
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     return device
+
+
+def _free_memory() -> dict[str, int]:
+    """Free bytes of each GPU that answers; one that another process has for itself alone doesn't."""
+    free = {}
+    for index in range(torch.cuda.device_count()):
+        with contextlib.suppress(RuntimeError):
+            free[f"cuda:{index}"] = torch.cuda.mem_get_info(index)[0]
+    return free
 
 
 def _gpus() -> str:

@@ -42,14 +42,14 @@ def train_network(
     threads: int,
     device_name: str,
 ) -> None:
-    """Train one network and write its weights, then its metrics. Where an error is raised, neither is written."""
+    """Train one network and write its weights, then its metrics. Where a TakdError or an OSError is raised, neither is written."""
     network = Network.parse(name)
     recipe = read_recipe(recipe_text)
-    if output == metrics:
-        raise ParameterError(f"{output}: weights and metrics need a file each")
+    written = [path for path in (output, metrics, resume) if path is not None]
+    _each_a_file_of_its_own([data_path, *([] if soft_targets_path is None else [soft_targets_path]), *written])
     data = prepared.load(data_path)
     targets = _checked_inputs(network, recipe, data, soft_targets_path)
-    for path in (output, metrics):
+    for path in written:
         check_place(path)
     device = chosen_device(device_name, threads)
     origin: Metadata = {
@@ -65,8 +65,7 @@ def train_network(
         "precision": str(used_precision(recipe, device)).removeprefix("torch."),
         "versions": versions(),
     }
-    key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
-    progress = None if resume is None else checkpoint.Progress(resume, key)
+    progress = None if resume is None else checkpoint.Progress(resume, _key(origin, soft_targets_path))
     trained = _train(network, recipe, data, targets, device, progress)
     origin |= {"commit": commit(), "classes": data.classes}
     checkpoint.save_network(output, trained.network, origin)
@@ -90,6 +89,23 @@ def test_accuracy(path: Path, data_path: Path, *, device_name: str, threads: int
     network = frozen(model.to(device), used_precision(recipe, device))
     accuracy = top1_accuracy(network, Views(test, normalisation, augmented=False), test.labels)
     return metadata["network"], accuracy
+
+
+def _each_a_file_of_its_own(paths: list[Path]) -> None:
+    """Raises ParameterError where two of a job's files are one: the one written last would be all that is left."""
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise ParameterError(f"{path}: is given for two files of the job; each needs one of its own")
+
+
+def _key(origin: Metadata, soft_targets_path: Path | None) -> str:
+    """A hash of all that a training's bits depend on; of soft targets their file, as a teacher's last bits differ by machine."""
+    digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode())
+    if soft_targets_path is not None:
+        with soft_targets_path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _checked_inputs(network: Network, recipe: Recipe, data: PreparedData, targets: Path | None) -> SoftTargets | None:

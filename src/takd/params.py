@@ -1,6 +1,9 @@
 """The parameter file as a whole, checked, and the recipe that it gives each network."""
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from itertools import product
@@ -68,10 +71,15 @@ class Tuning(BaseModel):
     def _known_networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             _as_value_error(Network.parse, f"{name}/seed0")
-        return names
+        return _each_once(names)
 
     @model_validator(mode="after")
     def _fields_count(self) -> Self:
+        for field in self.grid:
+            if field.startswith("validation_"):
+                raise ValueError(f"grid: all points hold out the same images, so it can't vary {field}")
+        if len(self.points()) < math.prod(map(len, self.grid.values())):
+            raise ValueError("grid: a value stands there twice")
         for name in self.networks:
             fields = Network.parse(f"{name}/seed0").objective.fields
             for field in self.grid:
@@ -131,7 +139,7 @@ class Parameters(BaseModel):
     def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             _as_value_error(dataset, name)
-        return names
+        return _each_once(names)
 
     @field_validator("families", "shown_families")
     @classmethod
@@ -139,6 +147,22 @@ class Parameters(BaseModel):
         for name in families if families != "all" else ():
             _as_value_error(family, name)
         return families
+
+    @field_validator("overrides")
+    @classmethod
+    def _patterns_of_names(cls, overrides: dict[str, Any]) -> dict[str, Any]:
+        for pattern in overrides:
+            if not re.search(r"([*?\]]|seed\d+)$", pattern):
+                raise ValueError(f"{pattern!r} matches no network, as names end in /seed0 and the like; say {pattern}/*")
+        return overrides
+
+    @field_validator("variants")
+    @classmethod
+    def _teachers_hold_out_the_same_images(cls, variants: dict[str, Any]) -> dict[str, Any]:
+        for name, variant in variants.items():
+            if variant.teachers == "shared" and variant.model_fields_set & {"validation_share", "validation_seed"}:
+                raise ValueError(f"{name}: its shared teachers were trained on the images that it holds out; say `teachers: own`")
+        return variants
 
     @model_validator(mode="after")
     def _objectives_are_complete(self) -> Self:
@@ -195,9 +219,15 @@ class Parameters(BaseModel):
         if values["validation_share"] == 0:
             values["validation_seed"] = 0
         try:
-            return Recipe(**values)
+            recipe = Recipe(**values)
         except ValidationError as error:
             raise ParameterError(f"{network}: {first_problem(error)}") from None
+        if recipe.schedule == "step" and not any(drop < recipe.epochs for drop in recipe.learning_rate_drops):
+            drops = ", ".join(map(str, recipe.learning_rate_drops)) or "none"
+            raise ParameterError(
+                f"{network}: learning_rate_drops: {drops} before the end of {recipe.epochs} epochs, so `schedule: step` has no step"
+            )
+        return recipe
 
 
 def read_recipe(text: str) -> Recipe:
@@ -263,12 +293,19 @@ def _parsed(source: str, text: str) -> dict[str, Any]:
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` written over it, mappings key by key, as Snakemake merges its configuration files."""
+    """`base` with `changes` written over it, mappings key by key; null takes a key away."""
     both = dict(base)
     for key, value in changes.items():
         old = both.get(key)
         both[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return both
+    return {key: value for key, value in both.items() if value is not None}
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{name} stands there {count} times")
+    return names
 
 
 def _as_value_error(look_up: Any, name: str) -> None:

@@ -19,7 +19,7 @@ from takd.training import train
 
 CALIBRATION_IMAGES = 128  # a step of the usual batch size
 CALIBRATION_STEPS = 3  # and one before them, which also pays for setting up
-EVERYTHING = ("accuracy", "claims", "report")  # targets that need all that is reported
+EVERYTHING = ("accuracy", "claims", "curves", "metrics", "report")  # targets that need all that is reported
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
 EpochSeconds = dict[tuple[str, str, int], float]  # of an epoch, by data set, family and size
@@ -65,12 +65,14 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
     epoch_seconds: EpochSeconds = {}
     asked: set[tuple[tuple[str, Network] | None, int, int]] = set()  # teachers, for their answers to augmented views of a seed
     planned: list[PlannedNetwork] = []
+    missing: set[tuple[str, Network] | None] = set()  # and what learns from them, which is trained anew
     done_after: dict[tuple[str, Network], float] = {}
     for folder, network in needed(found, results, [artifacts.look_up(known, name) for name in names]):
         recipe = found[folder].parameters.recipe(network)
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
         seconds = 0.0
-        if not _is_there(Path(folder) / "models" / str(network), recipe):
+        if its_teacher in missing or not _is_there(Path(folder) / "models" / str(network), recipe):
+            missing.add((folder, network))
             seconds = training_seconds(network, recipe, epoch_seconds)
             views = (its_teacher, network.seed, recipe.epochs)
             if its_teacher is not None and recipe.augmentation != "none" and views not in asked:

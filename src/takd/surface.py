@@ -74,7 +74,8 @@ def _loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 
 
 def measured_images(data: PreparedData, recipe: Recipe, count: int) -> Split:
-    """`count` of the training images that the recipe doesn't hold out, the same ones for every network of the data set.
+    """`count` of the training images that the recipe doesn't hold out, the same ones for every network whose recipe holds out
+    the same images.
 
     Raises ParameterError where there are fewer.
     """

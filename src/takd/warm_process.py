@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def start() -> None:
-    """Start a warm process for the commands that this process will start. It ends with this process, however that ends.
+    """Start a warm process for the commands that this process will start. It ends after this process, with the last command.
 
     Where it can't be started, commands run by themselves.
     """

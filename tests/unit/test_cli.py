@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from takd import cli
+from takd.plan import plan
 from tests.conftest import ROOT, recipe, taught
 
 Run = Callable[..., tuple[int, str, str]]
@@ -81,6 +82,49 @@ def test_plan_lists_each_network_once(takd: Run, workspace: Path, monkeypatch: p
     assert "9 to train, 1 there" in takd("plan", "results/toy/table2.csv")[1]
 
 
+@pytest.fixture
+def seconds_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch of a network takes as many seconds as it has layers; nothing is measured."""
+    monkeypatch.setattr("takd.plan._measured", lambda known, network, recipe: float(network.size))
+
+
+@pytest.mark.parametrize(
+    ("target", "cores", "seconds"),
+    [
+        # 10 epochs, on each of two data sets: 10, 10-8, 10-6, 10-4, and three seeds of three students
+        ("results/quick/table2.csv", 2, 2 * 10 * (10 + 8 + 6 + 4 + 3 * 3 * 2) / 2),
+        # no student before its teacher: 10, 10-8, 10-8-2
+        ("results/quick/table2.csv", 100, 10 * (10 + 8 + 2)),
+        # and what 110 says to its assistants of seed 0, and each assistant to students of three seeds, at 0.3 of a training
+        ("results/quick/table3.csv", 1, 2 * 10 * (110 + 122 + 4 * 3 * 8 + 0.3 * (110 + 3 * 122))),
+        # less data in as many more epochs: 2, 10, 10-4, 10-2, 10-4-2 on all of the data, and on four shares of it
+        ("results/quick/figure6_left.csv", 1, 2 * 10 * (3 * (2 + 10 + 4 + 2 + 2) * 5)),
+    ],
+)
+@pytest.mark.usefixtures("seconds_by_size")
+def test_a_plan_adds_up_what_is_to_be_trained(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, target: str, cores: int, seconds: float
+) -> None:
+    monkeypatch.chdir(workspace)
+    made = plan(Path(target), Path("params.yaml"), Path("presets"), Path("paper/artifacts.yaml"), cores)
+    assert made.seconds == pytest.approx(seconds)
+
+
+@pytest.mark.usefixtures("seconds_by_size")
+def test_a_plan_counts_what_learns_from_a_network_that_is_missing(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
+    for name in ("10/seed0", "10-8/seed0", "10-8-2/seed0", "10-6/seed0"):
+        made = workspace / "results/toy/models/digits/plain" / name
+        made.mkdir(parents=True)
+        how = json.loads(takd("recipe", f"digits/plain/{name}", "--preset", "presets/toy.yaml")[1])
+        (made / "metrics.json").write_text(json.dumps({"recipe": how | ({"epochs": 1} if name == "10-8/seed0" else {})}))
+    # 10 and 10-6 stay; 10-8 has another recipe, so its student is trained anew with it
+    assert "8 to train, 2 there" in takd("plan", "results/toy/table2.csv")[1]
+
+
+@pytest.mark.usefixtures("seconds_by_size")
 def test_plan_tells_variants_apart(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     out = takd("plan", "results/toy/figure6_left.csv")[1]
@@ -89,6 +133,7 @@ def test_plan_tells_variants_apart(takd: Run, workspace: Path, monkeypatch: pyte
     assert " digits/plain/10-4-2/seed1 " in out
 
 
+@pytest.mark.usefixtures("seconds_by_size")
 def test_plan_of_a_variant_names_its_shared_teachers_by_their_folder(
     takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +152,7 @@ BAD = [
     (["--recipe", recipe(validation_share=0.0001).canonical()], "holds out no image of digits"),
     (["--data", "absent.safetensors"], "absent.safetensors: no such file"),
     (["--soft-targets", "absent.safetensors"], "digits/plain/2/seed0: has no teacher, but soft targets were given"),
-    (["--device", "cuda:7"], "device 'cuda:7': not on this machine; there are cpu"),
+    (["--device", "cuda:99"], "device 'cuda:99': not on this machine; there are cpu"),
 ]  # fmt: skip
 
 
@@ -209,7 +254,7 @@ def test_no_permission_is_said_with_the_place(takd: Run, digits: Path, tmp_path:
     [
         ("model.safetensors", "file/metrics.json", "file/metrics.json: Not a directory"),
         ("folder", "metrics.json", "folder: Is a directory"),
-        ("same", "same", "same: weights and metrics need a file each"),
+        ("same", "same", "same: is given for two files of the job; each needs one of its own"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
@@ -220,6 +265,29 @@ def test_a_place_that_cannot_be_written_is_said_before_the_first_epoch(
     code, out, err = takd(*train_arguments(tmp_path, digits), "--output", tmp_path / output, "--metrics", tmp_path / metrics)
     assert (code, out) == (2, "") and err.endswith(f"{what_is_said}\n") and err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("other", ["output", "metrics", "data"])
+def test_a_resume_file_that_is_another_file_of_the_job_is_refused(takd: Run, digits: Path, tmp_path: Path, other: str) -> None:
+    data = tmp_path / "data.safetensors"
+    data.write_bytes(digits.read_bytes())
+    places: dict[str, Path] = {"output": tmp_path / "model", "metrics": tmp_path / "metrics", "data": data}
+    options = [part for name, path in (places | {"resume": places[other]}).items() for part in (f"--{name}", path)]
+    code, _, err = takd("train", "digits/plain/2/seed0", "--recipe", recipe().canonical(), *options)
+    assert (code, err) == (2, f"takd: {places[other]}: is given for two files of the job; each needs one of its own\n")
+    assert data.read_bytes() == digits.read_bytes() and list(tmp_path.iterdir()) == [data]
+
+
+def test_one_network_twice_is_not_collected(takd: Run, digits: Path, tmp_path: Path) -> None:
+    assert takd(*train_arguments(tmp_path, digits))[0] == 0
+    metrics, output = tmp_path / "out" / "metrics.json", tmp_path / "accuracy.csv"
+    code, _, err = takd("collect", metrics, metrics, "--output", output)
+    assert code == 2 and "digits/plain/2/seed0 stands there twice" in err and not output.exists()
+    assert takd("collect", metrics, "--output", output)[0] == 0
+    output.write_text(output.read_text() + output.read_text().splitlines()[1] + "\n")
+    table = ("--csv", tmp_path / "table.csv", "--markdown", tmp_path / "table.md")
+    code, _, err = takd("tabulate", "table2", "--accuracy", output, "--datasets", "digits", *table)
+    assert code == 2 and f"{output}: digits/plain/2/seed0 stands there twice" in err
 
 
 def test_weights_whose_metrics_cannot_be_written_are_not_left(

@@ -2,8 +2,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from takd.inference import frozen
 from takd.networks.layers import Convolution, _ConvolutionOfSmallImages, folded, parameter_count
 from takd.networks.registry import FAMILIES, build
 
@@ -46,6 +48,49 @@ def test_size_counts_the_layers_on_the_way(family: str, size: int, classes: int)
     assert network(torch.randn(2, 3, 32, 32)).shape == (2, classes)
 
 
+def written_out(parameters: dict[str, Tensor], x: Tensor, layer: str, stride: int = 1) -> Tensor:
+    """A convolution that keeps the side (less a stride) and batch norm over the batch, from a network's parameters."""
+    kernel = parameters[f"{layer}.0.weight"]
+    x = F.conv2d(x, kernel, parameters.get(f"{layer}.0.bias"), stride=stride, padding=kernel.shape[2] // 2)
+    return F.batch_norm(x, None, None, parameters[f"{layer}.1.weight"], parameters[f"{layer}.1.bias"], training=True)
+
+
+def moved(network: nn.Module) -> dict[str, Tensor]:
+    """A network's parameters, moved away from where batch norm's weights are all one and shifts all zero."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return {name: parameter.detach() for name, parameter in network.named_parameters()}
+
+
+def test_plain_4_computes_what_the_paper_draws() -> None:
+    torch.manual_seed(0)
+    network, images = build("plain", 4, 10), torch.randn(4, 3, 32, 32)
+    parameters = moved(network)
+    layers = [name.removesuffix(".0.weight") for name in parameters if name.endswith(".0.weight")]
+    x = images
+    for index, layer in enumerate(layers):  # convolution, batch norm, ReLU; a pooling after each second one
+        x = F.relu(written_out(parameters, x, layer))
+        x = F.max_pool2d(x, 2) if index % 2 else x
+    last = max(int(name.split(".")[0]) for name in parameters)
+    expected = F.linear(x.flatten(1), parameters[f"{last}.weight"], parameters[f"{last}.bias"])
+    torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_resnet_8_computes_what_he_et_al_describe() -> None:
+    torch.manual_seed(0)
+    network, images = build("resnet", 8, 10), torch.randn(4, 3, 32, 32)
+    parameters = moved(network)
+    x = F.relu(written_out(parameters, images, "0"))
+    for block, stride in (("2", 1), ("3", 2), ("4", 2)):
+        shortcut = x if stride == 1 else written_out(parameters, x, f"{block}.shortcut", stride)
+        x = F.relu(written_out(parameters, x, f"{block}.first", stride))
+        x = F.relu(written_out(parameters, x, f"{block}.second") + shortcut)
+    assert x.shape == (4, 64, 8, 8)
+    expected = F.linear(x.mean((2, 3)), parameters["7.weight"], parameters["7.bias"])
+    torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(("family", "size"), [("plain", 4), ("resnet", 8)])
 def test_folding_batch_norm_keeps_the_function(family: str, size: int) -> None:
     torch.manual_seed(0)
@@ -57,6 +102,18 @@ def test_folding_batch_norm_keeps_the_function(family: str, size: int) -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in small.modules())
     assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     torch.testing.assert_close(small(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["plain", "resnet"])
+def test_the_last_layer_of_a_frozen_network_speaks_in_float32(family: str) -> None:
+    """In bfloat16 the largest two of its logits are often the same."""
+    torch.manual_seed(0)
+    network, images = build(family, 8, 10), torch.randn(64, 3, 32, 32)
+    network(images)
+    logits = frozen(network, torch.bfloat16)(images.bfloat16())
+    assert logits.dtype == torch.float32
+    assert (logits.bfloat16().float() != logits).float().mean() > 0.9
+    torch.testing.assert_close(logits, frozen(network, torch.float32)(images), rtol=0.1, atol=0.1)
 
 
 def test_resnet_convolutions_start_with_he_deviation() -> None:

@@ -206,5 +206,34 @@ def test_changes_that_dont_go_together_are_named() -> None:
 
 
 def test_a_grid_over_what_its_network_has_no_use_for_is_refused() -> None:
-    with pytest.raises(ParameterError, match="tuning: grid: cifar10/plain/2 has no use for trade_off"):
-        Parameters.load(ROOT / "params.yaml", changes={"tuning": {"grid": {"trade_off": [0.1, 0.5]}}})
+    with pytest.raises(ParameterError, match="tuning: grid: cifar10/plain/2 has no use for t"):
+        Parameters.load(ROOT / "params.yaml", changes={"tuning": {"networks": ["cifar10/plain/2"]}})
+
+
+def test_null_takes_a_key_away() -> None:
+    grid = {"temperature": None, "trade_off": None, "learning_rate": [0.1, 0.01]}
+    tuning = {"networks": ["cifar10/plain/2"], "grid": grid}
+    assert list(Parameters.load(ROOT / "params.yaml", changes={"tuning": tuning}).tuning.grid) == ["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what_is_said"),
+    [
+        ({"datasets": ["cifar10", "cifar10"]}, "datasets: cifar10 stands there 2 times"),
+        ({"tuning": {"networks": ["cifar10/plain/10-2"] * 2}}, "networks: cifar10/plain/10-2 stands there 2 times"),
+        ({"tuning": {"grid": {"temperature": [4, 4.0]}}}, "tuning: grid: a value stands there twice"),
+        ({"tuning": {"grid": {"validation_seed": [0, 1]}}}, "grid: all points hold out the same images"),
+        ({"variants": {"less": {"validation_share": 0.1, "teachers": "shared"}}}, "less: its shared teachers were trained on"),
+        ({"overrides": {"cifar10/plain/10-2": {"temperature": 8}}}, "say cifar10/plain/10-2/\\*"),
+    ],
+)
+def test_what_would_be_passed_over_or_counted_twice_is_refused(changes: dict[str, Any], what_is_said: str) -> None:
+    with pytest.raises(ParameterError, match=what_is_said):
+        Parameters.load(ROOT / "params.yaml", changes=changes)
+
+
+@pytest.mark.parametrize(("changes", "drops"), [({"epochs": 20}, "80, 120"), ({"learning_rate_drops": []}, "none")])
+def test_a_step_schedule_without_a_step_is_refused(changes: dict[str, Any], drops: str) -> None:
+    parameters = Parameters.load(ROOT / "params.yaml", changes={"families": {"resnet": changes}})
+    with pytest.raises(ParameterError, match=f"cifar10/resnet/8/seed0: learning_rate_drops: {drops} before the end of"):
+        parameters.recipe(Network.parse("cifar10/resnet/8/seed0"))

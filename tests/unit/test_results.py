@@ -25,6 +25,7 @@ def test_the_report_counts_the_networks_of_accuracy_csv(folder: Path) -> None:
 def test_every_network_has_its_curve(folder: Path) -> None:
     networks = accuracy.read(folder / "accuracy.csv")
     names = networks["dataset"] + "/" + networks["family"] + "/" + networks["chain"] + "/seed" + networks["seed"].astype(str)
+    names = (networks["variant"] + " " + names).str.lstrip()
     curves = pd.read_csv(folder / "curves.csv")
     assert set(curves["network"]) == set(names) and not names.duplicated().any()
     last = curves.groupby("network")["accuracy"].last()
@@ -32,7 +33,7 @@ def test_every_network_has_its_curve(folder: Path) -> None:
 
 
 def test_what_is_said_of_the_last_and_the_best_epoch_is_what_was_measured() -> None:
-    networks = accuracy.read(ROOT / "results/accuracy.csv").query("dataset == 'cifar10' and chain == '2'")
+    networks = accuracy.read(ROOT / "results/accuracy.csv").query("dataset == 'cifar10' and chain == '2' and variant == ''")
     assert networks["epochs"].unique() == [150]
     deviations = (ROOT / "docs/deviations.md").read_text()
     for when, column in (("the last", "accuracy"), ("the best by test accuracy, of 150", "best_test_accuracy")):

@@ -1,5 +1,5 @@
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,10 @@ from takd.data.views import Normalisation, Views, shuffled
 from takd.errors import DivergenceError
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
-from takd.training import Epoch, Trained, initialised, learning_rate, objective, train
+from takd.training import Epoch, Trained, chosen_images, initialised, learning_rate, objective, train
 from tests.conftest import mutual, recipe, taught
 
-STUDENT = Network.parse("digits/plain/4-2/seed0")
+STUDENT = Network.parse("digits/plain/4-2/seed3")
 MUTUAL = Network.parse("digits/resnet/14-8+mutual/seed0")
 CPU = torch.device("cpu")
 
@@ -159,15 +159,16 @@ def test_a_student_learns_what_its_teacher_says_and_not_the_labels(data: Prepare
 
 def test_a_student_reads_the_soft_targets_of_each_epoch(data: PreparedData) -> None:
     """One training over three epochs of views, against three trainings of an epoch with the teacher in the loop."""
-    how = taught(epochs=3, augmentation="crop_flip", trade_off=1, schedule="constant", precision="float32")
+    how = taught(epochs=3, augmentation="crop_flip", trade_off=1, schedule="cosine", precision="float32", weight_decay=0.5)
     targets = of_each_epoch(data)
     trained = train(STUDENT, how, data, targets, device=CPU)
 
     student = initialised(STUDENT, 10).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(student.parameters(), lr=how.learning_rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    optimiser = torch.optim.SGD(student.parameters(), lr=math.nan, momentum=0.9, nesterov=True, weight_decay=0.5)
     images = Views(data.train, Normalisation.of(data.train, "paper"), augmented=True)
     for epoch in range(3):
-        for batch in shuffled(torch.arange(300), STUDENT.seed, epoch).split(128):
+        for step, batch in enumerate(shuffled(torch.arange(300), STUDENT.seed, epoch).split(128)):
+            optimiser.param_groups[0]["lr"] = 0.02 * (1 + math.cos(math.pi * (3 * epoch + step) / 9)) / 2
             logits = student(images.batch(batch, images.of_epoch(STUDENT.seed, epoch)))
             soft = (targets.logits[epoch][batch].float() / 4).softmax(1)
             loss = 16 * (soft * (soft.log() - (logits / 4).log_softmax(1))).sum(1).mean()
@@ -212,7 +213,7 @@ def test_peers_learn_from_each_other(data: PreparedData) -> None:
 def test_a_step_of_mutual_learning_is_one_of_each_network_on_its_own_loss(data: PreparedData) -> None:
     """One step of the loop against two networks with an optimiser each, both predictions made before either step."""
     few = replace(data, train=Split(data.train.images[:64], data.train.labels[:64]))
-    how = mutual(epochs=1, separate_epochs=0, schedule="constant", batch_size=64, precision="float32", weight_decay=0.01)
+    how = mutual(epochs=1, separate_epochs=0, schedule="constant", batch_size=64, precision="float32", weight_decay=0.5)
     trained = train(MUTUAL, how, few, None, device=CPU)
 
     student, peer = (
@@ -222,7 +223,7 @@ def test_a_step_of_mutual_learning_is_one_of_each_network_on_its_own_loss(data: 
     own, other = student(images), peer(images).detach()
     divergence = (other.softmax(1) * (other.log_softmax(1) - own.log_softmax(1))).sum(1).mean()
     loss = torch.nn.functional.cross_entropy(own, few.train.labels) + divergence
-    optimiser = torch.optim.SGD(student.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=0.01)
+    optimiser = torch.optim.SGD(student.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=0.5)
     loss.backward()
     optimiser.step()
     for name, parameter in student.named_parameters():
@@ -235,10 +236,16 @@ def test_a_peer_that_diverges_ends_the_training(data: PreparedData) -> None:
         train(MUTUAL, how, data, None, device=CPU)
 
 
-def test_held_out_images_are_judged_and_test_images_never_read(data: PreparedData) -> None:
+def test_held_out_images_are_judged_and_not_learnt_from_and_test_images_never_read(data: PreparedData) -> None:
+    network, how = Network.parse("digits/plain/2/seed0"), recipe(epochs=6, validation_share=0.2)
     unreadable = replace(data, test=None)  # type: ignore[arg-type]
-    trained = train(Network.parse("digits/plain/2/seed0"), recipe(validation_share=0.2), unreadable, None, device=CPU)
-    assert trained.history[-1].accuracy > 10
+    trained = train(network, how, unreadable, None, device=CPU)
+    _, held_out = chosen_images(data.train.labels, how, network.seed)
+    images = data.train.images.clone()
+    images[held_out] = 255 - images[held_out]
+    inverted = train(network, how, replace(unreadable, train=Split(images, data.train.labels)), None, device=CPU)
+    assert same(weights(trained), weights(inverted))
+    assert trained.history[-1].accuracy > inverted.history[-1].accuracy + 20
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(data: PreparedData) -> None:
@@ -277,29 +284,38 @@ def test_the_schedule_begins_after_the_separate_epochs(epoch: int, expected: flo
     assert learning_rate(how, epoch, 0) == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_step_is_stochastic_gradient_descent_with_nesterovs_momentum(data: PreparedData) -> None:
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_a_step_is_stochastic_gradient_descent_with_momentum(data: PreparedData, nesterov: bool) -> None:
     """Two steps of the loop against the update rule written out (Sutskever et al. 2013, as PyTorch documents it)."""
     few = replace(data, train=Split(data.train.images[:64], data.train.labels[:64]))
     network = Network.parse("digits/plain/2/seed0")
-    how = recipe(schedule="constant", batch_size=64, precision="float32", weight_decay=0.01)
+    how = recipe(
+        schedule="constant", batch_size=64, precision="float32", weight_decay=0.5, nesterov=nesterov, normalisation="dataset"
+    )
     trained = train(network, how, few, None, device=CPU)
 
     model = initialised(network, 10).to(memory_format=torch.channels_last)
     velocity = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    images = few.train.images.permute(0, 3, 1, 2) / 127.5 - 1
+    pixels = few.train.images.double()
+    images = ((pixels - pixels.mean((0, 1, 2))) / pixels.std((0, 1, 2))).float().permute(0, 3, 1, 2)
     for _ in range(2):
         loss = objective(how, model(images), few.train.labels, None)
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         with torch.no_grad():
             for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
-                gradient = gradient + 0.01 * parameter
+                gradient = gradient + 0.5 * parameter
                 velocity[name] = 0.9 * velocity[name] + gradient
-                parameter.sub_(0.02 * (gradient + 0.9 * velocity[name]))
+                parameter.sub_(0.02 * (gradient + 0.9 * velocity[name] if nesterov else velocity[name]))
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(trained.network.get_parameter(name), parameter, rtol=1e-3, atol=2e-4)  # sums in another order
 
 
-def test_history_is_plain_data() -> None:
-    assert asdict(Epoch(1, 0.1, 2.3, 10.0, 0.5)) == {
-        "epoch": 1, "learning_rate": 0.1, "loss": 2.3, "accuracy": 10.0, "seconds": 0.5,
-    }  # fmt: skip
+def test_the_objective_is_that_of_the_recipe() -> None:
+    torch.manual_seed(0)
+    logits, teacher, labels = torch.randn(8, 10), torch.randn(8, 10), torch.randint(10, (8,))
+    for reduction, divisor in (("batchmean", 8), ("elementmean", 80)):
+        how = taught(kl_reduction=reduction, trade_off=0.3, temperature=2)
+        soft = (teacher / 2).softmax(1)
+        divergence = (soft * (soft.log() - (logits / 2).log_softmax(1))).sum() / divisor
+        expected = 0.7 * torch.nn.functional.cross_entropy(logits, labels) + 0.3 * 4 * divergence
+        torch.testing.assert_close(objective(how, logits, labels, teacher), expected)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.workflow.conftest import Snakemake
 
 # Networks of one data set with one seed:
@@ -200,6 +201,24 @@ def test_results_that_came_with_the_repository_stay_whatever_their_age(snakemake
     with (workspace / "paper/artifacts.yaml").open("a") as file:
         file.write("\n# changed since\n")
     assert snakemake("-n", "results/quick/claims.csv", "results/quick/table2.csv", "results/quick/report.md").jobs == {}
+
+
+def test_tuning_tries_every_point_of_the_grid_under_one_teacher(snakemake: Snakemake) -> None:
+    # three temperatures by three trade-offs
+    ran = snakemake("-n", "results/toy/tuning.csv")
+    assert ran.jobs == {"prepare": 1, "train": 1 + 3 * 3, "soft_targets": 1, "tuning": 1}, ran.output
+    students = re.findall(r"output: results/toy/variants/tuning/variants/(\S+?)/models/digits/plain/10-2/", ran.output)
+    assert len(set(students)) == 9 and "learning_rate=0.02,temperature=10,trade_off=0.9" in students
+
+
+def test_every_rule_that_runs_takd_runs_again_when_its_code_changes() -> None:
+    rules = {}
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^(?=rule )", file.read_text(), flags=re.MULTILINE)[1:]:
+            rules[rule.split(":")[0].removeprefix("rule ")] = rule
+    of_takd = {name for name, rule in rules.items() if '"takd ' in rule}
+    assert {"prepare", "train", "soft_targets", "surface", "collect", "tabulate", "judge", "tuning"} <= of_takd
+    assert [name for name in of_takd if " code=code_" not in rules[name]] == []
 
 
 def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, workspace: Path) -> None:

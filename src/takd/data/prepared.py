@@ -1,7 +1,6 @@
 """Prepared data sets: one safetensors file each, the same to the bit whatever archive it was made from."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from takd.data import archives
-from takd.data.archives import Images, Labels
+from takd.data import sources
 from takd.data.registry import Dataset, dataset
+from takd.data.sources import Images, Labels
 from takd.errors import CheckpointError, DataError
 from takd.files import read_tensors, write_tensors
 
@@ -54,10 +53,10 @@ def prepare(name: str, raw: Path, output: Path) -> None:
     """
     published = dataset(name)
     if published.archive is None:
-        parts, source = BUNDLED[name](), f"{name} of the installed packages"
+        parts, source = sources.BUNDLED[name](), f"{name} of the installed packages"
     else:
-        path = archives.fetch(published.archive, raw)
-        parts, source = archives.READERS[name](path), str(path)
+        path = sources.fetch(published.archive, raw)
+        parts, source = sources.READERS[name](path), str(path)
     tensors: dict[str, Tensor] = {}
     for split, (images, labels, label_bytes) in parts.items():
         digests = image_digests(images, label_bytes)
@@ -108,22 +107,3 @@ def image_digests(images: Images, label_bytes: Labels) -> list[bytes]:
     """sha256 of each image's label bytes (one, or coarse and fine) followed by its pixels, channel first."""
     heads = label_bytes.astype(np.uint8)
     return [hashlib.sha256(head.tobytes() + image.tobytes()).digest() for head, image in zip(heads, images, strict=True)]
-
-
-def _digits() -> dict[str, tuple[Images, Labels, Labels]]:
-    """scikit-learn's handwritten digits, each pixel a 4x4 square, in three equal channels; every fifth image is for testing."""
-    from sklearn.datasets import load_digits
-
-    bundle = load_digits()
-    small = (bundle.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
-    large = small.repeat(4, axis=1).repeat(4, axis=2)
-    images = np.broadcast_to(large[:, None], (len(large), 3, 32, 32))
-    labels = bundle.target.astype(np.int64)
-    test = np.arange(len(labels)) % 5 == 4
-    return {
-        split: (np.ascontiguousarray(images[chosen]), labels[chosen], labels[chosen][:, None])
-        for split, chosen in (("train", ~test), ("test", test))
-    }
-
-
-BUNDLED: dict[str, Callable[[], dict[str, tuple[Images, Labels, Labels]]]] = {"digits": _digits}

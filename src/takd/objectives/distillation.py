@@ -1,6 +1,6 @@
 """The equations 1 to 3 of the paper (Mirzadeh et al. 2020), as a pure function of tensors."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,7 +21,8 @@ def distillation_loss(
 
     student_logits, teacher_logits: (B, C), floating, before softmax. labels: (B,), int64. trade_off: λ in [0, 1];
     temperature: τ > 0. kl_reduction: `batchmean` is the paper's eq. 2; `elementmean` divides the soft loss by C as well, as the
-    authors' code does. Returns a scalar in nats. Raises ValueError where shapes differ or λ, τ are out of range.
+    authors' code does. Returns a scalar in nats. Raises ValueError where shapes differ, λ, τ are out of range or there is no such
+    kl_reduction.
     """
     if student_logits.shape != teacher_logits.shape or student_logits.dim() != 2:
         raise ValueError(
@@ -32,6 +33,8 @@ def distillation_loss(
         raise ValueError(f"trade_off must lie in [0, 1], not {trade_off}")
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
+    if kl_reduction not in get_args(KLReduction):
+        raise ValueError(f"kl_reduction must be one of {', '.join(get_args(KLReduction))}, not {kl_reduction!r}")
     hard = F.cross_entropy(student_logits, labels)
     divergence = F.kl_div(
         F.log_softmax(student_logits / temperature, dim=1),

@@ -21,15 +21,16 @@ COLUMNS = [
 def collect(metrics: list[Path], results: Path) -> pd.DataFrame:
     """A row for each metrics file, sorted by name; those below results/variants are of that variant.
 
-    Raises CheckpointError where a file isn't one of ours.
+    Raises CheckpointError where a file isn't one of ours, or two are of one network.
     """
     rows = []
     for path in metrics:
         with metrics_of(path) as values:
             values["variant"] = variant(path, results)
             values["training_share"] = values["recipe"]["training_share"]
+            sizes_of(values["chain"])
             rows.append([values[column] for column in COLUMNS])
-    table = pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str})
+    table = _each_once(pd.DataFrame(rows, columns=COLUMNS).astype({"chain": str}), "metrics")
     largest_first = table["chain"].map(lambda chain: tuple(-size for size in sizes_of(chain)))
     keys = ["variant", "dataset", "family", "_order", "chain", "seed"]
     order = table.assign(_order=largest_first).sort_values(keys).index
@@ -67,5 +68,16 @@ def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """An accuracy.csv. Raises CheckpointError where it isn't one."""
-    return csv_files.read(path, COLUMNS, CheckpointError).fillna({"variant": ""})
+    """An accuracy.csv. Raises CheckpointError where it isn't one, or has a network twice."""
+    return _each_once(csv_files.read(path, COLUMNS, CheckpointError).fillna({"variant": ""}), str(path))
+
+
+def _each_once(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table, if no network stands in it twice: that would count as a seed more."""
+    names = ["variant", "dataset", "family", "chain", "seed"]
+    twice = table[table.duplicated(names)]
+    if len(twice):
+        variant, *parts, seed = map(str, twice.iloc[0][names])
+        name = "/".join([*([f"variants/{variant}"] if variant else []), *parts, f"seed{seed}"])
+        raise CheckpointError(f"{source}: {name} stands there twice; networks of several folders need several accuracy.csv")
+    return table

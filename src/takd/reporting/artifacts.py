@@ -162,6 +162,14 @@ class Panel(_Entry):
     series: tuple[Series, ...] = Field(min_length=1, max_length=3)
     mean_of: tuple[str, str] | None = Field(default=None, description="Two chains; a dashed line at their mean accuracy.")
 
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        labels = [series.label for series in self.series] + ["mean of"]
+        for label, count in Counter(labels).items():
+            if count > 1:
+                raise ValueError(f"series: {label!r} is the label of {count} lines; give each one of its own")
+        return self
+
 
 class Lines(Artifact):
     """Accuracies against sizes, a panel for each family and data set."""

@@ -75,9 +75,9 @@ def draw(figure: Lines | Paths | Rates, data: pd.DataFrame, png: Path, svg: Path
 
 def save(picture: Any, png: Path, svg: Path) -> None:
     """Write a picture both ways, and forget it."""
-    for path, options in ((png, {}), (svg, {"metadata": {"Date": None}})):
+    for path, options in ((png, {"format": "png"}), (svg, {"format": "svg", "metadata": {"Date": None}})):
         with written_whole(path) as file:
-            picture.savefig(file, format=path.suffix[1:], **options)
+            picture.savefig(file, **options)
     pyplot.close(picture)
 
 

@@ -42,13 +42,19 @@ def _row(surface: pd.DataFrame) -> dict[str, object]:
 
 
 def read_points(paths: list[Path]) -> pd.DataFrame:
-    """The points of loss surfaces, one after another. Raises CheckpointError where a file isn't one."""
-    return _read(paths, POINT_COLUMNS, "not a loss surface; takd surface writes one")
+    """The points of loss surfaces, one after another. Raises CheckpointError where a file isn't one, or two are of one network."""
+    points = _read(paths, POINT_COLUMNS, "not a loss surface; takd surface writes one")
+    if points.duplicated([*NETWORK, "a", "b"]).any():
+        raise CheckpointError("two of the loss surfaces are of one network")
+    return points
 
 
 def read(paths: list[Path]) -> pd.DataFrame:
-    """Files of `rises`, each network once. Raises CheckpointError where a file isn't one."""
-    return _read(paths, COLUMNS, "not the flatness of surfaces; takd draw-surfaces writes it").drop_duplicates(NETWORK)
+    """Files of `rises`, each network once. Raises CheckpointError where a file isn't one, or two differ about a network."""
+    rows = _read(paths, COLUMNS, "not the flatness of surfaces; takd draw-surfaces writes it").drop_duplicates()
+    if rows.duplicated(NETWORK).any():
+        raise CheckpointError(f"{', '.join(map(str, paths))}: differ about the loss surface of one network; make them anew")
+    return rows
 
 
 def _read(paths: list[Path], columns: list[str], otherwise: str) -> pd.DataFrame:

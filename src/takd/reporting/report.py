@@ -25,6 +25,11 @@ RECIPE_FIELDS = (
     "separate_epochs",
 )
 
+RUN_FIELDS = (
+    *("dataset", "family", "recipe", "seconds", "commit", "machine", "device", "threads", "precision"),
+    *("versions", "data_digest", "measured_on"),
+)
+
 
 def as_markdown(
     title: str, metrics: list[Path], artifacts: Mapping[str, AnyArtifact], sections: list[Path], deviations: str
@@ -37,7 +42,7 @@ def as_markdown(
     runs = []
     for path in metrics:
         with metrics_of(path) as values:
-            runs.append(values)
+            runs.append({name: values[name] for name in RUN_FIELDS})
     parts = [f"# {title}", "## What was run", _what_was_run(runs), "### Recipes", _recipes(runs)]
     for section in sections:
         name = section.stem
@@ -64,7 +69,9 @@ def _what_was_run(runs: list[dict[str, Any]]) -> str:
 
     def counted(*names: str) -> str:
         values = Counter(", ".join(f"{run[name]}" for name in names) for run in runs)
-        return "; ".join(value if len(values) == 1 else f"{value} ({count} networks)" for value, count in sorted(values.items()))
+        if len(values) == 1:
+            return next(iter(values))
+        return "; ".join(f"{value} ({count} network{'s' * (count > 1)})" for value, count in sorted(values.items()))
 
     seconds = sum(run["seconds"] for run in runs)
     lines = [

@@ -3,7 +3,7 @@ import torch
 import torchvision.transforms.v2.functional as T
 
 from takd.data.prepared import Split
-from takd.data.views import Normalisation, Views, channel_statistics, drawn_views, shuffled, training_and_held_out
+from takd.data.views import Normalisation, Views, channel_statistics, drawn_views, share_of, shuffled, training_and_held_out
 
 
 @pytest.fixture
@@ -77,6 +77,18 @@ def test_held_out_images_are_the_same_share_of_every_class() -> None:
 def test_without_a_share_nothing_is_held_out() -> None:
     training, held_out = training_and_held_out(torch.arange(10), share=0, seed=0)
     assert torch.equal(training, torch.arange(10)) and len(held_out) == 0
+
+
+def test_a_share_is_the_same_of_every_class_and_lies_within_larger_ones() -> None:
+    labels = torch.tensor([0] * 100 + [1] * 60 + [2] * 40)[torch.randperm(200)]
+    training, _ = training_and_held_out(labels, share=0.1, seed=0)
+    shares = [share_of(training, labels, share, seed=0) for share in (0.25, 0.5, 1)]
+    quarter, half, whole = (set(share.tolist()) for share in shares)
+    assert quarter < half < whole == set(training.tolist())
+    assert labels[shares[0]].bincount().tolist() == [22, 14, 9]  # of 90, 54 and 36; half an image goes to the even number
+    assert labels[shares[1]].bincount().tolist() == [45, 27, 18]
+    assert torch.equal(shares[0], shares[0].sort().values)
+    assert not torch.equal(shares[0], share_of(training, labels, 0.25, seed=1))
 
 
 def test_each_epoch_has_an_order_of_its_own() -> None:

@@ -82,6 +82,7 @@ def test_accuracies_as_the_paper_has_them_reproduce_its_claims(claim: str) -> No
         ("C3", {"10-2": 48.0}),  # the gain goes on rising as the student shrinks
         ("C4", {"10-8-2": 41.0}),
         ("C5", {"10-8-2": 47.0}),
+        ("C5", {"4": 42.0}),  # size 6 is now the nearest, and its 10-6-2 is below 10-4-2
         ("C6", {"10-8-6": 50.0}),
         ("C6", {"10-8-6-4-2": 43.5}),  # the full path isn't the best
     ],
@@ -121,6 +122,44 @@ def test_a_difference_of_gains_is_in_per_cent_of_nokd() -> None:
     comparisons = judge(as_the_paper_has_it())
     assert {c.unit for c in comparisons["C3"]} == {"% of NOKD"}
     assert {c.unit for c in comparisons["C2"]} == {"points"}
+    # 51 / 48 over 42 / 40 and over 56.5 / 56
+    assert [c.effect for c in comparisons["C3"]] == pytest.approx([6.25 - 5.0, 6.25 - 0.89], abs=0.02)
+
+
+def test_a_missing_point_may_be_the_peak_so_nothing_is_contradicted() -> None:
+    falling = as_the_paper_has_it() | {"10-2": 49.0}  # above 4-2, 6-2 and 8-2
+    assert verdict_of(judge(falling)["C2"]) == "contradicted"
+    assert verdict_of(judge({chain: value for chain, value in falling.items() if chain != "8-2"})["C2"]) == "undecided"
+    without = {chain: value for chain, value in as_the_paper_has_it().items() if chain != "4"}
+    assert [c.better for c in judge(without)["C3"]] == ["gain of 10-6"] * 2
+
+
+def test_a_variant_s_table_is_not_the_paper_s() -> None:
+    changed = ARTIFACTS | {"table2": ARTIFACTS["table2"].model_copy(update={"variant": "comparison"})}
+    empty = pd.DataFrame(columns=accuracies.COLUMNS)
+    claims = {c.claim for c in Judge(empty, changed, ("cifar10",), PUBLISHED, NO_RISES).comparisons()}
+    assert claims == {"C1", "C2", "C3", "C6", "C7", "C8"}
+
+
+def test_a_quoted_number_beside_paths_is_no_path() -> None:
+    table2 = ARTIFACTS["table2"]
+    assert isinstance(table2, artifacts.Table)
+    rows = tuple(row.model_copy(update={"chains": row.chains | {"others": "quoted"}}) for row in table2.rows)
+    empty = pd.DataFrame(columns=accuracies.COLUMNS)
+    changed = ARTIFACTS | {"table2": table2.model_copy(update={"rows": rows})}
+    assert Judge(empty, changed, ("cifar10",), PUBLISHED, NO_RISES).comparisons()
+
+
+def test_every_assistant_and_every_path_is_compared_with_blkd_and_nokd() -> None:
+    comparisons = {claim: [(c.better, c.worse) for c in its] for claim, its in judge(as_the_paper_has_it()).items()}
+    paths = ("10-8-2", "10-6-2", "10-4-2")
+    assert comparisons["C4"] == [(path, worse) for path in paths for worse in ("10-2", "2")]
+    of_4 = ["10-8-4", "10-6-4", "10-8-6-4"]
+    of_2 = ["10-8-2", "10-6-2", "10-4-2", "10-8-6-2", "10-8-4-2", "10-6-4-2", "10-8-6-4-2"]
+    expected = {("10-8-6", "10-6"), ("10-8-6", "6")}
+    expected |= {(path, worse) for path in of_4 for worse in ("10-4", "4")} | {("10-8-6-4", other) for other in of_4[:-1]}
+    expected |= {(path, worse) for path in of_2 for worse in ("10-2", "2")} | {("10-8-6-4-2", other) for other in of_2[:-1]}
+    assert len(comparisons["C6"]) == len(expected) and set(comparisons["C6"]) == expected
 
 
 def test_what_spans_zero_is_undecided() -> None:
@@ -164,7 +203,8 @@ def test_takd_is_compared_with_every_quoted_number_and_with_our_mutual_learning(
         *(("26-20-14", worse) for worse in (*others, "26-14+mutual")),
     ]
     assert verdict_of(comparisons) == "reproduced" and all(c.n == 3 for c in comparisons)
-    assert comparisons[1].effect == pytest.approx(88.0 - 86.86)  # AT, ResNet-8
+    quoted = PUBLISHED.query("artifact == 'figure6' and column == 'AT'")["accuracy"]
+    assert [comparisons[1].effect, comparisons[6].effect] == pytest.approx([88.0 - quoted.min(), 91.2 - quoted.max()])
 
 
 @pytest.mark.parametrize("change", [{"26-14-8": 86.0, "26-8+mutual": 85.0}, {"26-14+mutual": 93.5}])

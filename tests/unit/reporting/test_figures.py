@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 
 GOLDEN = ROOT / "tests/golden"
 ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
-FIGURES = [name for name, artifact in ARTIFACTS.items() if isinstance(artifact, artifacts.Lines | artifacts.Paths)]
+DRAWN = artifacts.Lines | artifacts.Paths | artifacts.Rates
+FIGURES = [name for name, artifact in ARTIFACTS.items() if isinstance(artifact, DRAWN)]
 
 
 def accuracy(without: str = "") -> pd.DataFrame:
@@ -34,7 +35,7 @@ def accuracy(without: str = "") -> pd.DataFrame:
 
 def data_behind(name: str, table: pd.DataFrame) -> pd.DataFrame:
     figure = ARTIFACTS[name]
-    assert isinstance(figure, artifacts.Lines | artifacts.Paths)
+    assert isinstance(figure, DRAWN)
     return figures.data_behind(figure, ("cifar10", "cifar100"), table)
 
 

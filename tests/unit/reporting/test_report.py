@@ -35,7 +35,7 @@ def test_the_page_says_what_was_run_and_shows_what_came_out(tmp_path: Path) -> N
     page = report.as_markdown("results/toy", metrics, ARTIFACTS, sections, "../../docs/deviations.md")
     assert page.startswith("# results/toy\n")
     assert "3, each trained once" in page and "1.50 hours of training" in page
-    assert "abc (2 networks); def (1 networks)" in page and "cpu, 1, bfloat16" in page and "A processor" in page
+    assert "abc (2 networks); def (1 network)" in page and "cpu, 1, bfloat16" in page and "A processor" in page
     assert "Digits" in page and "content dddddddddddddddd…, judged on test images" in page
     assert page.index("## Table 2") < page.index("the table itself") < page.index("## Figure 2")
     assert page.index(f"![{ARTIFACTS['figure2'].title}](figure2.png)") < page.index("## Claims") < page.index("the verdicts")

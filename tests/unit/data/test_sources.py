@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from takd.data import archives, prepared
-from takd.data.archives import Images
+from takd.data import prepared, sources
 from takd.data.registry import DATASETS, Archive
+from takd.data.sources import Images
 from takd.errors import DataError
 
 COUNT = 12  # images a batch
@@ -129,7 +129,7 @@ def test_cifar100_is_read_with_fine_labels_and_digested_with_both(tmp_path: Path
         return entry | {"fine_labels": [label + 40 for label in fine], "coarse_labels": fine}
 
     path = write_archive(tmp_path / "a.tar.gz", {"cifar-100-python/train": part(0), "cifar-100-python/test": part(1)})
-    images, labels, label_bytes = archives.read_cifar100(path)["train"]
+    images, labels, label_bytes = sources.read_cifar100(path)["train"]
     assert images.shape == (COUNT, 3, 32, 32) and (labels == part(0)["fine_labels"]).all()
     assert (label_bytes == np.array([part(0)["coarse_labels"], part(0)["fine_labels"]]).T).all()
 
@@ -256,14 +256,14 @@ def published() -> Iterator[Archive]:
 
 
 def test_an_archive_that_is_not_there_is_downloaded(published: Archive, tmp_path: Path) -> None:
-    assert archives.fetch(published, tmp_path / "raw").read_bytes() == Publisher.content
-    archives.fetch(published, tmp_path / "raw")
+    assert sources.fetch(published, tmp_path / "raw").read_bytes() == Publisher.content
+    sources.fetch(published, tmp_path / "raw")
     assert Publisher.ranges == [None]
 
 
 def test_a_download_goes_on_where_it_was_cut_off(published: Archive, tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz.part").write_bytes(Publisher.content[:1000])
-    assert archives.fetch(published, tmp_path).read_bytes() == Publisher.content
+    assert sources.fetch(published, tmp_path).read_bytes() == Publisher.content
     assert Publisher.ranges == ["bytes=1000-"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
@@ -271,17 +271,17 @@ def test_a_download_goes_on_where_it_was_cut_off(published: Archive, tmp_path: P
 def test_a_download_that_ends_early_is_kept_to_go_on(published: Archive, tmp_path: Path) -> None:
     longer = replace(published, bytes=published.bytes + 5)
     with pytest.raises(DataError, match=r"the connection ended after 2,304,000 of 2,304,005 bytes; call again"):
-        archives.fetch(longer, tmp_path)
+        sources.fetch(longer, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz.part"]
 
 
 def test_a_download_of_something_else_is_deleted(published: Archive, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="isn't the published file"):
-        archives.fetch(replace(published, md5="0" * 32), tmp_path)
+        sources.fetch(replace(published, md5="0" * 32), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unreachable_publisher_is_said_with_the_place_to_put_the_file(published: Archive, tmp_path: Path) -> None:
     nobody = replace(published, url="http://127.0.0.1:9/a.tar.gz")
     with pytest.raises(DataError, match=r"can't be reached .*place it at .*a\.tar\.gz"):
-        archives.fetch(nobody, tmp_path)
+        sources.fetch(nobody, tmp_path)

@@ -1,4 +1,4 @@
-"""The publisher's archives of CIFAR: fetched, and read without running anything that they may contain."""
+"""Where images come from: publishers' archives, fetched and read without running what they may contain, and installed packages."""
 
 import hashlib
 import io
@@ -92,10 +92,27 @@ def read_cifar100(path: Path) -> dict[str, tuple[Images, Labels, Labels]]:
     return {name: split(name) for name in ("train", "test")}
 
 
+def _digits() -> dict[str, tuple[Images, Labels, Labels]]:
+    """scikit-learn's handwritten digits, each pixel a 4x4 square, in three equal channels; every fifth image is for testing."""
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    small = (bundle.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
+    large = small.repeat(4, axis=1).repeat(4, axis=2)
+    images = np.broadcast_to(large[:, None], (len(large), 3, 32, 32))
+    labels = bundle.target.astype(np.int64)
+    test = np.arange(len(labels)) % 5 == 4
+    return {
+        split: (np.ascontiguousarray(images[chosen]), labels[chosen], labels[chosen][:, None])
+        for split, chosen in (("train", ~test), ("test", test))
+    }
+
+
 READERS: dict[str, Callable[[Path], dict[str, tuple[Images, Labels, Labels]]]] = {
     "cifar10": read_cifar10,
     "cifar100": read_cifar100,
 }
+BUNDLED: dict[str, Callable[[], dict[str, tuple[Images, Labels, Labels]]]] = {"digits": _digits}
 
 
 def _members(path: Path, wanted: list[str]) -> dict[str, bytes]:
