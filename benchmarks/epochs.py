@@ -22,7 +22,7 @@ EpochTimer = Callable[[str, int, int, int, int], Timed]
 
 
 def takd_epoch(name: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
-    """takd's own path: one training of one epoch as a whole, and its part of the teacher's pass over the same images.
+    """takd's own path: one training of one epoch as a whole, its resume file too, and its part of the teacher's pass.
 
     shared_by: how many epochs (or, for augmented views, students) read the same soft targets.
     """
@@ -41,7 +41,8 @@ def takd_epoch(name: str, images: int, test_images: int, threads: int, shared_by
         started = time.perf_counter()
         if network.is_distilled:
             targets = soft_targets.load(file, network, recipe, data)
-        train(network, recipe, data, targets, device=device)
+        progress = checkpoint.Progress(Path(folder) / "resume.safetensors", key="")
+        train(network, recipe, data, targets, device=device, progress=progress)
         student_seconds = time.perf_counter() - started
     seconds = student_seconds + teacher_seconds / shared_by
     return {"seconds": seconds, "student_seconds": student_seconds, "teacher_seconds": teacher_seconds}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 
@@ -141,7 +142,7 @@ def _loading_milliseconds(from_bytes: bool) -> float:
 
     def batches() -> None:
         for batch in order:
-            views.batch(batch, None) if from_bytes else floats[batch].permute(0, 3, 1, 2)
+            views.batch(batch, None) if from_bytes else floats.index_select(0, batch).permute(0, 3, 1, 2)
 
     return 1000 * median(_seconds(batches)) / len(order)
 
@@ -175,8 +176,14 @@ def _apart(measure: Callable[..., float], *arguments: object) -> float:
 
 def _at_once(measure: Callable[..., float], *arguments: object) -> list[float]:
     """The same measurement in two processes at once."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context, initializer=_begin_together, initargs=(context.Barrier(2),)) as processes:
         return [future.result() for future in [processes.submit(measure, *arguments) for _ in range(2)]]
+
+
+def _begin_together(both: Barrier) -> None:
+    """Wait for the other process: this one has imported all that it needs."""
+    both.wait()
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def peak_memory(name: str, images: int, test_images: int, threads: int) -> float
         there = Path(folder)
         write_as_cifar10(there / "noise.safetensors", noise(images, test_images))
         job = [sys.executable, "-m", "takd.cli", "train", name, "--data", "noise.safetensors", "--threads", str(threads)]
-        job += ["--recipe", recipe_of(Network.parse(name)).canonical(), "--output", "model.safetensors"]
+        job += ["--recipe", recipe_of(Network.parse(name)).canonical(), "--output", "model.safetensors", "--resume", "resume"]
         command = [sys.executable, "-c", PEAK, *job, "--metrics", "metrics.json"]
         ran = subprocess.run(command, cwd=there, env=environment(ROOT), check=True, stdout=subprocess.PIPE, text=True)
     return float(ran.stdout) * 1024 / 1e9

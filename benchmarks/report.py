@@ -48,7 +48,7 @@ def conditions(results: Results) -> list[str]:
     if results["load"] > 0.5:
         said.append(f"The machine wasn't idle: its load was {results['load']:.1f} when the run began.")
     if results["quick"]:
-        said.append("A quick look with fewer images or repeats than the benchmark has: not a result.")
+        said.append("A quick look, with fewer images or repeats than the benchmark has or of no commit: not a result.")
     return said
 
 
