@@ -35,6 +35,7 @@ def test_params_yaml_is_the_papers_recipe() -> None:
     assert resnet.learning_rate_drops == (80, 120)
     assert plain.nesterov and plain.momentum == 0.9 and plain.normalisation == "paper"
     assert (plain.augmentation, resnet.augmentation) == ("none", "crop_flip")
+    assert (recipe("cifar10/plain/10-2/seed0").temperature, resnet.temperature) == (16, 4)
 
 
 @pytest.mark.parametrize("preset", sorted(path.name for path in (ROOT / "presets").iterdir()))

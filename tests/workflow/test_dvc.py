@@ -27,7 +27,7 @@ TRACKED = (*WORKFLOW, "src", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/confi
 ALWAYS_MADE = {"accuracy", "claims", "curves", "metrics", "report"}
 PARAMETERS = {"datasets": ["digits"], "seeds": 1, "report": ["small"]}
 # a student that learns from soft targets alone: temperatures far apart give accuracies far apart
-TRAINING = {"epochs": 1, "learning_rate": 0.02, "schedule": "cosine", "trade_off": 1}
+TRAINING = {"epochs": 1, "learning_rate": 0.02, "schedule": "cosine", "trade_off": 1, "temperature": 4}
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Repository:
 
     def set_temperature(self, value: float) -> None:
         parameters = self.path / "params.yaml"
-        parameters.write_text(re.sub("temperature: .*", f"temperature: {value}", parameters.read_text()))
+        parameters.write_text(re.sub("temperature: .*", f"temperature: {value}", parameters.read_text(), count=1))
 
     def copy(self, path: Path) -> "Repository":
         """The same repository somewhere else, time stamps included."""
