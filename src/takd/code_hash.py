@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,27 +26,42 @@ def code_hash(*modules: str) -> str:
 
     Raises ModuleNotFoundError where there is no such module.
     """
-    found: set[str] = set()
-    waiting = list(modules)
+    found: dict[str, str] = {}
+    waiting, seen = list(modules), set(modules)
     while waiting:
-        module = waiting.pop()
-        if module not in found:
-            found.add(module)
-            waiting += _imported(module)
-    trees = [(module, _described(_tree(module))) for module in sorted(found)]
-    return hashlib.sha256(repr(trees).encode()).hexdigest()[:16]
+        path = _path(name := waiting.pop())
+        if path is None and name in modules:
+            raise ModuleNotFoundError(name)
+        if path is not None:
+            found[name], imported = _read(path, path.stat().st_mtime_ns)
+            waiting += [each for each in imported if each not in seen]
+            seen.update(imported)
+    trees = ", ".join(f"({module!r}, {found[module]})" for module in sorted(found))
+    return hashlib.sha256(f"[{trees}]".encode()).hexdigest()[:16]
 
 
-def _imported(module: str) -> list[str]:
-    """The modules of takd that a module imports, wherever the statement stands."""
-    found: list[str] = []
-    for node in ast.walk(_tree(module)):
+@cache  # Snakemake asks for the hash once a job
+def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
+    """What a file's code says, and the names that it imports from takd: modules, and what stands in them."""
+    tree = ast.parse(path.read_text())
+    imported = tuple(name for name in _imported(tree) if name.split(".")[0] == PACKAGE and not name.startswith(NOT_COUNTED))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return repr(_described(tree)), imported
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """The names that a module imports, wherever the statement stands."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [name.name for name in node.names]
+            yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            found.append(node.module)
-            found += [f"{node.module}.{name.name}" for name in node.names if _path(f"{node.module}.{name.name}") is not None]
-    return [name for name in found if name.split(".")[0] == PACKAGE and not name.startswith(NOT_COUNTED)]
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def _described(node: object) -> object:
@@ -54,25 +70,6 @@ def _described(node: object) -> object:
         fields = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
         return (type(node).__name__, [(name, _described(value)) for name, value in fields])
     return [_described(each) for each in node] if isinstance(node, list) else repr(node)
-
-
-def _tree(module: str) -> ast.Module:
-    path = _path(module)
-    if path is None:
-        raise ModuleNotFoundError(module)
-    return _parsed(path, path.stat().st_mtime_ns)
-
-
-@cache
-def _parsed(path: Path, _modified: int) -> ast.Module:
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
 
 
 def _path(module: str) -> Path | None:
