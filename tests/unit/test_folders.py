@@ -64,6 +64,14 @@ def test_points_of_the_grid_hold_images_out_and_share_teachers_that_do(tmp_path:
     assert sum(name.startswith("results/variants/tuning/variants/") for name in there) == 2 * 3 * 2
 
 
+def test_a_grid_has_words_and_numbers_as_its_recipe_has_them(tmp_path: Path) -> None:
+    grid = {"kl_reduction": ["batchmean", "elementmean"], "weight_decay": ["1e-4"]}  # as YAML reads 1e-4
+    there = found(tmp_path, tuning={"networks": ["cifar10/plain/10-2"], "seeds": 1, "validation_share": 0.1, "grid": grid})
+    point = there["results/variants/tuning/variants/kl_reduction=elementmean,weight_decay=0.0001"]
+    recipe = point.parameters.recipe(Network.parse("cifar10/plain/10-2/seed0"))
+    assert (recipe.kl_reduction, recipe.weight_decay) == ("elementmean", 1e-4)
+
+
 def test_paths_share_their_prefixes(tmp_path: Path) -> None:
     # 10, 10-8, 10-6, 10-4 once, then three students of each assistant
     networks = names(needed(found(tmp_path, datasets=["cifar10"]), "results", [ARTIFACTS["table2"]]))

@@ -223,6 +223,7 @@ def test_null_takes_a_key_away() -> None:
         ({"datasets": ["cifar10", "cifar10"]}, "datasets: cifar10 stands there 2 times"),
         ({"tuning": {"networks": ["cifar10/plain/10-2"] * 2}}, "networks: cifar10/plain/10-2 stands there 2 times"),
         ({"tuning": {"grid": {"temperature": [4, 4.0]}}}, "tuning: grid: a value stands there twice"),
+        ({"tuning": {"grid": {"kl_reduction": ["mean"]}}}, "tuning.grid.kl_reduction: .*'batchmean' or 'elementmean'"),
         ({"tuning": {"grid": {"validation_seed": [0, 1]}}}, "grid: all points hold out the same images"),
         ({"variants": {"less": {"validation_share": 0.1, "teachers": "shared"}}}, "less: its shared teachers were trained on"),
         ({"overrides": {"cifar10/plain/10-2": {"temperature": 8}}}, "say cifar10/plain/10-2/\\*"),

@@ -26,6 +26,17 @@ def test_the_best_point_by_mean_accuracy_comes_first(tmp_path: Path) -> None:
     assert "| CIFAR-10 | plain 10-2 | 4           | 63.25 ± 0.35 | 2 |" in tuning.as_markdown(table, ["temperature"])
 
 
+def test_words_of_a_recipe_stand_beside_its_numbers(tmp_path: Path) -> None:
+    paths = [metrics(tmp_path, *of) for of in ((60.0, 1, 0), (64.0, 4, 0))]
+    other = json.loads(paths[0].read_text())
+    other["recipe"]["schedule"] = "cosine"
+    paths[1].write_text(json.dumps(other | {"accuracy": 61.0}))
+    paths[0].write_text(json.dumps(other | {"recipe": other["recipe"] | {"schedule": "constant"}}))
+    fields = ["schedule", "temperature"]
+    said = tuning.as_markdown(tuning.tabulate(paths, fields), fields)
+    assert [line.split()[6:9:2] for line in said.splitlines()[4:]] == [["cosine", "1"], ["constant", "1"]]
+
+
 def test_what_was_judged_on_test_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="judged on the test images"):
         tuning.tabulate([metrics(tmp_path, 60.0, 1, 0, "test")], ["temperature"])
