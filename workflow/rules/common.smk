@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import os
 import re
 import shlex
 import sys
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from takd import warm_process
@@ -46,43 +44,11 @@ if CHOSEN not in FOLDERS:
     )
 REPORTED = SHOWN[CHOSEN]
 
-# Snakemake's record of how each file was made: without it, a file that is there is taken for what params.yaml says now.
-# Of a file that an interrupted job may have left it says that, elsewhere, and makes it anew.
-RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/incomplete"))
-
-
-def has_record(path):
-    name = urlsafe_b64encode(str(path).encode()).decode()
-    *folders, last = (name[start : start + 254] for start in range(0, len(name), 254))  # as Snakemake parts what is too long
-    return any(records.joinpath(*(f"@{part}" for part in folders), last).exists() for records in RECORDS)
-
-
-for path in Path("results").glob("**/models/**/model.safetensors"):
-    if not has_record(path):
-        mistake(
-            f"{path} is there, but not Snakemake's record of the recipe that made it (.snakemake/metadata): "
-            "it could be taken for what params.yaml says now. Get the record (dvc pull), or move the network away."
-        )
-# git gives each file the time at which it wrote it: of results that came with the repository, some would be older than what they
-# are made from, and all networks be trained for that. As they have no record, they get the time of the oldest.
-committed = [path for results in FOLDERS for path in Path(results).glob("*.*") if path.is_file() and not has_record(path)]
-oldest = min((path.stat().st_mtime for path in committed), default=0)
-for path in committed:
-    if path.stat().st_mtime > oldest:
-        os.utime(path, (oldest, oldest))
-
 
 def as_typed(settings):
     """Settings as options for a command line; empty where there are none."""
     values = [shlex.quote(f"{name}={json.dumps(value)}") for name, value in settings.items()]
     return " ".join(["--config", *values]) if values else ""
-
-
-typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
-for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
-    if Path(path).is_file() and not has_record(path):
-        options = f"{as_typed(typed)} -- " if typed else ""
-        print(f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr)
 
 
 def of_kind(names, *kinds):
