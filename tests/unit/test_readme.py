@@ -1,5 +1,6 @@
 """What the README shows of results is what stands in their files."""
 
+import json
 import re
 
 from tests.conftest import ROOT
@@ -30,6 +31,12 @@ def test_its_verdicts_are_those_of_the_results() -> None:
     for claim, (_, statement, said) in shown.items():
         assert statement == verdicts[claim][2]
         assert said == f"{verdicts[claim][3]} ({verdicts[claim][4]})"
+
+
+def test_its_speed_is_what_was_measured() -> None:
+    lines = json.loads((ROOT / "benchmarks/results.json").read_text())["lines"]
+    times = {line["name"]: line["value"] for line in lines}
+    assert f"authors' way {times['blkd-plain']:.0f} times as long, a careful modern loop {times['modern']:.1f} times" in README
 
 
 def test_what_it_links_to_is_there() -> None:
