@@ -212,7 +212,7 @@ def test_a_grid_over_what_its_network_has_no_use_for_is_refused() -> None:
 
 
 def test_null_takes_a_key_away() -> None:
-    grid = {"temperature": None, "trade_off": None, "learning_rate": [0.1, 0.01]}
+    grid = {"temperature": None, "trade_off": None, "kl_reduction": None, "learning_rate": [0.1, 0.01]}
     tuning = {"networks": ["cifar10/plain/2"], "grid": grid}
     assert list(Parameters.load(ROOT / "params.yaml", changes={"tuning": tuning}).tuning.grid) == ["learning_rate"]
 
