@@ -18,6 +18,8 @@ from takd.networks.registry import FAMILIES, family
 from takd.objectives.registry import FIELDS as OF_OBJECTIVES
 from takd.recipe import Recipe
 
+# A number where it can be one (YAML has 1e-4 for a word), else one of a field's words.
+GridValue = Annotated[float | str, Field(union_mode="left_to_right")]
 NAME = r"^[a-z0-9_]+$"  # of an artifact or a variant, which name files and folders
 
 # A recipe of which any field may be left out: what differs for a family, or for the networks that a pattern names.
@@ -51,13 +53,13 @@ class Tuning(BaseModel):
     )
     seeds: int = Field(gt=0, description="Networks trained for each point of the grid.")
     validation_share: float = Field(gt=0, lt=1, description="Share of the training images held out, from every network alike.")
-    grid: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = Field(
+    grid: dict[str, Annotated[tuple[GridValue, ...], Field(min_length=1)]] = Field(
         min_length=1, description="Fields of a recipe, and the values to try: every combination."
     )
 
     @field_validator("grid")
     @classmethod
-    def _known_fields(cls, grid: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    def _known_fields(cls, grid: dict[str, tuple[GridValue, ...]]) -> dict[str, tuple[GridValue, ...]]:
         for name, values in grid.items():
             for value in values:
                 Changes(**{name: value})
@@ -87,7 +89,7 @@ class Tuning(BaseModel):
         """The grid's points as variants of that one, by name, as in `temperature=4,trade_off=0.5`."""
         values = [[(name, value) for value in self.grid[name]] for name in sorted(self.grid)]
         return {
-            ",".join(f"{name}={value:g}" for name, value in point): Variant(teachers="shared", **dict(point))
+            ",".join(f"{name}={as_word(value)}" for name, value in point): Variant(teachers="shared", **dict(point))
             for point in product(*values)
         }
 
@@ -207,6 +209,11 @@ def read_recipe(text: str) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+
+def as_word(value: float | str) -> str:
+    """A value of a grid as people read it, and as folders are named."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def surface_grid(points: int, span: float, images: int) -> SurfaceGrid:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.errors import CheckpointError
+from takd.params import as_word
 from takd.reporting.accuracy import metrics_of
 from takd.reporting.tables import aligned
 
@@ -44,7 +45,7 @@ def as_markdown(table: pd.DataFrame, fields: Sequence[str]) -> str:
     lines = [["data set", "network", *(field.replace("_", " ") for field in fields), "accuracy, %", "n"]]
     for row in table.to_dict("records"):
         deviation = "" if pd.isna(row["deviation"]) else f" ± {row['deviation']:.2f}"
-        point = [f"{row[field]:g}" for field in fields]
+        point = [as_word(row[field]) for field in fields]
         name = DATASETS[row["dataset"]].title
         lines.append([name, f"{row['family']} {row['chain']}", *point, f"{row['accuracy']:.2f}{deviation}", str(row["n"])])
     return (
