@@ -21,7 +21,7 @@ lint: .venv/ready
 	snakefmt --check --compact-diff Snakefile workflow
 	mypy
 
-report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 150 epochs)
+report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 80 to 2,400 epochs)
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
 
 bench: .venv/ready  ## speed against the authors' way, in some 20 minutes; options: make bench BENCH="--only memory"

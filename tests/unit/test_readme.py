@@ -36,7 +36,10 @@ def test_its_verdicts_are_those_of_the_results() -> None:
 def test_its_speed_is_what_was_measured() -> None:
     lines = json.loads((ROOT / "benchmarks/results.json").read_text())["lines"]
     times = {line["name"]: line["value"] for line in lines}
-    assert f"authors' way {times['blkd-plain']:.0f} times as long, a careful modern loop {times['modern']:.1f} times" in README
+    assert f"authors' loop {times['blkd-plain']:.0f} times as long, one from labels alone {times['nokd-plain']:.0f} times" in README
+    assert f"with crop and flip\n{times['blkd-resnet']:.0f} times" in README
+    low, high = sorted([times["modern"], times["modern-2-jobs"]])
+    assert f"a careful modern loop takes plain 10 → 2 {low:.1f} to {high:.1f} times as long" in README
 
 
 def test_what_it_links_to_is_there() -> None:

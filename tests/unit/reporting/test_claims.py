@@ -246,15 +246,18 @@ def test_only_seeds_that_both_have_are_compared() -> None:
     assert compare(by_seed(50.0), pd.Series({7: 49.0}))[4] == "not run"
 
 
-def test_seeds_to_decide_is_the_smallest_number_that_does() -> None:
-    effect, _, _, _, verdict, needed = compare(by_seed(1.0, 2.0, 0.0), by_seed(0.0, 0.0, 0.0))
-    assert verdict == "undecided" and effect == 1.0 and needed is not None
+# Sizes of a two-sided paired t-test at 5 % with a power of 80 %, for an effect of that many deviations (Cohen's tables; G*Power).
+@pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10)])
+def test_seeds_to_decide_are_those_of_a_paired_t_test_with_a_power_of_80_per_cent(effect: float, pairs: int) -> None:
+    zero = by_seed(0.0, 0.0, 0.0)
+    found, _, _, _, verdict, needed = compare(by_seed(effect, effect + 1, effect - 1), zero)
+    assert found == pytest.approx(effect) and (verdict, needed) == ("undecided", pairs)
+    assert compare(by_seed(-effect, -effect + 1, -effect - 1), zero)[5] == pairs
 
-    def half_width(n: int) -> float:
-        return float(stats.t.ppf(0.975, n - 1)) / math.sqrt(n)  # the deviation is 1
 
-    assert half_width(needed) < effect <= half_width(needed - 1)
+def test_an_effect_too_small_to_decide_has_no_number_of_seeds() -> None:
     assert compare(by_seed(1.0, -1.0), by_seed(0.0, 0.0))[5] is None
+    assert compare(by_seed(1.01, -1.0), by_seed(0.0, 0.0))[5] is None
 
 
 def test_one_contradiction_among_many_has_to_be_clear_of_chance() -> None:
@@ -280,7 +283,7 @@ def test_verdicts_are_printed_for_every_claim() -> None:
     text = as_markdown(STATEMENTS, comparisons)
     for claim in ("C1", "C2", "C3", "C4", "C5", "C6", "C8"):
         assert f"| {claim} " in text
-    summary = text.split("\n\n")[2]
+    summary = text.split("\n\n")[3]
     assert summary.count("**reproduced**") == 7 and summary.count("**not run**") == 1
     assert len(as_csv(comparisons).splitlines()) == len(comparisons) + 1
 
