@@ -232,12 +232,14 @@ class Publisher(http.server.BaseHTTPRequestHandler):
 
     content = b""
     ranges: list[str | None] = []  # noqa: RUF012 (set anew by the fixture)
+    knows_ranges = True
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.ranges.append(wanted)
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        self.send_response(206 if wanted else 200)
+        part = wanted is not None and self.knows_ranges
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted is not None and part else 0
+        self.send_response(206 if part else 200)
         self.end_headers()
         self.wfile.write(self.content[start:])
 
@@ -266,6 +268,14 @@ def test_a_download_goes_on_where_it_was_cut_off(published: Archive, tmp_path: P
     assert sources.fetch(published, tmp_path).read_bytes() == Publisher.content
     assert Publisher.ranges == ["bytes=1000-"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+def test_a_publisher_that_sends_the_whole_file_again_is_taken_from_the_start(
+    published: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Publisher, "knows_ranges", False)
+    (tmp_path / "a.tar.gz.part").write_bytes(Publisher.content[:1000])
+    assert sources.fetch(published, tmp_path).read_bytes() == Publisher.content
 
 
 def test_a_download_that_ends_early_is_kept_to_go_on(published: Archive, tmp_path: Path) -> None:
