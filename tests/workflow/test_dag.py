@@ -168,6 +168,24 @@ def test_networks_without_a_record_of_their_recipes_are_not_trusted(snakemake: S
     assert snakemake("-n", "results/table2.csv").code == 0
 
 
+def test_a_network_that_an_interrupted_job_left_is_trained_anew(snakemake: Snakemake, workspace: Path) -> None:
+    model = "results/models/cifar10/plain/10/seed0/model.safetensors"
+    (workspace / model).parent.mkdir(parents=True)
+    (workspace / model).touch()
+    marks = workspace / ".snakemake/incomplete"
+    marks.mkdir(parents=True)
+    (marks / urlsafe_b64encode(model.encode()).decode()).write_text("{}")
+    assert snakemake("-n", model).jobs == {"prepare": 1, "train": 1}
+
+
+def test_each_training_has_a_file_of_its_own_to_go_on_from_and_its_threads(snakemake: Snakemake) -> None:
+    ran = snakemake("-n", "-p", "--cores=2", "--set-threads=train=2", "results/toy/models/digits/plain/10-2/seed1/metrics.json")
+    trainings = [line for line in ran.output.splitlines() if "takd train " in line]
+    assert [re.findall(r"--(resume|threads) (\S+)", line) for line in trainings] == [
+        [("resume", f"results/toy/resume/digits/plain/{name}.safetensors"), ("threads", "2")] for name in ("10/seed0", "10-2/seed1")
+    ]
+
+
 def test_a_record_with_a_long_name_is_found(snakemake: Snakemake, workspace: Path) -> None:
     long = f"results/variants/{'a' * 100}/models/cifar10/plain/10-8-6-4-2/seed0/variants/{'b' * 100}/model.safetensors"
     (workspace / long).parent.mkdir(parents=True)
