@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from takd.errors import ParameterError, TakdError
-from takd.files import end
+from takd.files import check_place, end
 
 # Commands import what they need themselves: torch takes seconds to import, and most commands do without.
 
@@ -74,6 +74,7 @@ def prepare(
     from takd.data.prepared import prepare
 
     output = output or Path(f"data/prepared/{dataset}.safetensors")
+    check_place(output)
     prepare(dataset, raw, output)
     print(output)
 
@@ -116,7 +117,7 @@ def targets(
 
     if views_seed is None and epochs != 1:
         raise ParameterError(f"--epochs {epochs}: images as they are need one; --views-seed asks for augmented views")
-
+    check_place(output)
     soft_targets.compute(
         teacher, prepared.load(data), output, views_seed=views_seed, epochs=epochs, device=chosen_device(device, threads)
     )
@@ -342,9 +343,9 @@ def report(
 def page(markdown: Annotated[Path, typer.Argument(help="A table or the claims (.md).")], output: Output) -> None:
     """Turn a table or the claims into a page that a browser shows."""
     from takd.files import write_text
-    from takd.reporting.page import as_html
+    from takd.reporting.page import as_html, read
 
-    write_text(output, as_html(markdown.read_text(), title=markdown.stem))
+    write_text(output, as_html(read(markdown), title=markdown.stem))
 
 
 @app.command()
@@ -362,7 +363,7 @@ def recipe(
 
 @app.command()
 def plan(
-    target: Annotated[Path, typer.Argument(help="What would be made, as in results/quick/table2.csv.")],
+    target: Annotated[Path, typer.Argument(help="What would be made, as in results/quick/table2.csv; a network's metrics too.")],
     params: ParameterFile = Path("params.yaml"),
     presets: Annotated[Path, typer.Option(help="Folder of presets.")] = Path("presets"),
     artifacts: Specification = Path("paper/artifacts.yaml"),

@@ -23,6 +23,8 @@ def chosen_device(name: str, threads: int) -> torch.device:
         name = max(free, key=free.__getitem__, default="cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError
         torch.empty(1, device=device)
     except torch.OutOfMemoryError:
         raise ParameterError(f"device {name!r}: its memory is full") from None

@@ -88,6 +88,13 @@ def needed(found: Mapping[str, Folder], results: str, artifacts: Iterable[Artifa
     return list(networks)
 
 
+def tuned(found: Mapping[str, Folder], results: str) -> list[tuple[str, Network]]:
+    """Folder and network of every point of the grid that `tuning` compares; their teachers are another matter."""
+    tuning = found[results].parameters.tuning
+    tried = [Network.parse(f"{name}/seed{seed}") for name in tuning.networks for seed in range(tuning.seeds)]
+    return [(folder_of(folder_of(results, TUNING), point), network) for point in tuning.points() for network in tried]
+
+
 def lineage(found: Mapping[str, Folder], folder: str, network: Network) -> list[tuple[str, Network]]:
     """Folder and name of every network above one, and its own, teachers first."""
     if not network.is_distilled:

@@ -52,6 +52,7 @@ def train_network(
     for path in written:
         check_place(path)
     device = chosen_device(device_name, threads)
+    made_at = commit()  # before the hours in which somebody may commit
     origin: Metadata = {
         "network": name,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
@@ -67,7 +68,7 @@ def train_network(
     }
     progress = None if resume is None else checkpoint.Progress(resume, _key(origin, soft_targets_path))
     trained = _train(network, recipe, data, targets, device, progress)
-    origin |= {"commit": commit(), "classes": data.classes}
+    origin |= {"commit": made_at, "classes": data.classes}
     checkpoint.save_network(output, trained.network, origin)
     try:
         write_json(metrics, origin | _results(network, recipe, trained))

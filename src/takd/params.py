@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model, field_validator, model_validator
 
 from takd.chain import Network
-from takd.data.registry import dataset
+from takd.data.registry import DATASETS, dataset
 from takd.errors import NetworkNameError, ParameterError
 from takd.grid import SurfaceGrid
 from takd.networks.registry import FAMILIES, family
@@ -156,6 +156,12 @@ class Parameters(BaseModel):
         for pattern in overrides:
             if not re.search(r"([*?\]]|seed\d+)$", pattern):
                 raise ValueError(f"{pattern!r} matches no network, as names end in /seed0 and the like; say {pattern}/*")
+            kinds: list[tuple[str, Collection[str]]] = [("data set", DATASETS), ("family", FAMILIES)]
+            for part, (kind, known) in zip(pattern.split("/"), kinds, strict=False):
+                if re.search(r"[*?\[]", part):
+                    break
+                if part not in known:
+                    raise ValueError(f"{pattern!r} matches no network: no {kind} {part!r}; there are {', '.join(known)}")
         return overrides
 
     @field_validator("variants")

@@ -12,7 +12,7 @@ from takd.data.prepared import PreparedData, Split
 from takd.data.registry import dataset
 from takd.device import chosen_device
 from takd.errors import ParameterError
-from takd.folders import folders, needed, shown, teacher
+from takd.folders import TUNING, folders, lineage, needed, shown, teacher, tuned
 from takd.recipe import Recipe
 from takd.reporting import artifacts
 from takd.training import train
@@ -52,22 +52,34 @@ class Plan:
 
 
 def plan(target: Path, params: Path, presets: Path, specification: Path, cores: int) -> Plan:
-    """The plan for a table or figure, or for a file of all that are reported. Raises ParameterError for another target."""
+    """The plan for a table, a figure, the grid of `tuning` or a network, or for a file of all that are reported.
+
+    Raises ParameterError for another target.
+    """
     found = folders(params, presets, {})
-    results = str(target.parent)
+    results, is_network, name = str(target).partition("/models/")
+    if not is_network:
+        results = str(target.parent)
     if results not in found:
         presets_there = ", ".join(path.stem for path in sorted(presets.glob("*.yaml")))
         raise ParameterError(
-            f"{target}: no preset {target.parent.name!r}; there are {presets_there}, as in results/quick/table2.csv"
+            f"{target}: no preset {Path(results).name!r}; there are {presets_there}, as in results/quick/table2.csv"
         )
-    known = artifacts.load(specification)
-    names = shown(found, results, known) if target.stem in EVERYTHING else [target.stem]
+    if is_network:
+        wanted = lineage(found, results, Network.parse(str(Path(name).parent)))
+    elif target.stem == TUNING:
+        lines = [lineage(found, *point) for point in tuned(found, results)]
+        wanted = list(dict.fromkeys(each for line in lines for each in line))
+    else:
+        known = artifacts.load(specification)
+        names = shown(found, results, known) if target.stem in EVERYTHING else [target.stem]
+        wanted = needed(found, results, [artifacts.look_up(known, name) for name in names])
     epoch_seconds: EpochSeconds = {}
     asked: set[tuple[tuple[str, Network] | None, int, int]] = set()  # teachers, for their answers to augmented views of a seed
     planned: list[PlannedNetwork] = []
     missing: set[tuple[str, Network] | None] = set()  # and what learns from them, which is trained anew
     done_after: dict[tuple[str, Network], float] = {}
-    for folder, network in needed(found, results, [artifacts.look_up(known, name) for name in names]):
+    for folder, network in wanted:
         recipe = found[folder].parameters.recipe(network)
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
         seconds = 0.0

@@ -9,13 +9,17 @@ import torch
 
 
 def commit() -> str:
-    """The commit of the checkout that takd runs from, with a + where its code was changed since; `unknown` outside of one."""
+    """The commit of the checkout that takd runs from, with a + where its code was changed since; `unknown` outside of one.
+
+    Takd's own checkout: a copy that another repository merely surrounds, as in a .venv, isn't of that one's commit.
+    """
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "--", Path(__file__).name)
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(here)) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -92,6 +92,7 @@ def write_surface(model: Path, data: PreparedData, grid: SurfaceGrid, output: Pa
     Raises CheckpointError where the network was trained on another data set, ParameterError where there are too few images,
     DivergenceError where a loss isn't finite.
     """
+    made_at = commit()
     network, metadata = load_network(model, data.digest)
     name, recipe = Network.parse(metadata["network"]), recipe_of(model, metadata)
     chosen = measured_images(data, recipe, grid.images).to(device)
@@ -105,7 +106,7 @@ def write_surface(model: Path, data: PreparedData, grid: SurfaceGrid, output: Pa
         raise DivergenceError(f"{name}: the loss isn't finite everywhere on the grid; try a span below {grid.span:g}")
     about = {
         "dataset": name.dataset, "family": name.family, "chain": name.chain, "method": name.method, "seed": name.seed,
-        "images": grid.images, "commit": commit(),
+        "images": grid.images, "commit": made_at,
     }  # fmt: skip
     points = [{"a": a, "b": b, "loss": losses[i, j].item()} for i, a in enumerate(offsets) for j, b in enumerate(offsets)]
     table = pd.DataFrame([about | point for point in points])

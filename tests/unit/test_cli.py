@@ -99,6 +99,10 @@ def seconds_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
         ("results/quick/table3.csv", 1, 2 * 10 * (110 + 122 + 4 * 3 * 8 + 0.3 * (110 + 3 * 122))),
         # less data in as many more epochs: 2, 10, 10-4, 10-2, 10-4-2 on all of the data, and on four shares of it
         ("results/quick/figure6_left.csv", 1, 2 * 10 * (3 * (2 + 10 + 4 + 2 + 2) * 5)),
+        # a network and those above it
+        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 2, 10 * (10 + 8 + 4 + 2)),
+        # twelve points of the grid, 10-2 each, under one teacher
+        ("results/tuning.csv", 1, 150 * (10 + 12 * 2)),
     ],
 )
 @pytest.mark.usefixtures("seconds_by_size")
@@ -206,6 +210,12 @@ PICTURE = ["--datasets", "digits", "--csv", "c.csv", "--png", "p.png", "--svg", 
         (["targets", "x", "--data", "x", "--output", "y", "--epochs", "3"], "--epochs 3: images as they are need one"),
         (["collect", "absent.json", "--output", "x"], "absent.json: no such file"),
         (["collect", "params.yaml", "--output", "x"], "params.yaml: not the metrics of a training"),
+        (["collect", "chain.json", "--output", "x"], "chain.json: not the metrics of a training"),
+        (["page", "binary.md", "--output", "x"], "binary.md: not a text in UTF-8"),
+        (["prepare", "digits", "--output", "paper"], "paper: Is a directory"),
+        (["targets", "x", "--data", "x", "--output", "paper"], "paper: Is a directory"),
+        (["plan", "results/slow/models/digits/plain/2/seed0/metrics.json"], "no preset 'slow'"),
+        (["plan", "results/models/digits/plain/2/metrics.json"], "digits/plain"),
         (["evaluate", "params.yaml", "--data", "params.yaml"], "params.yaml: cut short or damaged"),
         (["surface", "x", "--data", "x", *GRID, "4", "--output", "y"], "points: must be odd, not 4"),
         (["draw-surfaces", "figure2", "x", *PICTURE], "figure2: shows no loss surfaces"),
@@ -222,6 +232,8 @@ def test_other_commands_complain_in_one_line_too(
     takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], what_is_said: str
 ) -> None:
     monkeypatch.chdir(workspace)
+    (workspace / "chain.json").write_text(json.dumps({"recipe": {"training_share": 1}, "chain": 10}))
+    (workspace / "binary.md").write_bytes(b"\xff\xfe")
     before = sorted(workspace.rglob("*"))
     code, _, err = takd(*arguments)
     assert code == 2 and what_is_said in err and err.count("\n") == 1

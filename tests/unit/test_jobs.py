@@ -55,19 +55,22 @@ def test_the_accuracy_is_that_of_the_last_epoch_and_the_best_of_the_test_images_
 
 
 def test_the_metrics_say_what_did_the_arithmetic(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = []
+    threads, commits = [], ["at the start"]
 
     def nothing_learnt(network: Network, *_: Any, **__: Any) -> Trained:
         threads.append(torch.get_num_threads())
+        commits.append("of somebody at work meanwhile")
         return Trained(initialised(network, 10), [Epoch(1, 0.1, 1.0, 10.0, 0.5)])
 
     monkeypatch.setattr(jobs, "train", nothing_learnt)
+    monkeypatch.setattr(jobs, "commit", lambda: commits[-1])
     try:
         train(tmp_path, digits, threads=2)
     finally:
         torch.set_num_threads(1)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert (threads, metrics["threads"], metrics["device"]) == ([2], 2, "cpu")
+    assert metrics["commit"] == "at the start"
     assert metrics["machine"] == machine(torch.device("cpu")) != ""
     assert metrics["versions"]["torch"] == version("torch")
 

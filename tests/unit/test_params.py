@@ -92,6 +92,19 @@ def test_overrides_count_in_order_and_by_name() -> None:
     assert recipe("cifar100/plain/10-4/seed0", overrides=overrides).epochs == 150
 
 
+@pytest.mark.parametrize(
+    ("pattern", "what_is_said"),
+    [
+        ("cifar10/plian/*", "no family 'plian'; there are plain, resnet"),
+        ("mnist/*", "no data set 'mnist'; there are cifar10,"),
+        ("cifar10/10-2/*", "no family '10-2'"),
+    ],
+)
+def test_a_pattern_of_what_does_not_exist_is_refused(pattern: str, what_is_said: str) -> None:
+    with pytest.raises(ParameterError, match=what_is_said):
+        Parameters.of(values(overrides={pattern: {"epochs": 3}}), "params.yaml")
+
+
 def test_equal_recipes_give_equal_text_whatever_the_spelling() -> None:
     one = recipe("cifar10/plain/10/seed0", train=values()["train"] | {"learning_rate": "1e-4"})
     other = recipe("cifar10/plain/10/seed0", train=values()["train"] | {"learning_rate": 1e-04})

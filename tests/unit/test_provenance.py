@@ -22,6 +22,12 @@ def test_the_commit_has_a_plus_where_the_code_was_changed_since(tmp_path: Path, 
     git("add", ".")
     git("commit", "-qm", "first")
     commit = git("rev-parse", "HEAD")[:12]
+    copy = tmp_path / ".venv/takd/provenance.py"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("of another commit, perhaps")
+    monkeypatch.setattr(provenance, "__file__", str(copy))
+    assert provenance.commit() == "unknown"
+    monkeypatch.setattr(provenance, "__file__", str(code))
     elsewhere.write_text("not of the code")
     assert provenance.commit() == commit
     code.write_text("after")

@@ -81,6 +81,23 @@ def test_a_chain_is_trained_once_and_again_only_where_something_changed(
         assert listed() == jobs
 
 
+def test_code_that_changed_while_it_ran_is_not_taken_for_what_was_there_before(
+    snakemake: Snakemake, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a checkout of another branch and back during a run of days."""
+    shutil.copytree(ROOT / "src", small / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    monkeypatch.setenv("PYTHONPATH", str(small / "src"))
+    source = small / "src/takd/inference.py"
+    before = source.read_text()
+    jobs = small / "src/takd/cli.py"  # which changes the code that soft targets are made by, when a network is trained
+    line = "    from takd.jobs import train_network\n"
+    assert line in jobs.read_text()
+    jobs.write_text(jobs.read_text().replace(line, f'{line}    Path({str(source)!r}).open("a").write("CHANGED = True\\n")\n'))
+    assert snakemake(TARGET).code == 0
+    source.write_text(before)
+    assert snakemake("-n", TARGET).jobs["soft_targets"] == 1
+
+
 def test_the_toy_table_is_made_from_nothing(snakemake: Snakemake, workspace: Path) -> None:
     ran = snakemake("results/toy/table2.csv", seeds=2)
     assert ran.code == 0, ran.output

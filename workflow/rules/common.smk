@@ -12,7 +12,7 @@ from takd.chain import Network
 from takd.code_hash import code_hash
 from takd.data.registry import DATASETS
 from takd.errors import TakdError
-from takd.folders import TUNING, VARIANTS, folder_of, folders, needed, shown, teacher, within
+from takd.folders import VARIANTS, folder_of, folders, needed, shown, teacher, tuned, within
 from takd.networks.registry import FAMILIES, family
 from takd.reporting import artifacts
 
@@ -92,6 +92,8 @@ def recipe_of(wildcards):
     return checked_recipe(wildcards).canonical()
 
 
+# Hashes are functions in the rules, as Snakemake calls these when a job runs: a source that changes meanwhile is told from the one
+# that was there at the start.
 def code_of_training(wildcards):
     return code_hash("takd.training", family(wildcards.family).module)
 
@@ -114,7 +116,14 @@ def soft_targets_of_teacher(wildcards):
     recipe = checked_recipe(wildcards)
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
     folder, name = teacher(FOLDERS, wildcards.results, network)
+    if recipe.validation_share and held_out(recipe) != held_out(FOLDERS[folder].parameters.recipe(name)):
+        mistake(f"{network}: its teacher {name} learns from images that it holds out; give both one validation_share and _seed")
     return f"{folder}/soft_targets/{name}/{views}.safetensors"
+
+
+def held_out(recipe):
+    """What decides which images a recipe holds out."""
+    return recipe.validation_share, recipe.validation_seed
 
 
 def views_of(wildcards):
@@ -147,10 +156,7 @@ def metrics_of_report(wildcards):
 
 def metrics_of_tuning(wildcards):
     """The metrics of every network of the grid."""
-    tuning = FOLDERS[wildcards.results].parameters.tuning
-    tried = [Network.parse(f"{name}/seed{seed}") for name in tuning.networks for seed in range(tuning.seeds)]
-    held_out = folder_of(wildcards.results, TUNING)
-    return metrics_of((folder_of(held_out, point), network) for point in tuning.points() for network in tried)
+    return metrics_of(tuned(FOLDERS, wildcards.results))
 
 
 def surfaces_shown(wildcards):

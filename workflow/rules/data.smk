@@ -11,6 +11,6 @@ rule prepare:
     log:
         "data/prepared/{dataset}.log",
     params:
-        code=code_hash("takd.data.prepared"),
+        code=lambda wildcards: code_hash("takd.data.prepared"),
     shell:
         "takd prepare {wildcards.dataset} --raw data/raw --output {output:q} > {log:q}"

@@ -1,4 +1,5 @@
-# What lies in results/ without Snakemake's record of how it was made: a network is refused, a table that came with git stays.
+# What lies in results/ without Snakemake's record of how it was made: what was computed from networks is refused, and they
+# themselves; a table that came with git stays.
 
 import os
 from base64 import urlsafe_b64encode
@@ -14,12 +15,13 @@ def has_record(path):
     return any(records.joinpath(*(f"@{part}" for part in folders), last).exists() for records in RECORDS)
 
 
-for path in Path("results").glob("**/models/**/model.safetensors"):
-    if not has_record(path):
-        mistake(
-            f"{path} is there, but not Snakemake's record of the recipe that made it (.snakemake/metadata): "
-            "it could be taken for what params.yaml says now. Get the record (dvc pull), or move the network away."
-        )
+for kind in ("models/**/model.safetensors", "soft_targets/**/*.safetensors", "surfaces/**/*.csv"):
+    for path in Path("results").glob(f"**/{kind}"):
+        if not has_record(path):
+            mistake(
+                f"{path} is there, but not Snakemake's record of the recipe that made it (.snakemake/metadata): "
+                "it could be taken for what params.yaml says now. Get the record (dvc pull), or move it away."
+            )
 # git gives each file the time at which it wrote it: of results that came with the repository, some would be older than what they
 # are made from, and all networks be trained for that. As they have no record, they get the time of the oldest.
 committed = [path for results in FOLDERS for path in Path(results).glob("*.*") if path.is_file() and not has_record(path)]
@@ -28,8 +30,7 @@ for path in committed:
     if path.stat().st_mtime > oldest:
         os.utime(path, (oldest, oldest))
 
-typed_targets = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
-for path in typed_targets or [f"{CHOSEN}/{name}.csv" for name in REPORTED]:
+for path in (argument for argument in sys.argv[1:] if argument.startswith("results/")):
     if Path(path).is_file() and not has_record(path):
         options = f"{as_typed(typed)} -- " if typed else ""
         print(f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr)

@@ -13,7 +13,7 @@ rule collect:
     log:
         "{results}/logs/collect-{artifact}.log",
     params:
-        code=code_hash("takd.reporting.accuracy"),
+        code=lambda wildcards: code_hash("takd.reporting.accuracy"),
     shell:
         "takd collect {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
@@ -27,7 +27,7 @@ rule accuracy:
     log:
         "{results}/logs/accuracy.log",
     params:
-        code=code_hash("takd.reporting.accuracy"),
+        code=lambda wildcards: code_hash("takd.reporting.accuracy"),
     shell:
         "takd collect {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
@@ -41,7 +41,7 @@ rule metrics:
     log:
         "{results}/logs/metrics.log",
     params:
-        code=code_hash("takd.reporting.summary"),
+        code=lambda wildcards: code_hash("takd.reporting.summary"),
     shell:
         "takd summarise --accuracy {input:q} --output {output:q} > {log:q} 2>&1"
 
@@ -55,7 +55,7 @@ rule curves:
     log:
         "{results}/logs/curves.log",
     params:
-        code=code_hash("takd.reporting.summary"),
+        code=lambda wildcards: code_hash("takd.reporting.summary"),
     shell:
         "takd curves {input:q} --results {wildcards.results:q} --output {output:q} > {log:q} 2>&1"
 
@@ -73,9 +73,9 @@ rule tabulate:
         "{results}/logs/{table}.log",
     params:
         shown=lambda wildcards: specification_of(wildcards.table),
-        published=content_of("paper/published.csv"),
+        published=lambda wildcards: content_of("paper/published.csv"),
         datasets=datasets_shown,
-        code=code_hash("takd.reporting.tables"),
+        code=lambda wildcards: code_hash("takd.reporting.tables"),
     shell:
         "takd tabulate {wildcards.table} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --published {input.published:q}"
@@ -103,7 +103,7 @@ rule draw:
         datasets=datasets_shown,
         title=lambda wildcards: ARTIFACTS[wildcards.figure].title,
         how_to_read=lambda wildcards: ARTIFACTS[wildcards.figure].how_to_read,
-        code=code_hash("takd.reporting.figures"),
+        code=lambda wildcards: code_hash("takd.reporting.figures"),
     shell:
         "takd draw {wildcards.figure} --accuracy {input.accuracy:q} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q}"
@@ -131,7 +131,7 @@ rule draw_surfaces:
         datasets=datasets_shown,
         title=lambda wildcards: ARTIFACTS[wildcards.surfaces].title,
         how_to_read=lambda wildcards: ARTIFACTS[wildcards.surfaces].how_to_read,
-        code=code_hash("takd.reporting.surfaces"),
+        code=lambda wildcards: code_hash("takd.reporting.surfaces"),
     shell:
         "takd draw-surfaces {wildcards.surfaces} {input.surfaces:q} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q}"
@@ -152,12 +152,12 @@ rule judge:
     log:
         "{results}/logs/claims.log",
     params:
-        shown=specification_of(*ARTIFACTS),
-        claims=content_of("paper/claims.csv"),
-        published=content_of("paper/published.csv"),
+        shown=lambda wildcards: specification_of(*ARTIFACTS),
+        claims=lambda wildcards: content_of("paper/claims.csv"),
+        published=lambda wildcards: content_of("paper/published.csv"),
         datasets=datasets_shown,
         surfaces=lambda wildcards, input: " ".join(f"--surfaces {path}" for path in input.surfaces),
-        code=code_hash("takd.reporting.claims"),
+        code=lambda wildcards: code_hash("takd.reporting.claims"),
     shell:
         "takd judge --accuracy {input.accuracy:q} {params.surfaces} --datasets {params.datasets:q}"
         " --artifacts {input.artifacts:q} --claims {input.claims:q} --published {input.published:q}"
@@ -175,7 +175,7 @@ rule tuning:
         "{results}/logs/tuning.log",
     params:
         fields=lambda wildcards: ",".join(sorted(FOLDERS[wildcards.results].parameters.tuning.grid)),
-        code=code_hash("takd.reporting.tuning"),
+        code=lambda wildcards: code_hash("takd.reporting.tuning"),
     shell:
         "takd tuning {input:q} --fields {params.fields:q} --csv {output.csv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
@@ -194,7 +194,7 @@ rule report:
         shown=lambda wildcards: specification_of(*SHOWN[wildcards.results]),
         sections=lambda wildcards, input: " ".join(f"--section {path}" for path in input.sections),
         deviations=lambda wildcards: "../" * len(Path(wildcards.results).parts) + "docs/deviations.md",
-        code=code_hash("takd.reporting.report"),
+        code=lambda wildcards: code_hash("takd.reporting.report"),
     shell:
         "takd report {input.metrics:q} {params.sections} --title {wildcards.results:q} --deviations {params.deviations}"
         " --artifacts {input.artifacts:q} --output {output:q} > {log:q} 2>&1"
@@ -231,6 +231,6 @@ rule page:
     log:
         "{results}/logs/page-{page}.log",
     params:
-        code=code_hash("takd.reporting.page"),
+        code=lambda wildcards: code_hash("takd.reporting.page"),
     shell:
         "takd page {input:q} --output {output:q} > {log:q} 2>&1"

@@ -46,7 +46,7 @@ rule soft_targets:
         gpu=1,
     params:
         views=views_of,
-        code=code_hash("takd.soft_targets"),
+        code=lambda wildcards: code_hash("takd.soft_targets"),
     shell:
         "takd targets {input.teacher:q} --data {input.data:q} {params.views} --output {output:q}"
         " --threads {threads} > {log:q} 2>&1"

@@ -124,11 +124,11 @@ def _members(path: Path, wanted: list[str]) -> dict[str, bytes]:
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts or member.issym() or member.islnk():
                     raise DataError(f"{path}: {member.name!r} leaves the archive's folder; this isn't the published archive")
-                if member.name in wanted:
+                if str(name) in wanted:  # ./a and a are one
                     if not member.isfile() or member.size > LARGEST_MEMBER:
                         raise DataError(f"{path}: {member.name!r} isn't a file of the expected size")
                     content = tar.extractfile(member)
-                    found[member.name] = content.read() if content is not None else b""
+                    found[str(name)] = content.read() if content is not None else b""
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

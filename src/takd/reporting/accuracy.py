@@ -46,7 +46,7 @@ def metrics_of(path: Path) -> Iterator[dict[str, Any]]:
         raise CheckpointError(f"{path}: no such file") from None
     except KeyError as error:
         raise CheckpointError(f"{path}: not the metrics of a training: it has no {error.args[0]}") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise CheckpointError(f"{path}: not the metrics of a training") from None
 
 

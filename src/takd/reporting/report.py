@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from takd.data.registry import DATASETS
+from takd.reporting import page
 from takd.reporting.accuracy import metrics_of
 from takd.reporting.artifacts import AnyArtifact, look_up
 from takd.reporting.tables import aligned
@@ -47,7 +48,7 @@ def as_markdown(
     for section in sections:
         name = section.stem
         if name == "claims":
-            parts += ["## Claims", section.read_text()]
+            parts += ["## Claims", page.read(section)]
         elif section.suffix == ".png":
             artifact = look_up(artifacts, name)
             parts += [
@@ -56,7 +57,7 @@ def as_markdown(
                 f"{artifact.title}. {artifact.how_to_read}",
             ]
         else:
-            parts += [f"## {look_up(artifacts, name).where}", section.read_text()]
+            parts += [f"## {look_up(artifacts, name).where}", page.read(section)]
     parts += [
         "## Deviations",
         f"Where this differs from the paper and from its authors' code, and why: [{Path(deviations).name}]({deviations}).",

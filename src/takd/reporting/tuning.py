@@ -16,7 +16,7 @@ def tabulate(metrics: list[Path], fields: Sequence[str]) -> pd.DataFrame:
     """A row a network and point of the grid, best first: mean accuracy on held-out images, %, and its deviation (n - 1) over seeds.
 
     fields: those of the recipe that the grid varies. Raises CheckpointError where a file isn't the metrics of a training that held
-    images out.
+    images out, or two are of one network under one recipe.
     """
     rows = []
     for path in metrics:
@@ -28,7 +28,10 @@ def tabulate(metrics: list[Path], fields: Sequence[str]) -> pd.DataFrame:
             raise CheckpointError(f"{path}: was judged on the test images; a recipe is chosen on held-out ones")
         rows.append(row)
     networks = ["dataset", "family", "chain"]
-    points = pd.DataFrame(rows).groupby([*networks, *fields], as_index=False)
+    table = pd.DataFrame(rows)
+    if (again := table.duplicated([*networks, "seed", *fields])).any():
+        raise CheckpointError(f"{metrics[int(again.argmax())]}: one network under one recipe twice; it would count as a seed more")
+    points = table.groupby([*networks, *fields], as_index=False)
     table = points.agg(
         accuracy=("accuracy", "mean"), deviation=("accuracy", "std"), n=("seed", "count"), commit=("commit", _each_once)
     )

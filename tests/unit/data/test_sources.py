@@ -107,6 +107,13 @@ def test_an_archive_becomes_tensors(raw: Path) -> None:
     assert found == pairs
 
 
+def test_an_archive_that_was_packed_again_from_its_folder_is_the_same(raw: Path) -> None:
+    prepared.prepare("cifar10", raw, raw / "one.safetensors")
+    write_archive(raw / "cifar-10-python.tar.gz", {f"./{name}": entry for name, entry in contents().items()})
+    prepared.prepare("cifar10", raw, raw / "other.safetensors")
+    assert (raw / "one.safetensors").read_bytes() == (raw / "other.safetensors").read_bytes()
+
+
 def test_any_order_of_the_images_gives_the_same_file(raw: Path) -> None:
     prepared.prepare("cifar10", raw, raw / "one.safetensors")
     files = contents()

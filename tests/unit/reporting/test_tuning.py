@@ -42,6 +42,12 @@ def test_what_was_judged_on_test_images_is_refused(tmp_path: Path) -> None:
         tuning.tabulate([metrics(tmp_path, 60.0, 1, 0, "test")], ["temperature"])
 
 
+def test_one_network_twice_is_no_second_seed(tmp_path: Path) -> None:
+    paths = [metrics(tmp_path, *of) for of in ((60.0, 1, 0), (64.0, 4, 0))]
+    with pytest.raises(CheckpointError, match=r"4-0\.json: one network under one recipe twice"):
+        tuning.tabulate([*paths, paths[1]], ["temperature"])
+
+
 def test_what_is_no_training_under_the_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not the metrics of a training: it has no learning_rate"):
         tuning.tabulate([metrics(tmp_path, 60.0, 1, 0)], ["learning_rate"])
