@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from takd.reporting import accuracy
 from tests.conftest import ROOT
@@ -65,3 +66,24 @@ def test_what_is_said_of_recipes_for_150_epochs_is_what_was_measured() -> None:
     section = (ROOT / "docs/deviations.md").read_text().partition("## How soft")[2].partition("\n## ")[0]
     for row in pd.read_csv(ROOT / "results/tuning.csv").itertuples():
         assert f"| {row.trade_off:g} | {row.temperature:g} | `{row.kl_reduction}` | {row.accuracy:.2f} |" in section
+
+
+def test_what_the_first_screen_says_of_assistants_is_what_was_measured() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    claims = (ROOT / "results/quick/claims.md").read_text()
+    row = r"\| C1 +\| {} +\| plain +\| 10-4-2 +\| 10-2 +\| (\S+) +\| (\S+)\s…\s(\S+) +\|"
+    ten, hundred = (re.findall(row.format(name), claims) for name in ("CIFAR-10", "CIFAR-100"))
+    assert "{} points on CIFAR-10 (95 % interval {} … {})".format(*ten[0]) in readme
+    assert "{} on CIFAR-100 ({} … {})".format(*hundred[0]) in readme
+    measured = accuracy.read(ROOT / "results/quick/accuracy.csv").query("dataset == 'cifar100'")
+    by_path = measured.pivot_table(index="seed", columns="chain", values="accuracy")
+    paths = by_path.filter(regex=r"^10-(\d+-)+2$")
+    above = paths.mean(axis=1) - by_path["10-2"]
+    interval = stats.t.interval(0.95, len(above) - 1, above.mean(), stats.sem(above))
+    assert len(paths.columns) == 7 and (paths.mean() > by_path["10-2"].mean()).all()
+    assert f"together they are {above.mean():+.2f} above it ({interval[0]:+.2f} … {interval[1]:+.2f})" in readme
+
+
+def test_every_cell_of_the_quick_results_has_three_networks() -> None:
+    networks = accuracy.read(ROOT / "results/quick/accuracy.csv").groupby(["dataset", "family", "chain"]).size()
+    assert networks.unique().tolist() == [3]
