@@ -101,8 +101,8 @@ def seconds_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
         ("results/quick/figure6_left.csv", 1, 2 * 10 * (3 * (2 + 10 + 4 + 2 + 2) * 5)),
         # a network and those above it
         ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 2, 10 * (10 + 8 + 4 + 2)),
-        # twelve points of the grid, 10-2 each, under one teacher
-        ("results/tuning.csv", 1, 150 * (10 + 12 * 2)),
+        # eighteen points of the grid, 10-2 each, under one teacher
+        ("results/tuning.csv", 1, 150 * (10 + 18 * 2)),
     ],
 )
 @pytest.mark.usefixtures("seconds_by_size")
