@@ -117,7 +117,7 @@ def soft_targets_of_teacher(wildcards):
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
     folder, name = teacher(FOLDERS, wildcards.results, network)
     if recipe.validation_share and held_out(recipe) != held_out(FOLDERS[folder].parameters.recipe(name)):
-        mistake(f"{network}: its teacher {name} learns from images that it holds out; give both one validation_share and _seed")
+        mistake(f"{network}: its teacher {name} learns from images that it holds out; give both the same validation_share and _seed")
     return f"{folder}/soft_targets/{name}/{views}.safetensors"
 
 
