@@ -42,7 +42,6 @@ if CHOSEN not in FOLDERS:
     mistake(
         f"unknown preset {config['preset']!r}; there are {', '.join(path.stem for path in sorted(Path('presets').glob('*.yaml')))}"
     )
-REPORTED = SHOWN[CHOSEN]
 
 
 def as_typed(settings):
