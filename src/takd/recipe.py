@@ -73,6 +73,11 @@ class Recipe(BaseModel):
         """Passes over the training images from start to end: `epochs`, after `separate_epochs` where there are any."""
         return (self.separate_epochs or 0) + self.epochs
 
+    @property
+    def held_out(self) -> tuple[float, int]:
+        """What decides which images are held out: the share of them, and a seed."""
+        return self.validation_share, self.validation_seed
+
     def canonical(self) -> str:
         """The recipe as JSON, keys sorted: equal recipes give equal text."""
         return json.dumps(self.model_dump(exclude_none=True), sort_keys=True)

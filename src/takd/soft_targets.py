@@ -61,12 +61,16 @@ def compute(
             "teacher_digest": weights_digest(teacher_path),
             "data_digest": data.digest,
             "views_seed": views_seed,
+            "held_out": recipe.held_out,
         },
     )
 
 
 def load(path: Path, student: Network, recipe: Recipe, data: PreparedData) -> SoftTargets:
-    """The soft targets for a student, checked. Raises CheckpointError where they are another teacher's, data set's or view's."""
+    """The soft targets for a student, checked. Raises CheckpointError where they are another teacher's, data set's or view's.
+
+    Or of a teacher that learnt from images on which the student is judged; its own teachers were checked when it was trained.
+    """
     tensors, metadata = read_tensors(path)
     if "teacher" not in metadata or "logits" not in tensors:
         raise CheckpointError(f"{path}: holds no soft targets")
@@ -80,6 +84,10 @@ def load(path: Path, student: Network, recipe: Recipe, data: PreparedData) -> So
     views_seed = student.seed if augmented else None
     if metadata["views_seed"] != views_seed:
         raise CheckpointError(f"{path}: views under seed {metadata['views_seed']}, but {student} sees those under {views_seed}")
+    if recipe.validation_share and tuple(metadata.get("held_out", ())) != recipe.held_out:
+        raise CheckpointError(
+            f"{path}: {teacher} learnt from images that {student} holds out; both need the same validation_share and _seed"
+        )
     needed = (recipe.epochs if augmented else 1, len(data.train), data.classes)
     there = tuple(tensors["logits"].shape)
     if there[0] < needed[0] or there[1:] != needed[1:]:

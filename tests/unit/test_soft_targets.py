@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,18 @@ def test_targets_for_more_or_other_images_are_refused(data: PreparedData, target
         soft_targets.load(targets, STUDENT, MOVING, fewer)
     with pytest.raises(CheckpointError, match="on other images"):
         soft_targets.load(targets, STUDENT, MOVING, replace(data, digest="other"))
+
+
+@pytest.mark.parametrize(("share", "seed", "accepted"), [(0.1, 1, True), (0, 1, False), (0.2, 1, False), (0.1, 0, False)])
+def test_a_student_is_not_judged_on_images_that_its_teacher_learnt_from(
+    data: PreparedData, tmp_path: Path, share: float, seed: int, accepted: bool
+) -> None:
+    path = write_teacher(tmp_path / "teacher", data, recipe(validation_share=share, validation_seed=seed))
+    soft_targets.compute(path, data, tmp_path / "targets", views_seed=None, epochs=1, device=CPU)
+    soft_targets.load(tmp_path / "targets", STUDENT, taught(), data)  # judged on test images
+    judged_on_held_out = taught(validation_share=0.1, validation_seed=1)
+    with nullcontext() if accepted else pytest.raises(CheckpointError, match=r"learnt from images that .*14-8/seed2 holds out"):
+        soft_targets.load(tmp_path / "targets", STUDENT, judged_on_held_out, data)
 
 
 def test_targets_cut_short_are_refused(data: PreparedData, targets: Path) -> None:

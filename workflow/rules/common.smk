@@ -115,14 +115,11 @@ def soft_targets_of_teacher(wildcards):
     recipe = checked_recipe(wildcards)
     views = f"seed{network.seed}-{recipe.epochs}epochs" if recipe.augmentation == "crop_flip" else "unaugmented"
     folder, name = teacher(FOLDERS, wildcards.results, network)
-    if recipe.validation_share and held_out(recipe) != held_out(FOLDERS[folder].parameters.recipe(name)):
-        mistake(f"{network}: its teacher {name} learns from images that it holds out; give both the same validation_share and _seed")
+    if recipe.validation_share and recipe.held_out != FOLDERS[folder].parameters.recipe(name).held_out:
+        mistake(
+            f"{network}: its teacher {name} learns from images that it holds out; give both the same validation_share and _seed"
+        )
     return f"{folder}/soft_targets/{name}/{views}.safetensors"
-
-
-def held_out(recipe):
-    """What decides which images a recipe holds out."""
-    return recipe.validation_share, recipe.validation_seed
 
 
 def views_of(wildcards):
