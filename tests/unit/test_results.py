@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -61,6 +62,18 @@ def test_what_is_said_of_150_epochs_is_what_was_measured() -> None:
     table = pd.read_csv(ROOT / "results/table2.csv").set_index("dataset").loc["cifar10"]
     assert table[["TA=8 n", "TA=6 n", "TA=4 n"]].tolist() == [3, 3, 3]
     assert f"assistants of 6 and 8 TAKD has {table['TA=6']} and {table['TA=8']} (three students each; the paper" in readme
+
+
+def test_what_is_said_of_the_best_of_120_trials_is_what_the_scatter_over_seeds_gives() -> None:
+    networks = accuracy.read(ROOT / "results/accuracy.csv")
+    best = networks[networks["chain"].str.match(r"10-(\d-)?2$")].groupby("chain")["best_test_accuracy"]
+    assert best.size().tolist() == [3, 3, 3, 3]
+    scatter = best.var().mean() ** 0.5
+    highest = np.random.default_rng(0).normal(0, float(scatter), size=(100_000, 120)).max(axis=1).mean()
+    said = re.search(
+        r"scatter by ([\d.]+) points .*? expected ([\d.]+) points", (ROOT / "docs/deviations.md").read_text(), re.DOTALL
+    )
+    assert said and [float(number) for number in said.groups()] == pytest.approx([scatter, highest], abs=0.006)
 
 
 def test_what_is_said_of_recipes_for_150_epochs_is_what_was_measured() -> None:
