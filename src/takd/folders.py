@@ -10,6 +10,7 @@ from takd.errors import ParameterError
 from takd.params import Parameters
 from takd.reporting.artifacts import AnyArtifact, Artifact, look_up
 
+RESERVED = ("accuracy", "logs", "models", "pages", "soft_targets", "surfaces", "variants")  # folders below each folder of results
 VARIANTS = "/variants/"
 TUNING = "tuning"  # the variant that holds images out, to choose hyper-parameters on
 
@@ -35,6 +36,8 @@ def folders(params: Path, presets: Path, changes: Mapping[str, Any]) -> dict[str
     for results, preset in {"results": None, **{f"results/{path.stem}": path for path in sorted(presets.glob("*.yaml"))}}.items():
         if preset and not re.fullmatch(r"[\w-]+", preset.stem):
             raise ParameterError(f"{preset}: names a folder of results; use letters, digits, _ and -")
+        if preset and preset.stem in RESERVED:
+            raise ParameterError(f"{preset}: results/{preset.stem} is a folder of params.yaml's own results; choose another name")
         parameters = Parameters.load(params, preset, changes)
         if TUNING in parameters.variants:
             raise ParameterError(f"variants: {TUNING} is the name of takd's own; choose another one")

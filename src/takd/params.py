@@ -298,7 +298,7 @@ class _NoKeyTwice(yaml.SafeLoader):
 def _parsed(source: str, text: str) -> dict[str, Any]:
     try:
         values = yaml.load(text, _NoKeyTwice)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there isn't
         raise ParameterError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{source}: expected a mapping of names to values")

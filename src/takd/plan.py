@@ -83,7 +83,7 @@ def plan(target: Path, params: Path, presets: Path, specification: Path, cores: 
         recipe = found[folder].parameters.recipe(network)
         its_teacher = teacher(found, folder, network) if network.is_distilled else None
         seconds = 0.0
-        if its_teacher in missing or not _is_there(Path(folder) / "models" / str(network), recipe):
+        if its_teacher in missing or not _is_there(Path(folder) / "models" / str(network), recipe, its_teacher):
             missing.add((folder, network))
             seconds = training_seconds(network, recipe, epoch_seconds)
             views = (its_teacher, network.seed, recipe.epochs)
@@ -109,13 +109,14 @@ def soft_target_seconds(teacher: Network, recipe: Recipe, known: EpochSeconds) -
     return FORWARD_SHARE * recipe.epochs * _measured(known, teacher, recipe)
 
 
-def _is_there(folder: Path, recipe: Recipe) -> bool:
-    """Whether a network was trained by this recipe."""
+def _is_there(folder: Path, recipe: Recipe, its_teacher: tuple[str, Network] | None) -> bool:
+    """Whether a network was trained by this recipe, under this teacher."""
     try:
-        made_by = json.loads((folder / "metrics.json").read_text())["recipe"]
+        metrics = json.loads((folder / "metrics.json").read_text())
+        made_by = metrics["recipe"], metrics["teacher"]
     except (OSError, ValueError, KeyError):
         return False
-    return bool(made_by == json.loads(recipe.canonical()))
+    return bool(made_by == (json.loads(recipe.canonical()), None if its_teacher is None else str(its_teacher[1])))
 
 
 def _measured(known: EpochSeconds, network: Network, recipe: Recipe) -> float:

@@ -78,7 +78,7 @@ def test_plan_lists_each_network_once(takd: Run, workspace: Path, monkeypatch: p
     made = workspace / "results/toy/models/digits/plain/10/seed0"
     made.mkdir(parents=True)
     how = takd("recipe", "digits/plain/10/seed0", "--preset", "presets/toy.yaml")[1]
-    (made / "metrics.json").write_text(json.dumps({"recipe": json.loads(how)}))
+    (made / "metrics.json").write_text(json.dumps({"recipe": json.loads(how), "teacher": None}))
     assert "9 to train, 1 there" in takd("plan", "results/toy/table2.csv")[1]
 
 
@@ -119,13 +119,23 @@ def test_a_plan_counts_what_learns_from_a_network_that_is_missing(
     takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workspace)
-    for name in ("10/seed0", "10-8/seed0", "10-8-2/seed0", "10-6/seed0"):
+    teachers = {
+        "10/seed0": None,
+        "10-8/seed0": "digits/plain/10/seed0",
+        "10-8-2/seed0": "digits/plain/10-8/seed0",
+        "10-6/seed0": "digits/plain/10/seed0",
+    }
+    for name, its_teacher in teachers.items():
         made = workspace / "results/toy/models/digits/plain" / name
         made.mkdir(parents=True)
         how = json.loads(takd("recipe", f"digits/plain/{name}", "--preset", "presets/toy.yaml")[1])
-        (made / "metrics.json").write_text(json.dumps({"recipe": how | ({"epochs": 1} if name == "10-8/seed0" else {})}))
+        metrics = {"recipe": how | ({"epochs": 1} if name == "10-8/seed0" else {}), "teacher": its_teacher}
+        (made / "metrics.json").write_text(json.dumps(metrics))
     # 10 and 10-6 stay; 10-8 has another recipe, so its student is trained anew with it
     assert "8 to train, 2 there" in takd("plan", "results/toy/table2.csv")[1]
+    made = workspace / "results/toy/models/digits/plain/10-6/seed0/metrics.json"
+    made.write_text(made.read_text().replace("10/seed0", "10/seed1"))  # as under `vary: chain`
+    assert "9 to train, 1 there" in takd("plan", "results/toy/table2.csv")[1]
 
 
 @pytest.mark.usefixtures("seconds_by_size")

@@ -19,6 +19,14 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
+def test_who_reads_a_file_while_it_is_replaced_reads_the_old_one_whole(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "old")
+    with (tmp_path / "file").open() as reader:
+        write_text(tmp_path / "file", "another")
+        assert reader.read() == "old"
+    assert (tmp_path / "file").read_text() == "another"
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

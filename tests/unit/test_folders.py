@@ -129,6 +129,9 @@ def test_a_preset_whose_name_a_shell_would_part_is_refused(tmp_path: Path) -> No
         folders(ROOT / "params.yaml", tmp_path, {})
     (tmp_path / "my preset.yaml").rename(tmp_path / "My-preset_2.yaml")
     assert "results/My-preset_2" in folders(ROOT / "params.yaml", tmp_path, {})
+    (tmp_path / "My-preset_2.yaml").rename(tmp_path / "accuracy.yaml")
+    with pytest.raises(ParameterError, match="results/accuracy is a folder of"):
+        folders(ROOT / "params.yaml", tmp_path, {})
 
 
 def test_a_variant_may_not_take_takds_name(tmp_path: Path) -> None:

@@ -37,13 +37,13 @@ class Ran:
 
 @pytest.fixture
 def snakemake(workspace: Path) -> Snakemake:
-    """Runs the real snakemake in a copy of the workflow: snakemake("-n", "results/table2.csv", seeds=1)."""
+    """Runs the real snakemake in a copy of the workflow: snakemake("-n", "--forcerun judge", "results/table2.csv", seeds=1)."""
 
     def run(*arguments: str, **config: object) -> Ran:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         settings = ["--config", *(f"{name}={value}" for name, value in config.items())] if config else []
-        options = [argument for argument in arguments if argument.startswith("-")]
-        targets = [argument for argument in arguments if argument not in options]
+        targets = [argument for argument in arguments if not argument.startswith("-")]
+        options = " ".join(argument for argument in arguments if argument not in targets).split()
         cores = [] if "-n" in options else ["--cores", "2"]
         ended = subprocess.run(
             [sys.executable, "-m", "snakemake", *cores, *options, *settings, "--", *targets],

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import subprocess
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -238,6 +240,31 @@ def test_results_that_came_with_the_repository_are_said_to_have(snakemake: Snake
     ran = snakemake("-n", "results/quick/table2.csv", seeds=1)
     assert ran.output.count("came with the repository") == 1
     assert "--force --config seeds=1 -- results/quick/table2.csv makes it anew" in ran.output
+
+
+def test_where_everything_is_asked_for_what_came_with_the_repository_is_counted(snakemake: Snakemake, workspace: Path) -> None:
+    (workspace / "results").mkdir()
+    config: dict[str, object] = {"report": ["table2"], "shown_families": ["plain"], "datasets": ["digits"], "seeds": 1}
+    for name in ("table2.csv", "accuracy.csv", "curves.csv", "claims.csv", "claims.md", "report.md", "metrics.json"):
+        (workspace / "results" / name).touch()
+    ran = snakemake("-n", **config)
+    assert ran.jobs == {}
+    assert "6 of 6 files that are reported came with the repository and stay as they are" in ran.output
+    anew = snakemake("-n", "--forcerun accuracy collect curves draw_surfaces", **config)
+    assert anew.jobs["train"] == 7 and anew.jobs["tabulate"] == anew.jobs["judge"] == anew.jobs["report"] == 1
+
+
+def test_what_is_made_from_a_changed_result_that_came_with_the_repository_is_made_anew(
+    snakemake: Snakemake, workspace: Path
+) -> None:
+    shutil.copytree(ROOT / "results/quick", workspace / "results/quick")
+    git = ("git", "-C", str(workspace), "-c", "user.name=takd", "-c", "user.email=takd@example.org")
+    for command in (("init", "--quiet"), ("add", "results"), ("commit", "--quiet", "--message", "results")):
+        subprocess.run([*git, *command], check=True)
+    assert snakemake("-n", "results/quick/claims.csv").jobs == {}
+    with (workspace / "results/quick/accuracy.csv").open("a") as file:
+        file.write("changed\n")
+    assert snakemake("-n", "results/quick/claims.csv").jobs == {"judge": 1}
 
 
 def test_results_that_came_with_the_repository_stay_whatever_their_age(snakemake: Snakemake, workspace: Path) -> None:

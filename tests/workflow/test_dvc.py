@@ -119,7 +119,10 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A committed repository with a teacher and its student, made by `dvc repro`. Tests copy it before they change anything."""
+    """A committed repository with a teacher and its student, made by `dvc repro`. Tests copy it before they change anything.
+
+    Its first commit has results of other parameters, as takd's own repository has: none of them may be taken for these.
+    """
     repository = Repository(tmp_path_factory.mktemp("reproduced") / "repository")
     for name in TRACKED:
         target = repository.path / name
@@ -129,6 +132,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Repository:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
     shrink(repository.path)
+    (repository.path / "results").mkdir()
+    for name in ("small.csv", "small.md", "accuracy.csv", "curves.csv", "claims.csv", "claims.md", "metrics.json", "report.md"):
+        (repository.path / "results" / name).write_text("of other parameters\n")
     repository.git("init", "--quiet")
     repository.commit_all("A small pipeline")
     repository.dvc("repro")
@@ -195,6 +201,8 @@ def direct(reproduced: Repository, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_repro_runs_the_pipeline_and_a_second_time_nothing(reproduced: Repository) -> None:
     assert set(reproduced.networks()) == {"4", "4-2"}
     assert pd.read_csv(reproduced.path / "results/small.csv")["BLKD"].item() == pytest.approx(reproduced.accuracy, abs=0.006)
+    results = [path.read_text() for path in (reproduced.path / "results").iterdir() if path.is_file()]
+    assert len(results) == 8 and not [text for text in results if "of other parameters" in text]
     before = reproduced.networks()
     assert "didn't change, skipping" in reproduced.dvc("repro")
     assert reproduced.networks() == before

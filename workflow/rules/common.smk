@@ -64,7 +64,7 @@ wildcard_constraints:
     dataset=one_of(DATASETS),
     family=one_of(FAMILIES),
     chain=r"\d+(\+[a-z]+)?(-\d+(\+[a-z]+)?)*",
-    seed=r"\d+",
+    seed=r"0|[1-9]\d*",
     artifact=one_of(ARTIFACTS),
     table=one_of(of_kind(ARTIFACTS, "table")),
     figure=one_of(of_kind(ARTIFACTS, "lines", "paths", "rates")),

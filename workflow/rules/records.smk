@@ -2,6 +2,7 @@
 # themselves; a table that came with git stays.
 
 import os
+import subprocess
 from base64 import urlsafe_b64encode
 
 # Without a record, a file that is there is taken for what params.yaml says now.
@@ -15,6 +16,15 @@ def has_record(path):
     return any(records.joinpath(*(f"@{part}" for part in folders), last).exists() for records in RECORDS)
 
 
+def changed_since_commit(folder):
+    """The files in git that differ from what git has; none outside of a checkout."""
+    try:
+        ran = subprocess.run(["git", "ls-files", "--modified", "--", folder], capture_output=True, text=True)
+    except OSError:
+        return []
+    return [Path(line) for line in ran.stdout.splitlines()]
+
+
 for kind in ("models/**/model.safetensors", "soft_targets/**/*.safetensors", "surfaces/**/*.csv"):
     for path in Path("results").glob(f"**/{kind}"):
         if not has_record(path):
@@ -23,14 +33,25 @@ for kind in ("models/**/model.safetensors", "soft_targets/**/*.safetensors", "su
                 "it could be taken for what params.yaml says now. Get the record (dvc pull), or move it away."
             )
 # git gives each file the time at which it wrote it: of results that came with the repository, some would be older than what they
-# are made from, and all networks be trained for that. As they have no record, they get the time of the oldest.
-committed = [path for results in FOLDERS for path in Path(results).glob("*.*") if path.is_file() and not has_record(path)]
+# are made from, and all networks be trained for that. As they have no record, they get the time of the oldest; what was changed
+# since keeps its own, so that what is made from it is made anew.
+changed = changed_since_commit("results")
+there = [path for results in FOLDERS for path in Path(results).glob("*.*") if path.is_file()]
+committed = [path for path in there if not has_record(path) and path not in changed]
 oldest = min((path.stat().st_mtime for path in committed), default=0)
 for path in committed:
     if path.stat().st_mtime > oldest:
         os.utime(path, (oldest, oldest))
 
-for path in (argument for argument in sys.argv[1:] if argument.startswith("results/")):
-    if Path(path).is_file() and not has_record(path):
-        options = f"{as_typed(typed)} -- " if typed else ""
+if workflow.is_main_process:
+    options = f"{as_typed(typed)} -- " if typed else ""
+    named = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
+    stay = [path for path in named or reported(CHOSEN) if Path(path).is_file() and not has_record(path)]
+    for path in stay if named else ():
         print(f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr)
+    if stay and not named:
+        print(
+            f"takd: {len(stay)} of {len(reported(CHOSEN))} files that are reported came with the repository and stay as they are, whatever "
+            "the parameters say now; --forcerun accuracy collect curves draw_surfaces makes them anew",
+            file=sys.stderr,
+        )

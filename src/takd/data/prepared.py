@@ -49,7 +49,8 @@ def prepare(name: str, raw: Path, output: Path) -> None:
     """Read the data set's archive in `raw` (downloaded if it isn't there), verify its content, and write it to `output`.
 
     Images are written in the order of their digests, so the file doesn't depend on the archive's order.
-    Raises DataError where the archive is missing, damaged or holds other content than the published one.
+    Raises DataError where the archive is missing, damaged or holds other content than the published one, and where the registry has
+    other numbers of classes or training images.
     """
     published = dataset(name)
     if published.archive is None:
@@ -66,6 +67,13 @@ def prepare(name: str, raw: Path, output: Path) -> None:
                 f"{source}: the {split} images aren't those of {published.title}: "
                 f"content digest {content_digest(digests)[:12]}…, expected {expected[:12]}…"
             )
+        if not 0 <= labels.min() <= labels.max() < published.classes:
+            raise DataError(
+                f"{source}: the {split} labels go from {labels.min()} to {labels.max()}; "
+                f"for {published.classes} classes they go from 0 to {published.classes - 1}"
+            )
+        if split == "train" and len(images) != published.training_images:
+            raise DataError(f"{source}: {len(images)} training images; the registry says {published.training_images}")
         order = sorted(range(len(digests)), key=digests.__getitem__)
         tensors[f"{split}_images"] = torch.from_numpy(images[order].transpose(0, 2, 3, 1).copy())
         tensors[f"{split}_labels"] = torch.from_numpy(labels[order])

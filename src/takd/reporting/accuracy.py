@@ -51,14 +51,32 @@ def metrics_of(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def variant(metrics: Path, results: Path) -> str:
-    """The variant that a file below a folder of results belongs to; empty for the main one."""
-    parts = metrics.relative_to(results).parts if metrics.is_relative_to(results) else ()
-    return parts[1] if parts[:1] == ("variants",) else ""
+    """The variant that a file below a folder of results belongs to; empty for the main one.
+
+    Raises CheckpointError where it is a variant of other results: its network would be taken for the main one.
+    """
+    parts = metrics.relative_to(results).parts if metrics.is_relative_to(results) else metrics.parts
+    if parts[0] == "variants":
+        return parts[1]
+    if "variants" in parts:
+        raise CheckpointError(f"{metrics}: of a variant, but not below {results}/variants; --results names the folder of results")
+    return ""
 
 
 def on_held_out(table: pd.DataFrame) -> bool:
-    """Whether any accuracy of an accuracy.csv was measured on training images that were held out, and not on the test images."""
-    return bool(table["best_test_accuracy"].isna().any())
+    """Whether any accuracy of an accuracy.csv was measured on training images that were held out, and not on the test images.
+
+    Raises CheckpointError where both are among the networks of one variant, or of none: they can't be compared.
+    """
+    held_out = table["best_test_accuracy"].isna()
+    mixed = held_out.groupby(table["variant"]).nunique() > 1
+    if mixed.any():
+        variant = mixed.idxmax()
+        where = f"variants/{variant}" if variant else "networks"
+        raise CheckpointError(
+            f"{where}: some accuracies are of test images, others of held-out ones; give them folders of their own"
+        )
+    return bool(held_out.any())
 
 
 def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":

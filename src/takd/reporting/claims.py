@@ -349,7 +349,8 @@ def as_markdown(statements: pd.DataFrame, comparisons: list[Comparison], *, held
         "widened for their number (Bonferroni).\n\n"
         "Where seeds vary the last hop alone (`vary: student`), an interval tells how much other students of the same teacher and "
         "assistant would differ, not what another assistant would do. C2 and C3 compare the ends with the highest of the points "
-        "between, which leans towards the claim.\n\n"
+        "between, which leans towards the claim. Effects are means over the seeds that both sides have (n); tables show all of "
+        "each side's.\n\n"
         "Seeds to decide: how many would bring the interval off zero four times out of five, if effect and deviation are what "
         "they were measured to be. From two or three seeds that is an order of magnitude.\n\n" + aligned(summary)
     )

@@ -88,7 +88,8 @@ def digest_of(entries: list[dict[str, Any]]) -> str:
 def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a small stand-in for CIFAR-10's archive, and a registry that expects its content."""
     files = list(contents().values())
-    small = replace(DATASETS["cifar10"], train_digest=digest_of(files[:5]), test_digest=digest_of(files[5:]))
+    train, test = digest_of(files[:5]), digest_of(files[5:])
+    small = replace(DATASETS["cifar10"], training_images=5 * COUNT, train_digest=train, test_digest=test)
     monkeypatch.setitem(DATASETS, "cifar10", small)
     write_archive(tmp_path / "cifar-10-python.tar.gz", contents())
     return tmp_path
@@ -105,6 +106,22 @@ def test_an_archive_becomes_tensors(raw: Path) -> None:
         for label, image in zip(data.test.labels.tolist(), data.test.images, strict=True)
     }
     assert found == pairs
+
+
+@pytest.mark.parametrize(
+    ("registered", "what_is_said"),
+    [
+        ({"classes": 5}, "the train labels go from 0 to 9; for 5 classes they go from 0 to 4"),
+        ({"training_images": 7}, f"{5 * COUNT} training images; the registry says 7"),
+    ],
+)
+def test_what_the_registry_says_of_a_data_set_is_checked(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, registered: dict[str, Any], what_is_said: str
+) -> None:
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], **registered))
+    with pytest.raises(DataError, match=what_is_said):
+        prepared.prepare("cifar10", raw, raw / "out.safetensors")
+    assert not (raw / "out.safetensors").exists()
 
 
 def test_an_archive_that_was_packed_again_from_its_folder_is_the_same(raw: Path) -> None:

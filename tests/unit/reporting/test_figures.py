@@ -48,6 +48,13 @@ def test_the_data_behind_a_figure_is_the_golden_one(name: str) -> None:
     assert path.read_text() == text
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_networks_of_variants_that_a_figure_does_not_show_count_for_nothing(name: str) -> None:
+    table = accuracy()
+    more = pd.concat([table, table.assign(variant="another", accuracy=1.0)], ignore_index=True)
+    pd.testing.assert_frame_equal(data_behind(name, more), data_behind(name, table))
+
+
 def test_a_gain_is_in_per_cent_of_the_accuracy_alone_seed_by_seed() -> None:
     table = accuracy()
     row = data_behind("figure3", table).query("dataset == 'cifar10' and x == '4'").iloc[0]

@@ -114,6 +114,17 @@ def test_a_network_of_a_variant_is_told_from_the_main_one(tmp_path: Path) -> Non
     table = accuracies.read(tmp_path / "accuracy.csv")
     assert accuracies.by_seed(table, "d", "f", "2").tolist() == [70.0]
     assert accuracies.by_seed(table, "d", "f", "2", "short").tolist() == [60.0]
+    for elsewhere in (tmp_path / "models", tmp_path.parent):
+        with pytest.raises(CheckpointError, match="of a variant, but not below"):
+            accuracies.collect(paths, elsewhere)
+
+
+def test_accuracies_on_test_and_on_held_out_images_are_not_mixed() -> None:
+    measured = pd.DataFrame({"variant": ["", "", "less"], "best_test_accuracy": [70.0, 71.0, float("nan")]})
+    assert accuracies.on_held_out(measured)
+    assert not accuracies.on_held_out(measured[:2])
+    with pytest.raises(CheckpointError, match="variants/less: some accuracies are of test images, others of held-out ones"):
+        accuracies.on_held_out(measured.assign(variant="less"))
 
 
 def test_what_is_no_accuracy_table_is_refused(tmp_path: Path) -> None:
