@@ -207,10 +207,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_yaml(tmp_path / "latin.yaml")
 
 
-def test_a_key_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "braces.yaml").write_text("seeds: {{ seeds }}\n")
+@pytest.mark.parametrize("text", ["seeds: {{ seeds }}", "seeds: 2024-02-30"], ids=["a key that is no text", "a date that isn't"])
+def test_what_yaml_cannot_make_a_value_of_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "preset.yaml").write_text(text)
     with pytest.raises(ParameterError, match="not YAML"):
-        read_yaml(tmp_path / "braces.yaml")
+        read_yaml(tmp_path / "preset.yaml")
 
 
 def test_changes_that_dont_go_together_are_named() -> None:
