@@ -44,12 +44,15 @@ for path in committed:
         os.utime(path, (oldest, oldest))
 
 if workflow.is_main_process:
-    options = f"{as_typed(typed)} -- " if typed else ""
     named = [argument for argument in sys.argv[1:] if argument.startswith("results/")]
     stay = [path for path in named or reported(CHOSEN) if Path(path).is_file() and not has_record(path)]
-    for path in stay if named else ():
-        print(f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr)
-    if stay and not named:
+    if named:
+        options = f"{as_typed(typed)} -- " if typed else ""
+        for path in stay:
+            print(
+                f"takd: {path} came with the repository; snakemake --cores 4 --force {options}{path} makes it anew", file=sys.stderr
+            )
+    elif stay:
         print(
             f"takd: {len(stay)} of {len(reported(CHOSEN))} files that are reported came with the repository and stay as they are, whatever "
             "the parameters say now; --forcerun accuracy collect curves draw_surfaces makes them anew",
