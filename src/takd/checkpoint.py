@@ -15,7 +15,7 @@ from takd.networks.registry import build
 from takd.optimiser import SGD
 from takd.recipe import Recipe
 
-_MODEL, _OPTIMISER = "model.", "optimiser."
+_MODEL, _OPTIMISER, _BEST = "model.", "optimiser.", "best."
 
 
 def save_network(path: Path, model: nn.Module, metadata: Metadata) -> None:
@@ -71,8 +71,11 @@ class Progress:
         self.path = path
         self.key = key
 
-    def restore(self, model: nn.Module, optimiser: SGD) -> list[dict[str, Any]]:
-        """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply."""
+    def restore(self, model: nn.Module, optimiser: SGD, best: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply.
+
+        best: gets the weights of the best epoch so far, where the file has them.
+        """
         try:
             if read_metadata(self.path).get("key") != self.key:
                 return []
@@ -83,12 +86,14 @@ class Progress:
         for index, (name, parameter) in enumerate(model.named_parameters()):
             if (momentum := tensors.get(_OPTIMISER + name)) is not None:
                 optimiser.momenta[index] = torch.empty_like(parameter.detach()).copy_(momentum)
+        best.update(_without_prefix(tensors, _BEST))
         history: list[dict[str, Any]] = metadata["history"]
         return history
 
-    def save(self, model: nn.Module, optimiser: SGD, history: list[dict[str, Any]]) -> None:
-        """Keep the state after an epoch."""
+    def save(self, model: nn.Module, optimiser: SGD, best: dict[str, Tensor], history: list[dict[str, Any]]) -> None:
+        """Keep the state after an epoch. best: the weights of the best one so far, where they will be asked for."""
         tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
+        tensors |= {_BEST + name: tensor for name, tensor in best.items()}
         for (name, _), momentum in zip(model.named_parameters(), optimiser.momenta, strict=True):
             if momentum is not None:
                 tensors[_OPTIMISER + name] = momentum

@@ -31,5 +31,14 @@ def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None
 
 def top1_accuracy(frozen_network: nn.Module, images: Views, labels: Tensor) -> float:
     """Share of the images whose largest logit is their label's, in per cent."""
-    correct = (logits(frozen_network, images).argmax(dim=1) == labels).sum().item()
-    return 100 * correct / len(labels)
+    return share_correct(top1_answers(frozen_network, images), labels)
+
+
+def top1_answers(frozen_network: nn.Module, images: Views) -> Tensor:
+    """For each image of a split, in order, the class of the largest logit: (N,), int64."""
+    return logits(frozen_network, images).argmax(dim=1)
+
+
+def share_correct(answers: Tensor, labels: Tensor) -> float:
+    """Share of the answers that are the labels, in per cent. Both: (N,)."""
+    return 100 * (answers == labels).sum().item() / len(labels)

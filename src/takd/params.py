@@ -226,6 +226,8 @@ class Parameters(BaseModel):
             values["learning_rate_drops"] = ()
         if values["validation_share"] == 0:
             values["validation_seed"] = 0
+        if values["select"] == "last":
+            values["select"] = None
         try:
             recipe = Recipe(**values)
         except ValidationError as error:

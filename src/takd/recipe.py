@@ -26,6 +26,12 @@ class Recipe(BaseModel):
     learning_rate_drops: tuple[Annotated[int, Field(gt=0)], ...] = Field(
         description="Epochs after which the learning rate falls to a tenth, for the step schedule. Paper, ResNet: 80 and 120."
     )
+    warm_up_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs in which the learning rate rises from a tenth of what the schedule says to all of it. He et al. 2016 "
+        "needed it for 110 layers; the paper doesn't say.",
+    )
     momentum: Share = Field(description="Momentum of SGD. Paper: 0.9.")
     nesterov: bool = Field(description="Nesterov's momentum. Paper: yes; the authors' code: no.")
     weight_decay: float = Field(ge=0, description="L2 penalty on all parameters. Paper: 1e-4 for ResNet, none for plain CNN.")
@@ -49,6 +55,11 @@ class Recipe(BaseModel):
         description="Share of the other training images that is trained on, class by class; a smaller one's are among a larger "
         "one's. Paper: 1."
     )
+    select: Literal["last", "best_held_out", "best_test"] | None = Field(
+        default=None,
+        description="The epoch whose weights are kept, and teach: the last (the default), the best on held-out images, or the best "
+        "on the test images, as the authors' code has it. `accuracy` is the last epoch's in any case.",
+    )
     trade_off: float | None = Field(default=None, ge=0, le=1, description="λ of eq. 3: the weight of the teacher's soft targets.")
     temperature: Positive | None = Field(default=None, description="τ of eq. 2: how much both softmax functions are flattened.")
     kl_reduction: Literal["batchmean", "elementmean"] | None = Field(
@@ -66,6 +77,13 @@ class Recipe(BaseModel):
     def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov: needs a momentum above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _best_of_what_is_judged(self) -> Self:
+        judged = "best_held_out" if self.validation_share else "best_test"
+        if self.select not in (None, "last", judged):
+            raise ValueError(f"select: {self.select} needs a validation_share {'of' if self.validation_share else 'above'} 0")
         return self
 
     @property

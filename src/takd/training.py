@@ -15,7 +15,7 @@ from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation, Views, generator, share_of, shuffled, training_and_held_out
 from takd.device import used_precision
 from takd.errors import DivergenceError
-from takd.inference import frozen, top1_accuracy
+from takd.inference import frozen, share_correct, top1_answers
 from takd.networks.registry import build
 from takd.objectives.distillation import distillation_loss
 from takd.objectives.mutual import Pair, pair_loss
@@ -40,10 +40,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and the course of its training."""
+    """A trained network and the course of its training.
+
+    answers: the selected network's top-1 classes for the images that it is judged on, in their order: (N,), int64.
+    """
 
     network: nn.Module
     history: list[Epoch]
+    answers: Tensor
 
 
 def train(
@@ -74,8 +78,9 @@ def train(
     student = model.student if isinstance(model, Pair) else model
     optimiser = SGD(model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=recipe.weight_decay)
     history: list[Epoch] = []
+    best: dict[str, Tensor] = {}
     if progress is not None:
-        history = [Epoch(**entry) for entry in progress.restore(model, optimiser)]
+        history = [Epoch(**entry) for entry in progress.restore(model, optimiser, best)]
 
     steps = math.ceil(len(positions) / recipe.batch_size)
     for epoch in range(len(history), recipe.all_epochs):
@@ -104,7 +109,10 @@ def train(
                 f"{network}: the loss became {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of {steps}; "
                 f"try a learning rate below {recipe.learning_rate:g}"
             )
-        accuracy = top1_accuracy(frozen(student, precision), judged_images, judged.labels)
+        answers = top1_answers(frozen(student, precision), judged_images)
+        accuracy = share_correct(answers, judged.labels)
+        if recipe.select not in (None, "last") and all(accuracy > before.accuracy for before in history):
+            best = {name: tensor.detach().clone() for name, tensor in student.state_dict().items()}
         history.append(
             Epoch(
                 epoch=epoch + 1,
@@ -115,9 +123,11 @@ def train(
             )
         )
         if progress is not None:
-            progress.save(model, optimiser, [asdict(entry) for entry in history])
+            progress.save(model, optimiser, best, [asdict(entry) for entry in history])
         on_epoch(history[-1])
-    return Trained(student, history)
+    if best:
+        student.load_state_dict(best)
+    return Trained(student, history, top1_answers(frozen(student, precision), judged_images))
 
 
 def chosen_images(labels: Tensor, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
@@ -145,8 +155,11 @@ def initialised(network: Network, classes: int) -> nn.Module:
 def learning_rate(recipe: Recipe, epoch: int, share: float) -> float:
     """The step size when `share` (in [0, 1)) of epoch `epoch`, counted from 0, is done.
 
-    In separate epochs it is the one at the start; then the schedule begins.
+    In separate epochs it is the one at the start; then the schedule begins. In warm-up epochs it rises from a tenth of that.
     """
+    if recipe.warm_up_epochs is not None and epoch < recipe.warm_up_epochs:
+        warm = 0.1 + 0.9 * (epoch + share) / recipe.warm_up_epochs
+        return warm * learning_rate(recipe.model_copy(update={"warm_up_epochs": None}), epoch, share)
     epoch -= recipe.separate_epochs or 0
     if epoch < 0:
         return recipe.learning_rate

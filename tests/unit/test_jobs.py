@@ -45,7 +45,7 @@ def test_the_accuracy_is_that_of_the_last_epoch_and_the_best_of_the_test_images_
 ) -> None:
     history = [Epoch(i, 0.1, 1.0, value, 0.5) for i, value in enumerate((10.0, 30.0, 20.0), 1)]
     network = initialised(Network.parse("digits/plain/2/seed0"), 10)
-    monkeypatch.setattr(jobs, "train", lambda *_, **__: Trained(network, history))
+    monkeypatch.setattr(jobs, "train", lambda *_, **__: Trained(network, history, torch.arange(359)))
     train(tmp_path, digits, validation_share=validation_share)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert (metrics["accuracy"], metrics["best_test_accuracy"], metrics["measured_on"]) == (20, best, measured_on)
@@ -60,7 +60,7 @@ def test_the_metrics_say_what_did_the_arithmetic(digits: Path, tmp_path: Path, m
     def nothing_learnt(network: Network, *_: Any, **__: Any) -> Trained:
         threads.append(torch.get_num_threads())
         commits.append("of somebody at work meanwhile")
-        return Trained(initialised(network, 10), [Epoch(1, 0.1, 1.0, 10.0, 0.5)])
+        return Trained(initialised(network, 10), [Epoch(1, 0.1, 1.0, 10.0, 0.5)], torch.arange(359))
 
     monkeypatch.setattr(jobs, "train", nothing_learnt)
     monkeypatch.setattr(jobs, "commit", lambda: commits[-1])

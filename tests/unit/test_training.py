@@ -11,7 +11,9 @@ from takd.checkpoint import Progress, save_network
 from takd.data import prepared
 from takd.data.prepared import PreparedData, Split
 from takd.data.views import Normalisation, Views, shuffled
+from takd.device import used_precision
 from takd.errors import DivergenceError
+from takd.inference import frozen, top1_accuracy
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
 from takd.training import Epoch, Trained, chosen_images, initialised, learning_rate, objective, train
@@ -319,3 +321,37 @@ def test_the_objective_is_that_of_the_recipe() -> None:
         divergence = (soft * (soft.log() - (logits / 2).log_softmax(1))).sum() / divisor
         expected = 0.7 * torch.nn.functional.cross_entropy(logits, labels) + 0.3 * 4 * divergence
         torch.testing.assert_close(objective(how, logits, labels, teacher), expected)
+
+
+def test_the_rate_rises_from_a_tenth_of_what_the_schedule_says() -> None:
+    plain, warm = recipe(epochs=4), recipe(epochs=4, warm_up_epochs=2)
+    rates = [learning_rate(warm, epoch, share) / learning_rate(plain, epoch, share) for epoch, share in ((0, 0), (0, 0.5), (1, 0))]
+    assert rates == pytest.approx([0.1, 0.325, 0.55])
+    assert [learning_rate(warm, epoch, 0.5) for epoch in (2, 3)] == [learning_rate(plain, epoch, 0.5) for epoch in (2, 3)]
+
+
+@pytest.mark.parametrize("interrupted_after", [None, 1, 2, 3])
+def test_the_weights_of_the_best_epoch_are_kept(data: PreparedData, tmp_path: Path, interrupted_after: int | None) -> None:
+    network = Network.parse("digits/plain/2/seed0")
+    how = recipe(epochs=4, learning_rate=0.5, schedule="constant", precision="float32")  # so large that the accuracy falls
+    alone = train(network, how, data, None, device=CPU)
+    accuracies = [epoch.accuracy for epoch in alone.history]
+    best = accuracies.index(max(accuracies)) + 1
+    progress = Progress(tmp_path / "resume.safetensors", key="this training")
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.epoch == interrupted_after:
+            raise KeyboardInterrupt
+
+    chosen = how.model_copy(update={"select": "best_test"})
+    if interrupted_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            train(network, chosen, data, None, device=CPU, progress=progress, on_epoch=stop)
+    kept = train(network, chosen, data, None, device=CPU, progress=progress)
+    normalisation = Normalisation.of(data.train, how.normalisation)
+    accuracy = top1_accuracy(
+        frozen(kept.network, used_precision(how, CPU)), Views(data.test, normalisation, augmented=False), data.test.labels
+    )
+    assert best < 4, "the case must be one in which the last epoch isn't the best"
+    assert accuracy == max(accuracies) == 100 * (kept.answers == data.test.labels).float().mean().item()
+    assert [epoch.accuracy for epoch in kept.history] == accuracies
