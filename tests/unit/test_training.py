@@ -13,7 +13,7 @@ from takd.data.prepared import PreparedData, Split
 from takd.data.views import Normalisation, Views, shuffled
 from takd.device import used_precision
 from takd.errors import DivergenceError
-from takd.inference import frozen, top1_accuracy
+from takd.inference import frozen, share_correct, top1_accuracy
 from takd.recipe import Recipe
 from takd.soft_targets import SoftTargets
 from takd.training import Epoch, Trained, chosen_images, initialised, learning_rate, objective, train
@@ -353,5 +353,5 @@ def test_the_weights_of_the_best_epoch_are_kept(data: PreparedData, tmp_path: Pa
         frozen(kept.network, used_precision(how, CPU)), Views(data.test, normalisation, augmented=False), data.test.labels
     )
     assert best < 4, "the case must be one in which the last epoch isn't the best"
-    assert accuracy == max(accuracies) == 100 * (kept.answers == data.test.labels).float().mean().item()
+    assert accuracy == max(accuracies) == share_correct(kept.answers, data.test.labels)
     assert [epoch.accuracy for epoch in kept.history] == accuracies
