@@ -1,48 +1,45 @@
-"""Prepared data sets: one safetensors file each, the same to the bit whatever archive it was made from."""
+"""Data sets are prepared: what an archive or a folder holds is verified, put in the order of digests, and written to one file."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from takd.data import sources
-from takd.data.registry import Dataset, dataset
+from takd.data import own, sources
+from takd.data.own import Found, Item
+from takd.data.prepared_file import PreparedData as PreparedData
+from takd.data.prepared_file import Rows, digest_of_both, write
+from takd.data.prepared_file import combined_digest as combined_digest
+from takd.data.prepared_file import load as load
+from takd.data.registry import DATASETS, LARGEST_SIDE, SMALLEST_SIDE, OwnImages, dataset
 from takd.data.sources import Images, Labels
-from takd.errors import CheckpointError, DataError
-from takd.files import read_tensors, write_tensors
+from takd.data.splits import Split as Split
+from takd.data.splits import StreamedSplit as StreamedSplit
+from takd.data.splits import digest_of, in_order, label_bytes
+from takd.errors import DataError
+
+IN_MEMORY_BYTES = 8_000_000_000  # of pixels; a larger set is streamed
 
 
 @dataclass(frozen=True)
-class Split:
-    """images: (N, H, W, 3), uint8, channels last. labels: (N,), int64."""
+class PreparedSummary:
+    """What was prepared. digest: of both splits' content, for a lock file. labels: the classes' names.
 
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def subset(self, indices: Tensor) -> "Split":
-        """The images at those positions."""
-        return Split(self.images[indices], self.labels[indices])
-
-    def to(self, device: torch.device) -> "Split":
-        """The same images on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """A data set in memory. digest: of both splits' content."""
+    train, test: images. skipped: files that were left out. duplicates: test images whose pixels are those of a training image.
+    """
 
     name: str
-    classes: int
     digest: str
-    train: Split
-    test: Split
+    labels: tuple[str, ...]
+    size: int
+    train: int
+    test: int
+    skipped: int
+    duplicates: int
+    streamed: bool
 
 
 def prepare(name: str, raw: Path, output: Path) -> None:
@@ -58,9 +55,9 @@ def prepare(name: str, raw: Path, output: Path) -> None:
     else:
         path = sources.fetch(published.archive, raw)
         parts, source = sources.READERS[name](path), str(path)
-    tensors: dict[str, Tensor] = {}
-    for split, (images, labels, label_bytes) in parts.items():
-        digests = image_digests(images, label_bytes)
+    tensors: dict[str, Rows] = {}
+    for split, (images, labels, bytes_of_labels) in parts.items():
+        digests = image_digests(images, bytes_of_labels)
         expected = published.train_digest if split == "train" else published.test_digest
         if content_digest(digests) != expected:
             raise DataError(
@@ -74,41 +71,122 @@ def prepare(name: str, raw: Path, output: Path) -> None:
             )
         if split == "train" and len(images) != published.training_images:
             raise DataError(f"{source}: {len(images)} training images; the registry says {published.training_images}")
-        order = sorted(range(len(digests)), key=digests.__getitem__)
-        tensors[f"{split}_images"] = torch.from_numpy(images[order].transpose(0, 2, 3, 1).copy())
-        tensors[f"{split}_labels"] = torch.from_numpy(labels[order])
-    write_tensors(output, tensors, {"dataset": name, "classes": published.classes, "digest": combined_digest(published)})
+        order = _order(digests)
+        tensors |= {f"{split}_images": Rows(images.transpose(0, 2, 3, 1), order), f"{split}_labels": Rows(labels, order)}
+    head = {
+        "dataset": name,
+        "title": published.title,
+        "classes": published.classes,
+        "labels": list(published.labels),
+        "size": parts["train"][0].shape[2],
+        "images": {split: len(part[1]) for split, part in parts.items()},
+        "digest": combined_digest(published),
+    }
+    write(output, head, tensors)
 
 
-def load(path: Path) -> PreparedData:
-    """A prepared data set, mapped from the disk. Raises DataError where the file isn't one, or not what takd now prepares."""
-    try:
-        tensors, metadata = read_tensors(path)
-    except CheckpointError as error:
-        raise DataError(str(error)) from None
-    name = metadata.get("dataset")
-    if not isinstance(name, str):
-        raise DataError(f"{path}: not a prepared data set; make one with takd prepare")
-    published = dataset(name)
-    if metadata.get("digest") != combined_digest(published):
-        raise DataError(f"{path}: prepared from other content than {published.title}'s; delete it and prepare it again")
-    return PreparedData(
-        name=name,
-        classes=published.classes,
-        digest=metadata["digest"],
-        train=Split(tensors["train_images"], tensors["train_labels"]),
-        test=Split(tensors["test_images"], tensors["test_labels"]),
-    )
+def prepare_own(
+    name: str,
+    spec: OwnImages,
+    output: Path,
+    *,
+    expected: str | None,
+    in_memory_bytes: int = IN_MEMORY_BYTES,
+    raw: Path = own.RAW,
+) -> PreparedSummary:
+    """Read images of one's own, verify their content, and write them to `output`, in the order of their digests.
+
+    expected: the digest that they had when they were registered, where they were. in_memory_bytes: if their pixels take more, the
+    file holds names and digests alone, and pixels are read when they are asked for. raw: where torchvision's data sets lie.
+    Raises DataError where images are missing, damaged, not divided into classes and splits, or others than expected.
+    """
+    if name in DATASETS:
+        raise DataError(f"{name}: is the name of {DATASETS[name].title}; give your images another")
+    found = own.find(spec, raw)
+    size = spec.size or own.common_side(found)
+    if not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+        raise DataError(f"{found.root}: images of {size} × {size} pixels; give a size from {SMALLEST_SIDE} to {LARGEST_SIDE}")
+    streamed = (len(found.train) + len(found.test)) * size * size * 3 > in_memory_bytes
+    train = _read(found, found.train, size, keep=not streamed)
+    test = _read(found, found.test, size, keep=not streamed)
+    digest = digest_of_both(content_digest(train.digests), content_digest(test.digests))
+    if expected is not None and digest != expected:
+        raise DataError(
+            f"{found.root}: not the images that were registered: content digest {digest[:12]}…, expected {expected[:12]}…"
+        )
+    trained_on = set(train.pixel_digests)
+    duplicates = sum(one in trained_on for one in test.pixel_digests)
+    counts = {"train": len(train.labels), "test": len(test.labels), "skipped": found.skipped, "duplicates": duplicates}
+    head: dict[str, Any] = {
+        "dataset": name,
+        "title": name,
+        "classes": len(found.classes),
+        "labels": list(found.classes),
+        "size": size,
+        "images": counts,
+        "digest": digest,
+        "streamed": streamed,
+    }
+    if streamed:
+        head["root"] = str(found.root)
+    write(output, head, train.rows("train", found) | test.rows("test", found))
+    return PreparedSummary(name=name, digest=digest, labels=found.classes, size=size, streamed=streamed, **counts)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A split that was read, in the order in which it was found. images: (N, H, W, 3), uint8, or None where it is streamed."""
+
+    items: list[Item]
+    images: Images | None
+    labels: Labels
+    digests: list[bytes]
+    pixel_digests: list[bytes]
+
+    def rows(self, split: str, found: Found) -> dict[str, Rows]:
+        """What is written of it, in the order of digests."""
+        order = _order(self.digests)
+        rows = {f"{split}_labels": Rows(self.labels, order)}
+        if self.images is not None:
+            return rows | {f"{split}_images": Rows(self.images, order)}
+        digests = np.frombuffer(b"".join(self.digests), np.uint8).reshape(-1, 32)
+        names = b"".join(_name(self.items[position], found.root) + b"\0" for position in order.tolist())
+        return rows | {f"{split}_digests": Rows(digests, order), f"{split}_paths": Rows(np.frombuffer(names, np.uint8))}
+
+
+def _read(found: Found, items: list[Item], size: int, *, keep: bool) -> _Part:
+    """Read all images of a split; their pixels are kept where `keep`."""
+    if not keep and (stored := next((source for source, _ in items if not isinstance(source, Path)), None)):
+        raise DataError(f"{stored}: the data set is too large for memory; unpack it, and give its folder or a smaller size")
+    labels = np.array([label for _, label in items], dtype=np.int64)
+    heads = label_bytes(labels, len(found.classes))
+    images = np.empty((len(items), size, size, 3), np.uint8) if keep else None
+
+    def read(position: int) -> tuple[bytes, bytes]:
+        image = own.pixels(items[position][0], size)
+        if images is not None:
+            images[position] = image
+        return digest_of(heads[position], image), hashlib.sha256(image.tobytes()).digest()
+
+    pairs = list(in_order(read, range(len(items))))
+    return _Part(items, images, labels, [digest for digest, _ in pairs], [digest for _, digest in pairs])
+
+
+def _name(item: Item, root: Path) -> bytes:
+    """A file's name, relative to the root; one that a table gave from the file system's root stays as it is."""
+    path = item[0]
+    assert isinstance(path, Path)
+    return os.fsencode(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
+
+
+def _order(digests: list[bytes]) -> Labels:
+    """Positions in the order of digests; equal ones stay in theirs."""
+    return np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
 
 
 def content_digest(image_digests: list[bytes]) -> str:
     """sha256 over the sorted digests of all images: the same for any order of them."""
     return hashlib.sha256(b"".join(sorted(image_digests))).hexdigest()
-
-
-def combined_digest(published: Dataset) -> str:
-    """One digest for both splits."""
-    return hashlib.sha256((published.train_digest + published.test_digest).encode()).hexdigest()
 
 
 def image_digests(images: Images, label_bytes: Labels) -> list[bytes]:

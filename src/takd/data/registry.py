@@ -1,18 +1,33 @@
-"""Which data sets there are. Importing it doesn't import torch: names are checked with it."""
+"""Which data sets there are, and what is said of images of one's own. Importing it doesn't import torch."""
 
 from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from takd.errors import NetworkNameError
+
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels
+MOST_CLASSES = 65_536  # a label has two bytes
+
+_Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00\n]+$")]
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A publisher's archive. `md5` is that of the published file; any archive with the same content serves as well."""
+    """A publisher's archive. `md5` is that of the published file; any archive with the same content serves as well.
+
+    most_members, largest_member, largest_content: bounds on its files, each one's bytes and all their bytes, unpacked. CIFAR's have
+    10 files at most, of 155 MB at most, 187 MB in all.
+    """
 
     filename: str
     url: str
     bytes: int
     md5: str
+    most_members: int = 100
+    largest_member: int = 200_000_000
+    largest_content: int = 250_000_000
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,7 @@ class Dataset:
     """A data set of 32x32 colour images.
 
     train_digest, test_digest: what `takd.data.prepared.content_digest` gives for each split, whatever the order of its images.
-    archive: None where the images come with an installed package.
+    archive: None where the images come with an installed package. labels: the classes' names, in the order of their numbers.
     """
 
     title: str
@@ -29,7 +44,69 @@ class Dataset:
     train_digest: str
     test_digest: str
     archive: Archive | None = None
+    labels: tuple[str, ...] = ()
 
+
+class OwnImages(BaseModel):
+    """Where images of one's own are: in a folder, in a table, or in a data set of torchvision's. Exactly one of the three."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    folder: _Place | None = Field(
+        default=None,
+        description="A folder with train/ and test/ (or val/), each with a folder a class; or one tree with a folder a class, of "
+        "which `test_share` is kept for testing.",
+    )
+    csv: _Place | None = Field(
+        default=None,
+        description="A table with the columns path and label, and split (train or test) unless there is a `test_share`. Paths are "
+        "relative to the table.",
+    )
+    torchvision: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")] | None = Field(
+        default=None,
+        description="A class of torchvision.datasets that has a split for training and one for testing, such as Flowers102. It is "
+        "read from data/raw, and downloaded where it isn't there.",
+    )
+    size: int | None = Field(
+        default=None,
+        ge=SMALLEST_SIDE,
+        le=LARGEST_SIDE,
+        strict=True,
+        description="Side of the square images, pixels: the shorter side is brought to it, then the centre is cut out. Left out: "
+        "the images' own, where all are squares of one size.",
+    )
+    test_share: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of each class's images that is kept for testing, where images aren't split already.",
+    )
+    test_seed: int = Field(default=0, ge=0, lt=1 << 31, strict=True, description="Fixes which images `test_share` keeps.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        given = [name for name in ("folder", "csv", "torchvision") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of folder, csv and torchvision; there {'are ' + ' and '.join(given) if given else 'is none'}"
+            )
+        if self.torchvision is not None and self.test_share is not None:
+            raise ValueError("test_share: torchvision's data sets are split already; leave it out")
+        if self.test_seed and self.test_share is None:
+            raise ValueError("test_seed: needs a test_share")
+        return self
+
+
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+_CIFAR100 = (
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
+    "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin "
+    "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster "
+    "man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck "
+    "pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk "
+    "skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger "
+    "tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
+)
 
 DATASETS: dict[str, Dataset] = {
     "cifar10": Dataset(
@@ -44,6 +121,7 @@ DATASETS: dict[str, Dataset] = {
             170_498_071,
             "c58f30108f718f92721af3b95e74349a",
         ),
+        tuple(_CIFAR10.split()),
     ),
     "cifar100": Dataset(
         "CIFAR-100",
@@ -57,6 +135,7 @@ DATASETS: dict[str, Dataset] = {
             169_001_437,
             "eb9058c3a382ffc7106e4002c42a8d85",
         ),
+        tuple(_CIFAR100.split()),
     ),
     "digits": Dataset(
         "Digits",
@@ -64,6 +143,7 @@ DATASETS: dict[str, Dataset] = {
         1438,
         "0edaf0fc30f2c986da7adc4af58e8091e6069d221caf65261b0beae6b4b77d3b",
         "b511dcaaf1dd2ff3d4ed53822271990fe8ef46ebe167c5de01e2e128b48ace7a",
+        labels=tuple("0123456789"),
     ),
 }
 
