@@ -1,31 +1,21 @@
-"""What a frozen network says: batch norm folded, no gradients, in the recipe's precision."""
+"""What a frozen network says about the images of a split."""
 
 import torch
 from torch import Tensor, nn
 
 from takd.data.views import Views
-from takd.networks.layers import folded
+from takd.networks.frozen import frozen
+
+__all__ = ["BATCH", "frozen", "logits", "share_correct", "top1_accuracy", "top1_answers"]
 
 BATCH = 100  # so that a layer's activations stay in the cache: a quarter faster than 500 on one core (docs/decisions/0017)
-
-
-def frozen(network: nn.Module, precision: torch.dtype) -> nn.Module:
-    """A copy of the network for inference alone, in `precision`: its batch norm is folded into its convolutions.
-
-    The last fully connected layer has its weights rounded like the others', and computes in float32: in bfloat16, 0.4 % of
-    CIFAR-10's and 1.3 % of CIFAR-100's test images had two equal largest logits.
-    """
-    copy = folded(network).to(precision).requires_grad_(False)
-    last = [module for module in copy.modules() if isinstance(module, nn.Linear)][-1].float()
-    last.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
-    return copy
 
 
 @torch.inference_mode()
 def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None) -> Tensor:
     """Logits of all images of a split in their order: (N, C), float32. views: as Views.batch takes them."""
     precision = next(frozen_network.parameters()).dtype
-    positions = torch.arange(len(images.images), device=images.images.device)
+    positions = torch.arange(len(images), device=images.device)
     return torch.cat([frozen_network(images.batch(chunk, views).to(precision)) for chunk in positions.split(BATCH)])
 
 

@@ -1,13 +1,11 @@
-"""Layers that the families share, and folding their batch norm into their convolutions."""
+"""Layers that the families share."""
 
-import copy
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 SMALL_IMAGE = 16  # pixels
 
@@ -63,15 +61,10 @@ class NormalisedConvolution(nn.Sequential):
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy of the network in evaluation mode that computes the same function with one convolution for each pair."""
-    network = copy.deepcopy(network).eval()
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, NormalisedConvolution):
-                convolution, norm = child
-                assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-                setattr(parent, name, fuse_conv_bn_eval(convolution, norm))
-    return network
+    """As networks.frozen.folded, under its former place."""
+    from takd.networks import frozen
+
+    return frozen.folded(network)
 
 
 def parameter_count(network: nn.Module) -> int:

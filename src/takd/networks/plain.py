@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from takd.errors import ParameterError
 from takd.networks.layers import NormalisedConvolution
 
 # Widths of the convolutions, P for a 2x2 max pooling, then the width of a hidden fully connected layer, if any.
@@ -23,11 +24,16 @@ LAYERS_FOR_MANY_CLASSES: dict[int, tuple[str, int | None]] = {
 IMAGE_SIDE = 32
 
 
-def build(size: int, classes: int) -> nn.Module:
-    """The plain CNN with `size` convolutional layers: images (B, 3, 32, 32) to logits (B, classes)."""
+def build(size: int, classes: int, side: int = IMAGE_SIDE) -> nn.Module:
+    """The plain CNN with `size` convolutional layers: images (B, 3, side, side) to logits (B, classes). The paper's side is 32.
+
+    Raises ParameterError where images are too small for its poolings.
+    """
     features, hidden = (LAYERS if classes <= 10 else LAYERS_FOR_MANY_CLASSES)[size]
+    if side < (least := 2 ** features.count("P")):
+        raise ParameterError(f"plain:{size}: images of {side}x{side} pixels are too small; it needs {least}x{least}")
     layers: list[nn.Module] = []
-    channels, side = 3, IMAGE_SIDE
+    channels = 3
     for item in features.split():
         if item == "P":
             # Before the ReLU, not after it: the same values and gradients to the bit, and a quarter of the ReLU's work.

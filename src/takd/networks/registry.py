@@ -1,15 +1,85 @@
-"""Which families of networks there are, and their sizes. Importing it doesn't import torch: names are checked with it."""
+"""Which networks there are: the paper's families, and what a builder's text looks like. Imports no torch."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from takd.errors import NetworkNameError
+from takd.errors import NetworkNameError, ParameterError
 
 if TYPE_CHECKING:
     from torch import nn
+
+_PAPER_SIZES = {"plain": (10, 8, 6, 4, 2), "resnet": (110, 56, 44, 32, 26, 20, 14, 8)}
+
+# Of each of the paper's families, its members, largest first, and what builds each.
+PAPER_FAMILIES: dict[str, dict[str, str]] = {
+    family: {str(size): f"{family}:{size}" for size in sizes} for family, sizes in _PAPER_SIZES.items()
+}
+
+LIBRARIES = ("torchvision", "timm")
+OWN_FORMS = "package.module:function or path/to/file.py:function"
+FORMS = f"plain:SIZE, resnet:SIZE, torchvision:NAME, timm:NAME, {OWN_FORMS}"
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_LIBRARY_NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)  # timm: model.tag
+
+
+def kind_and_name(builder: str) -> tuple[str, str]:
+    """What stands before a builder's last colon, and after it. Raises ParameterError where the text is malformed."""
+    check_builder(builder)
+    kind, _, name = builder.rpartition(":")
+    return kind, name
+
+
+def check_builder(text: str) -> None:
+    """Raise ParameterError where a builder's text is malformed. It imports nothing: what exists shows when it is built."""
+    if not isinstance(text, str):
+        raise ParameterError(f"{text!r}: not a builder of networks; right would be {FORMS}")
+    shown = repr(text if len(text) <= 80 else text[:77] + "...")
+    kind, colon, name = text.rpartition(":")
+    if not colon or not kind or not name:
+        raise ParameterError(f"{shown}: not a builder of networks; right would be {FORMS}")
+    if kind in _PAPER_SIZES:
+        if not _is_size(kind, name):
+            sizes = ", ".join(map(str, _PAPER_SIZES["plain"])) if kind == "plain" else "6 n + 2: 8, 14, 20, ..."
+            raise ParameterError(f"{shown}: there is no {kind} of size {name[:20]!r}; sizes are {sizes}")
+    elif kind in LIBRARIES:
+        if not _LIBRARY_NAME.fullmatch(name):
+            raise ParameterError(f"{shown}: not a name of a network in {kind}; right would be, say, {kind}:resnet18")
+    elif not name.isidentifier():
+        raise ParameterError(f"{shown}: after the colon stands no name of a function; right would be {OWN_FORMS}")
+    elif kind.endswith(".py"):
+        if not kind.isprintable() or kind.startswith("~"):
+            raise ParameterError(f"{shown}: not a path; right would be path/to/file.py:function")
+    elif not _MODULE.fullmatch(kind):
+        raise ParameterError(f"{shown}: before the colon stands neither a module nor a .py file; right would be {FORMS}")
+
+
+def _is_size(family: str, text: str) -> bool:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        return False
+    size = int(text)
+    return size in _PAPER_SIZES["plain"] if family == "plain" else size >= 8 and size % 6 == 2
+
+
+def is_library(builder: str) -> bool:
+    """Whether a network comes from takd, torchvision or timm: takd.load opens it by name. Others only when asked."""
+    return kind_and_name(builder)[0] in (*_PAPER_SIZES, *LIBRARIES)
+
+
+def library_of(builder: str) -> str | None:
+    """The package whose version a network's bits depend on: 'torchvision', 'timm', or None for takd's own and the user's."""
+    kind = kind_and_name(builder)[0]
+    return kind if kind in LIBRARIES else None
+
+
+def nearest(name: str, names: list[str], count: int = 3) -> str:
+    """For an error's text: the names most like `name`, joined by commas; the first few where none is."""
+    return ", ".join(get_close_matches(name.lower(), names, count, cutoff=0.4) or names[:count])
 
 
 @dataclass(frozen=True)
@@ -20,10 +90,7 @@ class Family:
     sizes: tuple[int, ...]
 
 
-FAMILIES: dict[str, Family] = {
-    "plain": Family("takd.networks.plain", (2, 4, 6, 8, 10)),
-    "resnet": Family("takd.networks.resnet", (8, 14, 20, 26, 32, 44, 56, 110)),
-}
+FAMILIES: dict[str, Family] = {name: Family(f"takd.networks.{name}", sizes[::-1]) for name, sizes in _PAPER_SIZES.items()}
 
 
 def family(name: str) -> Family:

@@ -1,0 +1,109 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from takd.errors import ParameterError
+from takd.networks.builders import build
+from takd.networks.features import places, with_features
+from takd.networks.frozen import frozen
+
+
+def test_plain_networks_have_features_after_each_pooling() -> None:
+    torch.manual_seed(0)
+    network, images = build("plain:6", 10), torch.randn(2, 3, 32, 32)
+    found = places(network, images)
+    assert found == ("stage1:pre", "stage1", "stage2:pre", "stage2", "stage3:pre", "stage3", "pooled")
+    logits, features = with_features(network, found, images)(images)
+    assert {place: tuple(tensor.shape[1:]) for place, tensor in features.items() if ":" not in place} == {
+        "stage1": (16, 16, 16), "stage2": (32, 8, 8), "stage3": (64, 4, 4), "pooled": (1024,)
+    }  # fmt: skip
+    x = images
+    assert isinstance(network, nn.Sequential)
+    for index in (0, 2):  # convolution, ReLU, convolution: the pooling comes after
+        x = F.relu(network[index](x))
+    assert torch.equal(features["stage1"], F.max_pool2d(x, 2))
+    assert features["stage1:pre"].min() < 0 and torch.equal(features["stage1:pre"].relu(), features["stage1"])
+    assert torch.equal(network[-1](features["pooled"]), logits)
+
+
+def test_the_last_stage_of_a_plain_network_without_pooling_counts() -> None:
+    network, images = build("plain:6", 100), torch.randn(2, 3, 32, 32)
+    _, features = with_features(network, ("stage3",), images)(images)
+    assert features["stage3"].shape == (2, 128, 8, 8)
+
+
+@pytest.mark.parametrize("size", [8, 20])
+def test_resnets_have_features_of_each_stage_before_and_after_the_relu(size: int) -> None:
+    network, images = build(f"resnet:{size}", 10), torch.randn(2, 3, 32, 32)
+    found = places(network, images)
+    stages = ("stem", "stage1", "stage2", "stage3")
+    assert found == (*(each for stage in stages for each in (f"{stage}:pre", stage)), "pooled")
+    _, features = with_features(network, found, images)(images)
+    assert [tuple(features[stage].shape[1:]) for stage in stages] == [(16, 32, 32), (16, 32, 32), (32, 16, 16), (64, 8, 8)]
+    for stage in stages:
+        assert features[f"{stage}:pre"].min() < 0 and torch.equal(features[f"{stage}:pre"].relu(), features[stage])
+    torch.testing.assert_close(features["pooled"], features["stage3"].mean((2, 3)))
+
+
+@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:resnet18"])
+def test_taking_features_changes_neither_logits_nor_gradients(builder: str) -> None:
+    torch.manual_seed(0)
+    network, images = build(builder, 5), torch.randn(4, 3, 32, 32)
+    plain = network(images)
+    plain.square().sum().backward()
+    expected = [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
+    network.zero_grad()
+    logits, _ = with_features(network, places(network, images), images)(images)
+    logits.square().sum().backward()
+    assert torch.equal(logits, plain)
+    assert all(torch.equal(p.grad, e) for p, e in zip(network.parameters(), expected, strict=True) if p.grad is not None)
+
+
+def test_gradients_flow_from_features() -> None:
+    network, images = build("resnet:8", 5), torch.randn(4, 3, 32, 32)
+    _, features = with_features(network, ("stage1:pre",), images)(images)
+    features["stage1:pre"].sum().backward()
+    with_gradient = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert with_gradient == {name for name, _ in network.named_parameters() if name.startswith(("0.", "2."))}
+
+
+@pytest.mark.parametrize(
+    ("builder", "expected"),
+    [
+        ("torchvision:resnet18", ("relu", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        ("torchvision:squeezenet1_1", None),
+        ("torchvision:mobilenet_v3_small", None),
+        ("timm:test_resnet", None),
+    ],
+)
+def test_other_networks_have_features_at_each_resolution(builder: str, expected: tuple[str, ...] | None) -> None:
+    if builder.startswith("timm"):
+        pytest.importorskip("timm")
+    network, images = build(builder, 5), torch.randn(2, 3, 64, 64)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = places(network, images)
+    assert expected is None or found == expected
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert all(module.training for module in network.modules())
+    logits, features = with_features(network, found, images)(images)
+    sides = [tensor.shape[2] for tensor in features.values() if tensor.dim() == 4]
+    assert logits.shape == (2, 5) and sides == sorted(set(sides), reverse=True) and len(sides) >= 3
+
+
+@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:resnet18"])
+def test_frozen_networks_have_the_same_places(builder: str) -> None:
+    network, images = build(builder, 5), torch.randn(4, 3, 32, 32)
+    network(images)
+    teacher = frozen(network, torch.float32, images)
+    found = places(network, images)
+    _, expected = with_features(network.eval(), found, images)(images)
+    _, features = with_features(teacher, found, images)(images)
+    for place in found:
+        torch.testing.assert_close(features[place], expected[place], rtol=1e-3, atol=1e-4)
+
+
+def test_a_place_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    network, images = build("plain:2", 5), torch.randn(2, 3, 32, 32)
+    with pytest.raises(ParameterError, match="'stage9'; it has stage1:pre, stage1"):
+        with_features(network, ("stage9",), images)
