@@ -10,7 +10,7 @@ import numpy as np
 
 from takd.errors import DataError
 
-MOST_OPCODES = 1_500_000  # CIFAR-100's training batch has about 300,000
+MOST_OPCODES = 1_000_000  # CIFAR-100's training batch has some 150,000
 LONGEST_LINE = 1000
 LONGEST_KEY = 1000  # bytes
 
