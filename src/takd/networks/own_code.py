@@ -30,8 +30,8 @@ _loaded: dict[tuple[str, Path], tuple[str, Callable[..., Any]]] = {}
 def files_of(builder: str, root: Path) -> list[Path]:
     """The file of a user's function, then every file of theirs that it imports, transitively, sorted. Found without running any.
 
-    What counts lies below `root` or beside the file, and is not installed (site-packages). Not seen: what is imported under a name
-    that is computed, and data files. Raises ParameterError where the file or module is missing or isn't Python.
+    What is installed (in site-packages), Python's or takd's doesn't count. Not seen: imports under a computed name,
+    and data files. Raises ParameterError where the file or module is missing or isn't Python.
     """
     main, modules = _modules(builder, root)
     return [main, *sorted({path for path in modules.values() if path != main})]
@@ -97,7 +97,7 @@ def _place_of(error: BaseException, builder: str, root: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename is not None:
         places.append((error.filename, error.lineno or 1))
     for name, line in reversed(places):
-        if Path(name).is_file() and _is_own(Path(name), builder, root):
+        if Path(name).is_file() and _is_own(Path(name)):
             return f" ({_shown(Path(name), root)}, line {line})"
     return ""
 
@@ -118,13 +118,10 @@ def _is_installed(path: Path) -> bool:
     return any(part in _INSTALLED for part in path.parts)
 
 
-def _is_own(path: Path, builder: str, root: Path) -> bool:
-    package = Path(__file__).parents[1]
-    if _is_installed(path) or path.resolve().is_relative_to(package):
-        return False
-    return any(
-        path.absolute().is_relative_to(each) or path.resolve().is_relative_to(each.resolve()) for each in _folders(builder, root)
-    )
+def _is_own(path: Path) -> bool:
+    """Whether a file is the user's: neither installed, nor Python's, nor takd's."""
+    others = (Path(__file__).parents[1], Path(ast.__file__).parent)
+    return not _is_installed(path) and not any(path.resolve().is_relative_to(other.resolve()) for other in others)
 
 
 def _run_file(path: Path) -> ModuleType:
@@ -177,7 +174,7 @@ def _modules(builder: str, root: Path) -> tuple[Path, dict[str, Path]]:
             for name, spec in _on_the_way_to(waiting.pop()):
                 if name in modules or spec.origin is None or not (path := Path(spec.origin).absolute()).is_file():
                     continue  # known, or a folder without __init__.py
-                if path != main and not _is_own(path, builder, root):
+                if path != main and not _is_own(path):
                     continue
                 modules[name] = path
                 if path.suffix == ".py":

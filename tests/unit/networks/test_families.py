@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from takd.inference import frozen
-from takd.networks.layers import Convolution, _ConvolutionOfSmallImages, folded, parameter_count
+from takd.networks.frozen import folded, frozen
+from takd.networks.layers import Convolution, _ConvolutionOfSmallImages, parameter_count
 from takd.networks.registry import FAMILIES, build
 
 # Of the paper's networks, as their authors' code builds them.

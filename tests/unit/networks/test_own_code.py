@@ -70,6 +70,17 @@ def test_what_is_installed_below_the_root_does_not_count(write: Callable[..., Pa
     assert names(root, "nets.py:net") == ["nets.py"]
 
 
+def test_the_users_modules_elsewhere_on_pythons_path_count(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a package that is installed in place, in another folder than the project."""
+    root = write(other__lab__PACKAGE="", other__lab__nets="from . import blocks\ndef net(c): return 1 / 0", other__lab__blocks="")
+    monkeypatch.syspath_prepend(str(root / "other"))
+    (root / "project").mkdir()
+    found = code_files("lab.nets:net", root / "project")
+    assert [path.name for path in found] == ["nets.py", "__init__.py", "blocks.py"]
+    with pytest.raises(ParameterError, match=r"other/lab/nets.py, line 2\)"):
+        build("lab.nets:net", 5, root=root / "project")
+
+
 def test_libraries_have_no_code_files(tmp_path: Path) -> None:
     assert code_files("torchvision:resnet18", tmp_path) == code_files("plain:2", tmp_path) == []
 
