@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from takd.data.own import Found, Item, Stored, checked_name
+from takd.data.found import Found, Item, Stored, checked_name
 from takd.errors import DataError, shortened
 
 _TRAIN, _TEST = ("train", "trainval"), ("test", "val")
@@ -71,8 +71,11 @@ def _labels(dataset: Any) -> list[int]:
         if isinstance(values, list) and len(values) == len(dataset) and all(type(value) is int for value in values):
             break
     else:
-        values = [dataset[index][1] for index in range(len(dataset))]
+        try:
+            values = [dataset[index][1] for index in range(len(dataset))]
+        except Exception as error:  # whatever its class raises
+            raise DataError(f"torchvision's {type(dataset).__name__}: can't be read ({shortened(error)})") from None
     for index, value in enumerate(values):
         if type(value) is not int or value < 0:
-            raise DataError(f"{Stored(dataset, index)}: its label is no number, but {shortened(repr(value))}")
+            raise DataError(f"{Stored(dataset, index)}: its label is no class number, but {shortened(repr(value))}")
     return list(values)

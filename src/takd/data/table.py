@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import TextIO
 
-from takd.data.own import Found, divided, numbered
+from takd.data.found import Found, divided, numbered
 from takd.data.registry import OwnImages
 from takd.errors import DataError, shortened
 

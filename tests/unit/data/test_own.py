@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
+from torchvision.datasets import VisionDataset
 
 from takd.data import own
 from takd.data.own import Found
@@ -266,3 +268,48 @@ def test_what_is_said_of_images_has_bounds(fields: dict[str, Any], what_is_said:
     with pytest.raises(ValidationError, match=what_is_said):
         OwnImages(**fields)
     assert all(field.description for field in OwnImages.model_fields.values())
+
+
+class Odd(VisionDataset):  # type: ignore[misc]
+    """Takes train=, as a data set of torchvision's may, and gives what it is told to."""
+
+    items: list[Any] = []  # noqa: RUF012 (set anew by each test)
+
+    def __init__(self, root: str, train: bool = True) -> None:
+        super().__init__(root)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+@pytest.mark.parametrize(
+    ("items", "what_is_said"),
+    [
+        ([(None, 0), (None, 1), (None, "cat")], "torchvision's Odd, image 2: its label is no class number, but 'cat'"),
+        ([(None, 0), (None, (1, 2))], "image 1: its label is no class number"),
+        ([(None, 0), (None, -1)], "image 1: its label is no class number"),
+        ([(None, 0), (None, 2)], "class '1' has no train images"),
+        ([(None, 0)], "1 classes and 1 test images; it isn't made for classification"),
+        ([], "0 classes and 0 test images"),
+        ([None], "can't be read"),
+    ],
+)
+def test_a_data_set_of_torchvisions_that_is_not_for_classification_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: list[Any], what_is_said: str
+) -> None:
+    monkeypatch.setattr("torchvision.datasets.Odd", Odd, raising=False)
+    monkeypatch.setattr(Odd, "items", items)
+    with pytest.raises(DataError, match=what_is_said):
+        own.find(OwnImages(torchvision="Odd"), tmp_path)
+
+
+def test_classes_without_names_are_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchvision.datasets.Odd", Odd, raising=False)
+    monkeypatch.setattr(Odd, "items", [("no picture", 1), (Image.fromarray(random_pixels(0)), 0)])
+    found = own.find(OwnImages(torchvision="Odd"), tmp_path)
+    assert found.classes == ("0", "1") and (own.pixels(found.train[1][0], 8) == random_pixels(0)).all()
+    with pytest.raises(DataError, match="torchvision's Odd, image 0: not a picture, but str"):
+        own.pixels(found.train[0][0], 8)
