@@ -5,15 +5,19 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint report bench pull schema
+.PHONY: demo test test-all lint report publish bench pull
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
 	@snakemake --cores $(CORES) --quiet rules -- results/toy/table2.csv
 	@cat results/toy/table2.md
+	@echo "Other processors give other last digits. Next: takd list, or docs/your-own.md for networks and images of your own."
 
-test: lint  ## everything that holds this together
+test: lint  ## what holds this together, within a quarter of an hour
 	pytest
+
+test-all: lint  ## and what takes longer: every failure of a run, hostile files at full count
+	pytest -m "long or not long"
 
 lint: .venv/ready
 	ruff check
@@ -24,21 +28,21 @@ lint: .venv/ready
 report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 80 to 2,400 epochs)
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
 
+publish: .venv/ready  ## copy what PRESET's results are to results/published, which is in git: make publish PRESET=quick
+	takd publish results$(if $(PRESET),/$(PRESET))
+
 bench: .venv/ready  ## speed against the authors' way, in some 20 minutes; options: make bench BENCH="--only memory"
 	python -m benchmarks.bench $(BENCH)
 
 pull: .venv/ready  ## trained networks from the DVC remote, where somebody pushed them, so that nothing is left to train
 	dvc pull
 
-schema: .venv/ready  ## write the parameters' JSON schema anew, after a change in takd.params
-	python -c 'import json; from takd.params import Parameters; print(json.dumps(Parameters.model_json_schema(), indent=2))' \
-		> workflow/schemas/params.schema.json
-
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "takd needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "Setting up .venv (a few minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(if $(INDEX),$(BIN)/pip install --quiet --disable-pip-version-check --index-url $(INDEX) $$(grep -E '^torch(vision)?==' requirements.txt),:)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -21,7 +21,7 @@ from benchmarks.lines import Line, Repeat
 from benchmarks.noise import TRAINING_IMAGES
 from takd.errors import ParameterError
 from takd.files import write_json, write_text
-from takd.provenance import commit, machine, versions
+from takd.records.provenance import commit, machine, versions
 
 WARM_UP_IMAGES = 512
 MATHEMATICS_IMAGES = 10_000  # of an epoch without evaluation, for the share of the matrix product

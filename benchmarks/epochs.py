@@ -6,55 +6,58 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from benchmarks import baseline
 from benchmarks.flops import matrix_product_rate, training_operations
-from benchmarks.noise import CLASSES, noise, recipe_of
-from takd import checkpoint, soft_targets
-from takd.chain import Network
+from benchmarks.noise import CLASSES, SIDE, noise, recipe_of
 from takd.data.prepared import PreparedData
-from takd.device import chosen_device
-from takd.training import initialised, train
+from takd.data.views import Normalisation
+from takd.records.weights import write_weights
+from takd.study.names import Name
+from takd.training import soft_targets
+from takd.training.checkpoint import Progress
+from takd.training.device import chosen_device
+from takd.training.loop import initialised, train
 
 # A kind of epoch: (network's name, images, test images, threads, how many share the teacher's pass) to seconds, and its parts.
 Timed = dict[str, float]
 EpochTimer = Callable[[str, int, int, int, int], Timed]
 
 
-def takd_epoch(name: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
+def takd_epoch(network: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
     """takd's own path: one training of one epoch as a whole, its resume file too, and its part of the teacher's pass.
 
     shared_by: how many epochs (or, for augmented views, students) read the same soft targets.
     """
     device = chosen_device("cpu", threads)
-    network, data = Network.parse(name), noise(images, test_images)
-    recipe = recipe_of(network)
+    student, data = Name.parse(network), noise(images, test_images)
+    recipe = recipe_of(student)
     with tempfile.TemporaryDirectory() as folder:
-        targets, teacher_seconds = None, 0.0
+        answers, teacher_seconds = None, 0.0
         file = Path(folder) / "targets.safetensors"
-        if network.is_distilled:
-            teacher = _untrained_teacher(network, data, Path(folder))
-            views_seed = network.seed if recipe.augmentation == "crop_flip" else None
+        if student.is_distilled:
+            teacher = _untrained_teacher(student, data, Path(folder))
             started = time.perf_counter()
-            soft_targets.compute(teacher, data, file, views_seed=views_seed, epochs=1, device=device)
+            soft_targets.compute(teacher, data, file, views=soft_targets.views_of(recipe, student.seed), device=device)
             teacher_seconds = time.perf_counter() - started
         started = time.perf_counter()
-        if network.is_distilled:
-            targets = soft_targets.load(file, network, recipe, data)
-        progress = checkpoint.Progress(Path(folder) / "resume.safetensors", key="")
-        train(network, recipe, data, targets, device=device, progress=progress)
+        if student.is_distilled:
+            answers = soft_targets.from_file(file, student, recipe, data)
+        progress = Progress(Path(folder) / "resume.safetensors", key="")
+        train(student, recipe, data, answers, device=device, progress=progress)
         student_seconds = time.perf_counter() - started
     seconds = student_seconds + teacher_seconds / shared_by
     return {"seconds": seconds, "student_seconds": student_seconds, "teacher_seconds": teacher_seconds}
 
 
-def authors_epoch(name: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
+def authors_epoch(network: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
     """The authors' loop. What stands before the first epoch isn't counted."""
     torch.set_num_threads(threads)
-    network, data = Network.parse(name), noise(images, test_images)
-    augmented = recipe_of(network).augmentation == "crop_flip"
-    student = initialised(network, CLASSES)
-    teacher = initialised(network.teacher(), CLASSES) if network.is_distilled else None
+    name, data = Name.parse(network), noise(images, test_images)
+    augmented = recipe_of(name).views.augmentation == "crop_flip"
+    student = _fresh(name)
+    teacher = _fresh(name.teacher()) if name.is_distilled else None
     training = baseline.loader(data.train, training=True, augmented=augmented)
     test = baseline.loader(data.test, training=False, augmented=False)
     descent = baseline.optimiser(student)
@@ -63,28 +66,28 @@ def authors_epoch(name: str, images: int, test_images: int, threads: int, shared
     return {"seconds": time.perf_counter() - started}
 
 
-def modern_epoch(name: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
+def modern_epoch(network: str, images: int, test_images: int, threads: int, shared_by: int) -> Timed:
     """The careful modern loop. What stands before the first epoch isn't counted."""
     torch.set_num_threads(threads)
-    network, data = Network.parse(name), noise(images, test_images)
-    student, teacher = (initialised(one, CLASSES).to(memory_format=torch.channels_last) for one in (network, network.teacher()))
+    name, data = Name.parse(network), noise(images, test_images)
+    student, teacher = (_fresh(one).to(memory_format=torch.channels_last) for one in (name, name.teacher()))
     descent = baseline.optimiser(student)
     started = time.perf_counter()
     baseline.modern_epoch(student, teacher, data.train, data.test, descent)
     return {"seconds": time.perf_counter() - started}
 
 
-def arithmetic(name: str, images: int, threads: int) -> dict[str, float]:
+def arithmetic(network: str, images: int, threads: int) -> dict[str, float]:
     """Operations a second while training, and those of the matrix product, measured just before and just after it.
 
     Ten test images, so that next to no time goes into evaluation.
     """
     device = chosen_device("cpu", threads)
-    network, data = Network.parse(name), noise(images, 10)
+    name, data = Name.parse(network), noise(images, 10)
     before = matrix_product_rate(torch.bfloat16)
-    seconds = train(network, recipe_of(network), data, None, device=device).history[0].seconds
+    seconds = train(name, recipe_of(name), data, None, device=device).history[0].seconds
     after = matrix_product_rate(torch.bfloat16)
-    reached = images * training_operations(initialised(network, CLASSES)) / seconds
+    reached = images * training_operations(_fresh(name)) / seconds
     product = (before + after) / 2
     return {
         "training": reached,
@@ -95,11 +98,29 @@ def arithmetic(name: str, images: int, threads: int) -> dict[str, float]:
     }
 
 
-def _untrained_teacher(student: Network, data: PreparedData, folder: Path) -> Path:
+def _fresh(name: Name) -> nn.Module:
+    """A network as it is before training."""
+    return initialised(recipe_of(name).network.builder, CLASSES, name.seed, SIDE)
+
+
+def _untrained_teacher(student: Name, data: PreparedData, folder: Path) -> Path:
     """A file of the teacher as it is before training: its answers are worth nothing, and take as long."""
-    teacher = student.teacher()
-    path = folder / "model.safetensors"
-    recipe = recipe_of(teacher).model_dump(mode="json", exclude_none=True)
-    metadata = {"network": str(teacher), "classes": data.classes, "data_digest": data.digest, "recipe": recipe}
-    checkpoint.save_network(path, initialised(teacher, data.classes), metadata)
+    teacher, path = student.teacher(), folder / "model.safetensors"
+    recipe = recipe_of(teacher)
+    normalisation = Normalisation.of(data.train, recipe.views.normalisation)
+    about = {
+        "name": str(teacher),
+        "key": "0" * 16,
+        "builder": recipe.network.builder,
+        "classes": data.classes,
+        "labels": data.labels,
+        "size": data.size,
+        "scale": normalisation.scale.tolist(),
+        "shift": normalisation.shift.tolist(),
+        "precision": recipe.optimiser.precision,
+        "held_out": recipe.views.held_out,
+        "data_digest": data.digest,
+        "commit": "benchmark",
+    }
+    write_weights(path, _fresh(teacher).state_dict(), about)
     return path

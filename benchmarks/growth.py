@@ -1,21 +1,25 @@
-"""How the graph of Figure 5 grows with its sizes, and how Snakemake's own time grows with the networks that it plans."""
+"""How the graph of Figure 5 grows with its members, and how Snakemake's own time grows with the networks that it plans."""
 
-from collections.abc import Iterator
+import json
+import shutil
+import tempfile
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from benchmarks.noise import ROOT
 from benchmarks.pipeline import fresh_clone, snakemake, timed
-from takd.chain import Network
-from takd.folders import folders, needed
-from takd.params import Parameters
-from takd.plan import EpochSeconds, soft_target_seconds, training_seconds
-from takd.reporting.artifacts import Artifact, Paths, load, look_up
+from takd.files import write_text
+from takd.measuring.costs import epoch_seconds
+from takd.planning.costs import FILE, add_to_file
+from takd.planning.lock import Lock
+from takd.planning.plan import made_plan, nodes_of
+from takd.planning.workflow import Workflow
+from takd.study.names import Name
 
-NAME = "growth"
-SIZES = (110, 56, 44, 32, 26, 20, 14, 8)  # of ResNets, of which there are most
-DRY_RUNS = {10: ([10, 8, 6, 4], 1), 100: ([10, 8, 6, 4, 2], 5), 1000: ([10, 8, 6, 4, 2], 50)}  # about so many: sizes, seeds
+DATASET, FAMILY = "cifar100", "resnet"
+MEMBERS = (110, 56, 44, 32, 26, 20, 14, 8)
+FIGURES = {f"growth{count}": (*MEMBERS[: count + 1], MEMBERS[-1]) for count in range(len(MEMBERS) - 1)}  # by members between
+DRY_RUNS = {10: ([10, 8, 6, 4], 1), 100: ([10, 8, 6, 4, 2], 5), 1000: ([10, 8, 6, 4, 2], 50)}  # about so many: members, seeds
 
 
 def networks_of_paths() -> list[dict[str, int]]:
@@ -24,10 +28,14 @@ def networks_of_paths() -> list[dict[str, int]]:
     Networks are those of the whole figure: every path to every size, each once, and every size trained alone.
     """
     rows = []
-    for intermediate, networks in enumerate(_figures()):
-        paths = [one for one in networks if one.sizes[0] == SIZES[0] and one.sizes[-1] == SIZES[-1]]
-        hops = sum(len(one.sizes) for one in paths)
-        rows.append({"intermediate_sizes": intermediate, "paths": len(paths), "hops_of_paths": hops, "networks": len(networks)})
+    with tempfile.TemporaryDirectory() as folder:
+        workflow = _project(Path(folder))
+        for intermediate, name in enumerate(FIGURES):
+            networks = [node.name for node in nodes_of(workflow, f"results/{name}.csv")]
+            teacher, student = str(MEMBERS[0]), str(MEMBERS[-1])
+            paths = [one for one in networks if (one.members[0], one.member) == (teacher, student)]
+            hops = sum(len(one.hops) for one in paths)
+            rows.append({"intermediate_sizes": intermediate, "paths": len(paths), "hops_of_paths": hops, "networks": len(networks)})
     return rows
 
 
@@ -36,44 +44,37 @@ def training_core_hours() -> list[float]:
 
     From a few steps of each size, as `takd plan` estimates them.
     """
-    parameters = Parameters.load(ROOT / "params.yaml")
-    known: EpochSeconds = {}
-    hours = []
-    for networks in _figures():
-        seconds = sum(training_seconds(one, parameters.recipe(one), known) for one in networks)
-        for teacher in {one.teacher() for one in networks if one.is_distilled}:
-            seconds += soft_target_seconds(teacher, parameters.recipe(teacher), known)
-        hours.append(seconds / 3600)
-    return hours
+    lock = Lock.of_published(DATASET)
+    with tempfile.TemporaryDirectory() as folder:
+        workflow = _project(Path(folder))
+        measured = {}
+        for member in MEMBERS:
+            recipe = workflow.tree.folder("results").recipe(Name.parse(f"{DATASET}/{FAMILY}/{member}/seed0"))
+            measured[DATASET, recipe.network.builder] = epoch_seconds(DATASET, lock, recipe)
+        add_to_file(Path(folder) / FILE, measured)
+        return [made_plan(workflow, f"results/{name}.csv", cores=1).seconds / 3600 for name in FIGURES]
 
 
 def dry_run(about: int) -> dict[str, float]:
     """Seconds that `snakemake -n` takes to plan about so many networks, from nothing."""
-    sizes, seeds = DRY_RUNS[about]
+    members, seeds = DRY_RUNS[about]
     with fresh_clone() as clone:
-        _write_figure(clone, sizes)
-        figure = look_up(load(clone / "paper/artifacts.yaml"), NAME)
-        networks = _needed(figure, seeds)
-        command = [*snakemake(1)[:-1], "--dry-run", "--config", f"seeds={seeds}", "--", f"results/{NAME}.csv"]
+        path = clone / "paper/artifacts.yaml"
+        write_text(path, f"{path.read_text()}\ngrowth: {json.dumps(_figure('plain', members))}\n")
+        target = "results/growth.csv"
+        networks = nodes_of(Workflow(clone, {"seeds": seeds}, writes_keys=False), target)
+        command = [*snakemake(1)[:-1], "--dry-run", "--config", f"seeds={seeds}", "--", target]
         seconds, _ = timed(command, clone)
     return {"networks": len(networks), "seconds": seconds}
 
 
-def _figures() -> Iterator[list[Network]]:
-    """The networks of a figure of every path, without an intermediate size, with one, and so on."""
-    for intermediate in range(len(SIZES) - 1):
-        sizes = (*SIZES[: intermediate + 1], SIZES[-1])
-        figure = Paths(title=NAME, where=NAME, kind="paths", only=("cifar100",), family="resnet", sizes=sizes)
-        yield _needed(figure, seeds=1)
+def _project(folder: Path) -> Workflow:
+    """A project of params.yaml and the figures of every path, with one seed."""
+    shutil.copy(ROOT / "params.yaml", folder)
+    figures = {name: _figure(FAMILY, members) for name, members in FIGURES.items()}
+    write_text(folder / "paper/artifacts.yaml", json.dumps(figures))
+    return Workflow(folder, {"seeds": 1, "report": list(figures)}, writes_keys=False)
 
 
-def _needed(figure: Artifact, seeds: int) -> list[Network]:
-    """The networks of a figure and all of their teachers, as the workflow finds them."""
-    found = folders(ROOT / "params.yaml", ROOT / "presets", {"seeds": seeds})
-    return [network for _, network in needed(found, "results", [figure])]
-
-
-def _write_figure(clone: Path, sizes: list[int]) -> None:
-    path = clone / "paper/artifacts.yaml"
-    figure = {NAME: {"kind": "paths", "where": NAME, "title": NAME, "only": ["cifar100"], "family": "plain", "sizes": sizes}}
-    path.write_text(path.read_text() + yaml.safe_dump(figure))
+def _figure(family: str, members: object) -> dict[str, Any]:
+    return {"kind": "paths", "where": "growth", "title": "growth", "only": [DATASET], "family": family, "members": members}

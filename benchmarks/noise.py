@@ -5,16 +5,18 @@ from pathlib import Path
 
 import torch
 
-from takd.chain import Network
 from takd.data.prepared import PreparedData, Split, combined_digest
-from takd.data.registry import dataset
-from takd.files import write_tensors
-from takd.params import Parameters
-from takd.recipe import Recipe
+from takd.data.prepared_file import Rows, write
+from takd.data.registry import DATASETS
+from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.study.tree import Node, Tree
 
 TRAINING_IMAGES, TEST_IMAGES, CLASSES = 50_000, 10_000, 10
-DIGEST = "noise"
+SIDE = 32  # pixels
 ROOT = Path(__file__).parents[1]
+PUBLISHED = DATASETS["cifar10"]
+DIGEST = combined_digest(PUBLISHED)  # of what the noise goes by
 
 
 @cache
@@ -23,25 +25,37 @@ def noise(training: int, test: int) -> PreparedData:
     generator = torch.Generator().manual_seed(0)
 
     def split(count: int) -> Split:
-        images = torch.randint(256, (count, 32, 32, 3), dtype=torch.uint8, generator=generator)
+        images = torch.randint(256, (count, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
         return Split(images, torch.randint(CLASSES, (count,), generator=generator))
 
-    return PreparedData("cifar10", CLASSES, DIGEST, split(training), split(test))
+    return PreparedData("cifar10", CLASSES, DIGEST, split(training), split(test), PUBLISHED.labels)
 
 
 def write_as_cifar10(path: Path, data: PreparedData) -> None:
     """The images as a prepared data set that takd takes for CIFAR-10."""
-    tensors = {
-        "train_images": data.train.images,
-        "train_labels": data.train.labels,
-        "test_images": data.test.images,
-        "test_labels": data.test.labels,
+    parts = {"train": data.train, "test": data.test}
+    tensors = {f"{part}_images": Rows(split.images.numpy()) for part, split in parts.items()}
+    tensors |= {f"{part}_labels": Rows(split.labels.numpy()) for part, split in parts.items()}
+    head = {
+        "dataset": data.name,
+        "title": PUBLISHED.title,
+        "classes": data.classes,
+        "labels": list(data.labels),
+        "size": data.size,
+        "images": {part: len(split) for part, split in parts.items()},
+        "digest": data.digest,
     }
-    metadata = {"dataset": data.name, "classes": data.classes, "digest": combined_digest(dataset(data.name))}
-    write_tensors(path, tensors, metadata)
+    write(path, head, tensors)
 
 
-def recipe_of(network: Network) -> Recipe:
+@cache
+def recipe_of(name: Name) -> Recipe:
     """The one that params.yaml gives, for one epoch, at a learning rate that noise can't make diverge."""
-    recipe = Parameters.load(ROOT / "params.yaml").recipe(network)
-    return recipe.model_copy(update={"epochs": 1, "learning_rate": 0.01})
+    recipe = Tree(ROOT).recipe(Node("results", name))
+    schedule = {"learning_rate": 0.01, "schedule": "constant", "learning_rate_drops": ()}  # a later drop isn't reached
+    return recipe.model_copy(
+        update={
+            "length": recipe.length.model_copy(update={"epochs": 1}),
+            "schedule": recipe.schedule.model_copy(update=schedule),
+        }
+    )

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.noise import ROOT, noise, recipe_of, write_as_cifar10
-from takd.chain import Network
+from takd.study.names import Name
+from takd.study.tree import Node, Tree
 
 TABLE = "results/toy/table2.csv"
 TRAINING_NAME = "digits/plain/2/seed0"
@@ -61,13 +62,12 @@ def start_up() -> dict[str, float]:
     """Seconds of Python with torch alone, of the command line alone, and of a short training with what it computed itself."""
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
-        takd = [sys.executable, "-m", "takd.cli"]
+        takd = [sys.executable, "-m", "takd"]
         subprocess.run([*takd, "prepare", "digits", "--output", "digits.safetensors"], cwd=there, env=environment(ROOT), check=True,
                        stdout=subprocess.DEVNULL)  # fmt: skip
-        recipe = [*takd, "recipe", TRAINING_NAME, "--params", str(ROOT / "params.yaml"), "--preset", str(ROOT / "presets/toy.yaml")]
-        printed = subprocess.run(recipe, cwd=there, env=environment(ROOT), check=True, capture_output=True, text=True).stdout
-        one_epoch = json.dumps(json.loads(printed) | {"epochs": 1})
-        job = [*takd, "train", TRAINING_NAME, "--data", "digits.safetensors", "--recipe", one_epoch]
+        recipe = Tree(ROOT).recipe(Node("results/toy", Name.parse(TRAINING_NAME)))
+        recipe = recipe.model_copy(update={"length": recipe.length.model_copy(update={"epochs": 1})})
+        job = [*takd, "train", TRAINING_NAME, "--data", "digits.safetensors", "--recipe", recipe.canonical()]
         training, _ = timed([*job, "--output", "model.safetensors", "--metrics", "metrics.json"], there, ROOT)
         computed = json.loads((there / "metrics.json").read_text())["seconds"]
         return {
@@ -83,8 +83,8 @@ def peak_memory(name: str, images: int, test_images: int, threads: int) -> float
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
         write_as_cifar10(there / "noise.safetensors", noise(images, test_images))
-        job = [sys.executable, "-m", "takd.cli", "train", name, "--data", "noise.safetensors", "--threads", str(threads)]
-        job += ["--recipe", recipe_of(Network.parse(name)).canonical(), "--output", "model.safetensors", "--resume", "resume"]
+        job = [sys.executable, "-m", "takd", "train", name, "--data", "noise.safetensors", "--threads", str(threads)]
+        job += ["--recipe", recipe_of(Name.parse(name)).canonical(), "--output", "model.safetensors", "--resume", "resume"]
         command = [sys.executable, "-c", PEAK, *job, "--metrics", "metrics.json"]
         ran = subprocess.run(command, cwd=there, env=environment(ROOT), check=True, stdout=subprocess.PIPE, text=True)
     return float(ran.stdout) * 1024 / 1e9

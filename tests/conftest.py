@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from takd.data import prepared
-from takd.recipe import Recipe
+from takd.objectives.registry import ALL
+from takd.study.recipe import NetworkSection, Recipe, resolve
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ("Snakefile", "params.yaml", "presets", "profiles", "paper", "workflow")
@@ -39,30 +40,36 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recipe(**changes: Any) -> Recipe:
-    """A recipe for a short training from labels alone; `taught` makes it one under a teacher, `mutual` one together with a peer."""
-    values: dict[str, Any] = {
+def recipe(*, objective: str = "labels", builder: str = "plain:4", peer: str | None = None, **changes: Any) -> Recipe:
+    """A recipe for a short training from labels alone; `taught` makes it one under a teacher, `mutual` one together with a peer.
+
+    changes: fields of a recipe, without their sections.
+    """
+    settings: dict[str, Any] = {
         "epochs": 2,
         "batch_size": 128,
         "learning_rate": 0.02,
         "schedule": "cosine",
-        "learning_rate_drops": (),
         "momentum": 0.9,
         "nesterov": True,
         "weight_decay": 1e-4,
         "augmentation": "none",
         "normalisation": "paper",
         "precision": "bfloat16",
-        "validation_share": 0,
-        "validation_seed": 0,
         "training_share": 1,
+        "trade_off": 0.5,
+        "temperature": 4,
+        "kl_reduction": "batchmean",
+        "separate_epochs": 1,
     }
-    return Recipe(**(values | changes))
+    return resolve(NetworkSection(builder=builder, peer=peer), ALL[objective], [settings, changes])
 
 
 def taught(**changes: Any) -> Recipe:
-    return recipe(**({"trade_off": 0.5, "temperature": 4, "kl_reduction": "batchmean"} | changes))
+    """The same under a teacher."""
+    return recipe(objective="distillation", **changes)
 
 
-def mutual(**changes: Any) -> Recipe:
-    return recipe(**({"separate_epochs": 1} | changes))
+def mutual(*, peer: str = "plain:6", **changes: Any) -> Recipe:
+    """The same together with a peer."""
+    return recipe(objective="mutual", peer=peer, **changes)

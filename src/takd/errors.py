@@ -1,12 +1,17 @@
 """What can go wrong through what a user typed or supplied: one line each, exit code 2.
 
 TakdError
-├── NetworkNameError   a name that is no network: unknown data set, family or size, a chain that grows
+├── NetworkNameError   a name that is no network: unknown data set, family or member, a chain that grows
 ├── ParameterError     a parameter, recipe, preset or artifact that can't be used
-├── DataError          an archive or prepared file that isn't what it should be
+├── DataError          images, an archive or a prepared file that isn't what it should be
 ├── CheckpointError    weights or soft targets that are damaged or belong to another network
+├── RecordError        a file of results that isn't what was written, or has no key that fits
 └── DivergenceError    a training whose loss is no longer a finite number
 """
+
+import json
+
+LONGEST = 200  # characters of a value that an error quotes
 
 
 class TakdError(Exception):
@@ -22,12 +27,23 @@ class ParameterError(TakdError):
 
 
 class DataError(TakdError):
-    """An archive or a prepared data set is missing, damaged or not the one that it should be."""
+    """Images, an archive or a prepared data set are missing, damaged or not the ones that they should be."""
 
 
 class CheckpointError(TakdError):
     """A file of weights or soft targets is damaged, or belongs to another network, data set or recipe."""
 
 
+class RecordError(TakdError):
+    """A file of results is damaged, was changed since it was written, or isn't what the parameters ask for."""
+
+
 class DivergenceError(TakdError):
     """The loss became infinite or not a number."""
+
+
+def shortened(text: object, longest: int = LONGEST) -> str:
+    """A text for an error's line: white space as one blank, escapes shown instead of sent, cut where it is long."""
+    line = " ".join(str(text)[: 4 * longest].split())
+    shown = "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"

@@ -1,15 +1,23 @@
+import json
+from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
-from benchmarks import baseline, growth, report
+from benchmarks import baseline, epochs, growth, report
 from benchmarks.flops import forward_multiply_adds, training_operations
 from benchmarks.lines import Line
-from benchmarks.noise import noise
+from benchmarks.noise import noise, write_as_cifar10
+from takd.data import prepared
 from takd.data.views import Normalisation, Views
-from takd.networks.registry import build
+from takd.networks.builders import build
 from takd.objectives.distillation import distillation_loss
+from takd.planning.plan import FORWARD_SHARE
+from takd.study.recipe import Recipe
+from tests.conftest import ROOT
 
 REDUCTIONS: list[tuple[Literal["elements", "batch"], Literal["elementmean", "batchmean"]]] = [
     ("elements", "elementmean"),
@@ -22,7 +30,7 @@ def test_the_baseline_minimises_what_takd_does(
     theirs: Literal["elements", "batch"], ours: Literal["elementmean", "batchmean"]
 ) -> None:
     torch.manual_seed(0)
-    student, teacher = build("plain", 2, 10), build("plain", 4, 10).eval()
+    student, teacher = build("plain:2", 10), build("plain:4", 10).eval()
     data = noise(64, 10)
     images = baseline.in_memory(data.train)(torch.arange(64))
     logits, taught = student(images), 5 * teacher(images).detach()
@@ -38,7 +46,7 @@ def test_the_baseline_minimises_what_takd_does(
 
 def test_the_baseline_teacher_is_in_the_graph_and_changes_no_gradient_of_the_student() -> None:
     torch.manual_seed(0)
-    student, teacher = build("plain", 2, 10), build("plain", 4, 10).eval()
+    student, teacher = build("plain:2", 10), build("plain:4", 10).eval()
     data = noise(64, 10)
     images = baseline.in_memory(data.train)(torch.arange(64))
     logits, taught = student(images), teacher(images)
@@ -55,7 +63,7 @@ def test_the_baseline_shows_the_images_that_takd_shows() -> None:
     normalisation = Normalisation(
         1 / (255 * torch.tensor(baseline.DEVIATION)), -torch.tensor(baseline.MEAN) / torch.tensor(baseline.DEVIATION)
     )
-    ours = Views(test, normalisation, augmented=False).batch(torch.arange(200), None)
+    ours = Views(test, normalisation, augmentation="none").batch(torch.arange(200), None)
     batches = list(baseline.loader(test, training=False, augmented=False, workers=0))
     torch.testing.assert_close(torch.cat([images for images, _ in batches]), ours, rtol=0, atol=1e-6)
     torch.testing.assert_close(baseline.in_memory(test)(torch.arange(200)), ours, rtol=0, atol=1e-6)
@@ -65,7 +73,7 @@ def test_the_baseline_shows_the_images_that_takd_shows() -> None:
 @pytest.mark.parametrize("augmented", [False, True])
 def test_a_baseline_epoch_trains_the_student_alone(augmented: bool) -> None:
     torch.manual_seed(0)
-    student, teacher = build("plain", 2, 10), build("plain", 4, 10)
+    student, teacher = build("plain:2", 10), build("plain:4", 10)
     before = [[weight.detach().clone() for weight in network.parameters()] for network in (student, teacher)]
     data = noise(256, 50)
     training = baseline.loader(data.train, training=True, augmented=augmented, workers=0)
@@ -80,7 +88,7 @@ def test_operations_are_those_counted_by_hand() -> None:
     first = 32 * 32 * 16 * (3 * 9)  # output values times the weights that each sums over
     second = 16 * 16 * 16 * (16 * 9)
     last = 10 * (16 * 8 * 8)
-    network = build("plain", 2, 10)
+    network = build("plain:2", 10)
     assert forward_multiply_adds(network) == [first, second, last]
     assert training_operations(network) == 2 * (2 * first + 3 * second + 3 * last)
     assert network.training
@@ -121,3 +129,59 @@ def test_paths_double_with_each_intermediate_size_and_share_their_prefixes() -> 
     assert [row["paths"] for row in rows] == [2 ** row["intermediate_sizes"] for row in rows]
     # 2^(n+1) paths to all sizes, the teacher's among them, and every one of the n + 1 smaller sizes alone
     assert [row["networks"] for row in rows] == [2 ** (n + 1) + n + 1 for n in range(len(rows))]
+
+
+def test_core_hours_grow_with_the_networks_and_count_every_teachers_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def second(dataset: str, lock: object, recipe: Recipe) -> float:
+        asked.append(f"{dataset} {recipe.network.builder}")
+        return 1.0
+
+    monkeypatch.setattr(growth, "epoch_seconds", second)
+    hours = growth.training_core_hours()
+    assert asked == [f"cifar100 resnet:{size}" for size in growth.MEMBERS]
+    trained = [row["networks"] for row in growth.networks_of_paths()]
+    teachers = [
+        2**between for between in range(len(hours))
+    ]  # every path that ends before the student, the teacher's own among them
+    assert hours == pytest.approx([150 * (n + FORWARD_SHARE * t) / 3600 for n, t in zip(trained, teachers, strict=True)])
+
+
+@pytest.mark.parametrize("name", ["cifar10/plain/10-2/seed0", "cifar10/resnet/20-8/seed0"])
+def test_an_epoch_of_takd_counts_a_share_of_its_teachers_pass(name: str) -> None:
+    seconds = epochs.takd_epoch(name, 64, 10, threads=1, shared_by=4)
+    assert min(seconds.values()) > 0
+    assert seconds["seconds"] == pytest.approx(seconds["student_seconds"] + seconds["teacher_seconds"] / 4)
+
+
+def test_noise_is_taken_for_cifar10(tmp_path: Path) -> None:
+    made = noise(64, 10)
+    write_as_cifar10(tmp_path / "noise.safetensors", made)
+    read = prepared.load(tmp_path / "noise.safetensors")
+    assert (read.name, read.digest, read.labels) == (made.name, made.digest, made.labels)
+    assert torch.equal(read.train.images, made.train.images) and torch.equal(read.test.labels, made.test.labels)
+
+
+def test_the_docs_say_at_which_commit_the_results_were_measured() -> None:
+    results = json.loads((ROOT / "benchmarks/results.json").read_text())
+    assert f"were measured at {results['commit'][:7]}." in " ".join((ROOT / "docs/benchmarks.md").read_text().split())
+    assert (ROOT / "benchmarks/results.md").read_text() == report.as_markdown(results)
+
+
+def test_what_is_said_of_bfloat16_is_what_was_measured() -> None:
+    rows = pd.read_csv(ROOT / "benchmarks/precision.csv")
+    rows[["chain", "seed"]] = rows["network"].str.extract(r"([^/]+)/seed(\d+)$").to_numpy()
+    table, page = ((ROOT / name).read_text() for name in ("benchmarks/precision.md", "docs/benchmarks.md"))
+    assert table in page
+    costs = []
+    for chain, each in rows.groupby("chain"):
+        by_precision = each.pivot_table(index="seed", columns="precision", values="accuracy")
+        wide, narrow = by_precision["float32"], by_precision["bfloat16"]
+        interval = stats.ttest_rel(narrow, wide).confidence_interval(0.95)
+        costs.append(f"{-interval.low:.2f} points (plain {chain})")
+        assert (
+            f"| cifar10/plain/{chain} | {len(wide)} | {wide.mean():.2f} | {narrow.mean():.2f} | {(narrow - wide).mean():+.2f} "
+            f"| {interval.low:+.2f} to {interval.high:+.2f} |"
+        ) in table
+    assert f"A cost above {costs[0]} or {costs[1]} is excluded." in " ".join(page.split())

@@ -1,48 +1,166 @@
-"""What the README shows of results is what stands in their files."""
+"""What README says: its numbers are those of the results, its links and commands are there, and it stays short."""
 
-import json
 import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from takd.cli import app
+from takd.data.prepared import PreparedSummary
+from takd.data.registry import OwnImages
+from takd.data.view_names import views_name
+from takd.planning import targets
+from takd.planning.plan import nodes_of
+from takd.planning.workflow import Workflow
+from takd.starting.study import Member
+from takd.starting.text import preset_text
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+QUICK = ROOT / "results/published/quick"
+BY_WAY = ("2", "10-2", "10-4-2")  # from labels alone, from the teacher, through an assistant
 
 
-def cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+def networks() -> pd.DataFrame:
+    table = pd.read_csv(QUICK / "accuracy.csv", keep_default_na=False)
+    return table[table["variant"] == ""]
 
 
-def rows(name: str) -> set[tuple[str, ...]]:
-    return {cells(line) for line in (ROOT / "results" / name).read_text().splitlines() if line.startswith("|")}
+def published(dataset: str) -> list[float]:
+    table = pd.read_csv(ROOT / "paper/published.csv").query("artifact == 'table1' and model == 'CNN' and dataset == @dataset")
+    accuracy = table.set_index("column")["accuracy"]
+    return [float(accuracy[column]) for column in ("NOKD", "BLKD", "TAKD")]
 
 
-def test_its_tables_are_those_of_the_results() -> None:
-    known = rows("table1.md") | rows("quick/table1.md") | rows("quick/table2.md")
-    shown = [cells(line) for line in README.splitlines() if re.match(r"\| *(CNN)? *\|.*\|.*(ours|paper|difference)", line)]
-    shown = [line for line in shown if "Digits" not in line]
-    assert len(shown) == 5 * 3
-    assert set(shown) <= known
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def test_its_verdicts_are_those_of_the_results() -> None:
-    verdicts = {row[0]: row for row in rows("quick/claims.md") if re.fullmatch(r"C\d", row[0]) and row[3].startswith("**")}
-    shown = {row[0]: row for row in map(cells, README.splitlines()) if re.fullmatch(r"C\d", row[0])}
-    assert shown.keys() == verdicts.keys() == {f"C{number}" for number in range(1, 9)}
-    for claim, (_, statement, said) in shown.items():
-        assert statement == verdicts[claim][2]
-        assert said == f"{verdicts[claim][3]} ({verdicts[claim][4]})"
+def test_its_table_is_what_was_measured() -> None:
+    shown = [cells(line) for line in README.splitlines() if re.match(r"\|.*\| *(takd|paper) *\|", line)]
+    expected = []
+    for dataset, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100")):
+        accuracy = networks().query("dataset == @dataset and family == 'plain'").groupby("chain")["accuracy"]
+        assert [accuracy.count()[chain] for chain in BY_WAY] == [10, 10, 10]
+        expected.append([title, "takd", *(f"{accuracy.mean()[chain]:.2f} ± {accuracy.std()[chain]:.2f}" for chain in BY_WAY)])
+        expected.append(["", "paper", *(f"{value:.2f}" for value in published(dataset))])
+    assert shown == expected
 
 
-def test_its_speed_is_what_was_measured() -> None:
-    lines = json.loads((ROOT / "benchmarks/results.json").read_text())["lines"]
-    times = {line["name"]: line["value"] for line in lines}
-    assert f"authors' loop {times['blkd-plain']:.0f} times as long, one from labels alone {times['nokd-plain']:.0f} times" in README
-    assert f"with crop and flip\n{times['blkd-resnet']:.0f} times" in README
-    low, high = sorted([times["modern"], times["modern-2-jobs"]])
-    assert f"a careful modern loop takes plain 10 → 2 {low:.1f} to {high:.1f} times as long" in README
+def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
+    text = " ".join(README.split())
+    claims = pd.read_csv(QUICK / "claims.csv").query("claim == 'C1' and family == 'plain'").to_dict("records")
+    by_pair = {(row["dataset"], row["better"], row["worse"]): row for row in claims}
+    for dataset in ("cifar10", "cifar100"):
+        teacher, assistant = by_pair[dataset, "10-2", "2"], by_pair[dataset, "10-4-2", "10-2"]
+        assert teacher["verdict"] == assistant["verdict"] == "reproduced"
+        assert 0 < assistant["effect"] < teacher["effect"]
+    assert "A teacher helps on both data sets, and an assistant helps a little more." in text
+    ours = by_pair["cifar10", "10-4-2", "10-2"]
+    _, direct, through = published("cifar10")
+    said = "The assistant adds {:+.2f} points on CIFAR-10 (95 % interval {:+.2f} … {:+.2f}); the paper has {:+.2f}."
+    assert said.format(ours["effect"], ours["low"], ours["high"], through - direct) in text
+    verdicts = dict(re.findall(r"^\| (C\d) .*\| \*\*([a-z ]+)\*\* ", (QUICK / "claims.md").read_text(), flags=re.MULTILINE))
+    others = [verdict for claim, verdict in verdicts.items() if claim != "C1"]
+    assert len(verdicts) == 8 and others.count("undecided") > len(others) / 2
+    assert "Most other claims are still undecided" in text
 
 
-def test_what_it_links_to_is_there() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert len(links) > 10
-    assert not [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+def test_its_picture_shows_what_was_measured() -> None:
+    picture = (ROOT / "docs/idea.svg").read_text()
+    accuracy = networks().query("dataset == 'cifar10' and family == 'plain'").set_index(["chain", "seed"])["accuracy"]
+    assert re.findall(r">(\d+\.\d) %<", picture)[:2] == [f"{accuracy[chain, 0]:.1f}" for chain in ("10", "10-4")]
+    alone, direct, through = (f"{round(accuracy[chain].mean(), 2):.1f}" for chain in BY_WAY)
+    text = re.sub("<[^>]*>", "", picture)
+    assert f"2 layers: {through} %" in text and f"directly: {direct} %" in text and f"from labels alone: {alone} %" in text
+    alternative = re.search(r"!\[([^\]]*)\]", README)
+    assert alternative and alternative[1] == (
+        f"A teacher of {accuracy['10', 0]:.0f} % teaches an assistant, which teaches a student of {through} %"
+    )
+
+
+def prose(page: Path) -> Iterator[str]:
+    """Its lines as they are read, without code, tables, and where links lead."""
+    inside = False
+    for line in page.read_text().splitlines():
+        inside ^= line.startswith("```")
+        if not inside and not line.startswith(("```", "|", "    ")):
+            yield re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", line)
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) < 120
+    assert not [line for line in prose(ROOT / "README.md") if len(line) > 100]
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs/decisions").glob("*.md"))], ids=lambda page: page.name
+)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    assert not [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]
+
+
+def commands(page: Path, program: str) -> Iterator[list[str]]:
+    """The words of each line of that program that a page shows in a block of code."""
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if program in words[:1]:
+                yield words[1:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_commands_are_takds(page: Path) -> None:
+    known = typer.main.get_command(app)
+    assert isinstance(known, TyperGroup)
+    for name, *words in commands(page, "takd"):
+        assert name in known.commands, name
+        known.commands[name].make_context(name, words)  # which refuses options that it doesn't have
+
+
+@pytest.fixture
+def with_pets(workspace: Path) -> Path:
+    """A project after the `takd init` that README shows."""
+    (words,) = [words for words in commands(ROOT / "README.md", "takd") if words[0] == "init"]
+    options = dict(zip(words[2::2], words[3::2], strict=True))
+    members = [Member(options[kind].partition(":")[2], options[kind], 1) for kind in ("--teacher", "--assistant", "--student")]
+    summary = PreparedSummary("pets", "0" * 64, ("cat", "dog"), 224, 100, 20, 0, 0, streamed=False)
+    preset = workspace / "presets" / f"{words[1]}.yaml"
+    preset.write_text(preset_text(words[1], OwnImages(folder=options["--data"]), summary, members))
+    return workspace
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_targets_can_be_made(page: Path, with_pets: Path) -> None:
+    workflow = Workflow(with_pets, writes_keys=False)
+    asked = [*commands(page, "snakemake"), *(words for words in commands(page, "takd") if words[0] in ("plan", "show", "verify"))]
+    asked_for = [word for words in asked for word in words if word.startswith("results/")]
+    for target in asked_for:
+        targets.check(workflow, target)
+    assert asked_for or page.name not in ("README.md", "reproduce-a-table.md", "run-on-a-gpu.md", "your-own.md")
+
+
+def test_what_each_target_takes_is_what_the_docs_say() -> None:
+    workflow = Workflow(ROOT, writes_keys=False)
+    rows = [cells(line) for line in (ROOT / "docs/reproduce-a-table.md").read_text().splitlines() if line.startswith("| `results/")]
+    named = [row[0].strip("`") for row in rows]
+    reported = workflow.tree.shown("results")
+    assert sorted(named) == sorted([*(f"results/{name}.csv" for name in reported), "results/report.html"])
+    for target, networks, soft_targets, *_ in rows:
+        nodes = nodes_of(workflow, target.strip("`"))
+        asked = {}
+        for node in nodes:
+            if node.name.is_distilled:
+                recipe = workflow.tree.recipe(node)
+                views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
+                asked[workflow.tree.teacher(node), views] = workflow.soft_targets_bytes(node)
+        said = re.fullmatch(r"(\d+), ([\d.]+) GB", soft_targets)
+        assert said and (int(networks), int(said[1])) == (len(nodes), len(asked)), target
+        assert float(said[2]) == pytest.approx(sum(asked.values()) / 1e9, abs=0.6 * 10 ** -len(said[2].partition(".")[2])), target

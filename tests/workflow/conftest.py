@@ -1,7 +1,9 @@
+import contextlib
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,20 @@ class Ran:
         assert self.code == 0, self.output
         table = self.output.rpartition("Job stats:\n")[2]
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE) if rule != "total"}
+
+
+def settled(folder: Path) -> None:
+    """Wait until no job that a killed Snakemake left behind works in a folder."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        alive = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == folder and b"takd" in (process / "cmdline").read_bytes():
+                    alive.append(process)
+        if not alive:
+            return
+        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -1,20 +1,11 @@
 """What a dry run lists, against counts worked out by hand."""
 
-import os
 import re
-import shutil
-import subprocess
-import time
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-import yaml
 
-from takd.chain import Network
-from takd.data.registry import DATASETS
-from takd.params import Parameters
-from tests.conftest import ROOT
+from takd.study import layout
 from tests.workflow.conftest import Snakemake
 
 # Networks of one data set with one seed:
@@ -51,7 +42,7 @@ def test_each_network_is_listed_once(
     ran = snakemake("-n", target, **config)
     data_sets = 1 if "toy" in target else 2
     assert ran.code == 0, ran.output
-    assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}
+    assert ran.jobs == {"prepare": data_sets, "train": networks, "soft_targets": soft_targets, "table": 1}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +59,9 @@ def test_the_comparison_is_made_by_its_variant_on_one_data_set(
     snakemake: Snakemake, target: str, config: dict[str, object], networks: int, soft_targets: int
 ) -> None:
     ran = snakemake("-n", target, **config)
-    assert ran.jobs == {"prepare": 1, "train": networks, "soft_targets": soft_targets, "collect": 1, "tabulate": 1}, ran.output
+    assert ran.jobs == {"prepare": 1, "train": networks, "soft_targets": soft_targets, "table": 1}, ran.output
     folder = target.removesuffix("figure6.csv") + "variants/comparison/"
-    made = set(re.findall(r"results/\S+/model\.safetensors", ran.output))
+    made = set(re.findall(r"output: (results/\S+/model\.safetensors)", ran.output))
     assert len(made) == networks and all(name.startswith(f"{folder}models/") for name in made)
 
 
@@ -82,7 +73,7 @@ def test_mutual_learning_needs_the_data_alone(snakemake: Snakemake) -> None:
 def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
     # 15 paths from 10, 10 itself, and 8, 6, 4, 2 alone; teachers: 10, 10-8, 10-6, 10-4, 10-8-6, 10-8-4, 10-6-4, 10-8-6-4
     ran = snakemake("-n", "results/figure5.csv", seeds=1)
-    assert ran.jobs == {"prepare": 1, "train": 15 + 1 + 4, "soft_targets": 8, "collect": 1, "draw": 1}, ran.output
+    assert ran.jobs == {"prepare": 1, "train": 15 + 1 + 4, "soft_targets": 8, "figure": 1}, ran.output
 
 
 def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakemake) -> None:
@@ -91,7 +82,7 @@ def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakema
     ran = snakemake("-n", "results/toy/figure7.csv")
     soft_targets = 2 + 2 + 2
     assert ran.jobs == {
-        "prepare": 1, "train": 6 * 2 + 4, "soft_targets": soft_targets, "surface": 6 * 2, "draw_surfaces": 1,
+        "prepare": 1, "train": 6 * 2 + 4, "soft_targets": soft_targets, "surface": 6 * 2, "figure": 1,
     }, ran.output  # fmt: skip
     # CIFAR-100 alone, as in the paper
     assert snakemake("-n", "results/figure7.png", seeds=1).jobs["surface"] == 6
@@ -115,8 +106,8 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     ran = snakemake("-n", seeds=1)
     assert ran.jobs == {
         "prepare": 2, "train": plain + resnet + 10, "soft_targets": soft_targets,
-        "surface": 6, "draw_surfaces": 1,  # of networks that table 1 has
-        "collect": 9, "tabulate": 4, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
+        "surface": 6,  # of networks that table 1 has
+        "table": 4, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
     }, ran.output  # fmt: skip
 
 
@@ -133,55 +124,58 @@ def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
     ran = snakemake("-n", preset="toy")
     assert ran.code == 0, ran.output
     assert ran.jobs == {
-        "prepare": 1, "train": train, "soft_targets": soft_targets, "surface": 2 * 6, "draw_surfaces": 1,
-        "collect": 9, "tabulate": 4, "draw": 5, "accuracy": 1, "judge": 1, "report": 1, "metrics": 1, "curves": 1, "all": 1,
+        "prepare": 1, "train": train, "soft_targets": soft_targets, "surface": 2 * 6,
+        "table": 4, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("target", "config", "what_is_said"),
     [
-        ("all", {"preset": "slow"}, "unknown preset 'slow'; there are quick, toy"),
-        ("results/table2.csv", {"seeds": 0}, "seeds: Input should be greater than 0, not 0"),
+        ("all", {"preset": "slow"}, "results/slow: no preset or variant makes it"),
+        ("results/table2.csv", {"seeds": 0}, "seeds: must be greater than or equal to 1, not 0"),
+        ("results/table2.csv", {"seeds": "true"}, "seeds: expected a whole number, not true"),
+        ("results/table2.csv", {"seeds": 10**12}, "seeds: must be less than or equal to"),
         ("results/table2.csv", {"sedes": 1}, "sedes: no such parameter"),
         ("results/table2.csv", {"report": "[table9]"}, "unknown table or figure 'table9'"),
         ("results/quick/table2.csv", {"datasets": "[mnist]"}, "params.yaml: datasets: unknown data set 'mnist'"),
-        ("results/models/cifar10/plain/2-10/seed0/model.safetensors", {}, "chain '2-10': sizes must shrink"),
-        ("results/models/cifar10/plain/3/seed0/model.safetensors", {}, "plain has no size 3"),
+        ("results/models/cifar10/plain/2-10/seed0/model.safetensors", {}, "chain '2-10': members must shrink"),
+        ("results/models/cifar10/plain/3/seed0/model.safetensors", {}, "plain has no member 3"),
         ("results/models/cifar10/plain/10-2+magic/seed0/model.safetensors", {}, "unknown objective 'magic'; there are mutual"),
         ("results/models/cifar10/plain/10+mutual-2/seed0/model.safetensors", {}, "10 comes first"),
-        ("results/variants/comparison/figure6.csv", {}, "results/variants/comparison has no variant 'comparison'"),
-        ("results/table3.csv", {"shown_families": "[plain]"}, "table3: shows no network of the families in shown_families"),
+        ("results/variants/comparison/figure6.csv", {}, "Figure 6 (right): shows variants, and results/variants/comparison is one"),
+        ("results/toy/tabel2.csv", {}, "results/toy/tabel2.csv: nothing makes it; did you mean results/toy/table2.csv"),
+        ("results/TOY/table2.csv", {}, "results/TOY/table2.csv: nothing makes it; did you mean results/toy/table2.csv"),
+        ("results/toy/figure2.md", {}, "results/toy/figure2.md: nothing makes it"),
     ],
 )
-def test_a_mistake_is_named(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:
+def test_a_mistake_is_named_in_one_line(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:
     ran = snakemake("-n", target, **config)
     assert ran.code == 2
-    assert what_is_said in ran.output and "Traceback" not in ran.output
+    (line,) = [line for line in ran.output.splitlines() if line.startswith("takd: ")]
+    assert what_is_said in line and "Traceback" not in ran.output
 
 
-def test_networks_without_a_record_of_their_recipes_are_not_trusted(snakemake: Snakemake, workspace: Path) -> None:
-    model = workspace / "results/models/cifar10/plain/10/seed0/model.safetensors"
-    model.parent.mkdir(parents=True)
-    model.touch()
-    records = workspace / ".snakemake/metadata"
-    records.mkdir(parents=True)
-    (records / urlsafe_b64encode(b"results/models/cifar10/plain/8/seed0/model.safetensors").decode()).touch()
-    ran = snakemake("-n", "results/table2.csv")
-    assert ran.code == 2 and f"{model.relative_to(workspace)} is there, but not Snakemake's record" in ran.output
-    record = urlsafe_b64encode(str(model.relative_to(workspace)).encode()).decode()
-    (records / record).write_text("{}")
-    assert snakemake("-n", "results/table2.csv").code == 0
-
-
-def test_a_network_that_an_interrupted_job_left_is_trained_anew(snakemake: Snakemake, workspace: Path) -> None:
-    model = "results/models/cifar10/plain/10/seed0/model.safetensors"
-    (workspace / model).parent.mkdir(parents=True)
-    (workspace / model).touch()
-    marks = workspace / ".snakemake/incomplete"
-    marks.mkdir(parents=True)
-    (marks / urlsafe_b64encode(model.encode()).decode()).write_text("{}")
-    assert snakemake("-n", model).jobs == {"prepare": 1, "train": 1}
+@pytest.mark.parametrize(
+    ("name", "content", "what_is_said"),
+    [
+        ("my preset.yaml", "seeds: 1", "names a folder of results; use letters, digits and _"),
+        ("odd.yml", "seeds: 1", "a preset's file ends in .yaml"),
+        ("odd.yaml", "train: {epochs: many}", "epochs: expected a whole number, not 'many'"),
+        ("odd.yaml", "a: [", "not YAML"),
+        ("published.yaml", "seeds: 1", "results/published is a folder of params.yaml's own results"),
+    ],
+)
+def test_a_bad_preset_stops_its_own_targets_alone(
+    snakemake: Snakemake, workspace: Path, name: str, content: str, what_is_said: str
+) -> None:
+    (workspace / "presets" / name).write_text(content)
+    ran = snakemake("-n", "results/toy/table2.csv", seeds=1)
+    assert ran.jobs["train"] == 7
+    (line,) = [line for line in ran.output.splitlines() if line.startswith("takd: ")]
+    assert "left out" in line and what_is_said in line
+    own = snakemake("-n", f"results/{Path(name).stem}/table2.csv")
+    assert own.code == 2 and what_is_said in own.output and "Traceback" not in own.output
 
 
 def test_each_training_has_a_file_of_its_own_to_go_on_from_and_its_threads(snakemake: Snakemake) -> None:
@@ -190,17 +184,6 @@ def test_each_training_has_a_file_of_its_own_to_go_on_from_and_its_threads(snake
     assert [re.findall(r"--(resume|threads) (\S+)", line) for line in trainings] == [
         [("resume", f"results/toy/resume/digits/plain/{name}.safetensors"), ("threads", "2")] for name in ("10/seed0", "10-2/seed1")
     ]
-
-
-@pytest.mark.parametrize(
-    "kind", ["soft_targets/cifar10/plain/10/seed0/unaugmented.safetensors", "surfaces/cifar10/plain/2/seed0.csv"]
-)
-def test_what_was_computed_from_networks_is_not_trusted_without_a_record(snakemake: Snakemake, workspace: Path, kind: str) -> None:
-    path = workspace / "results" / kind
-    path.parent.mkdir(parents=True)
-    path.touch()
-    ran = snakemake("-n", "results/table2.csv")
-    assert ran.code == 2 and f"{path.relative_to(workspace)} is there, but not Snakemake's record" in ran.output
 
 
 def test_a_student_is_not_judged_on_images_that_its_teacher_learns_from(snakemake: Snakemake, workspace: Path) -> None:
@@ -212,94 +195,15 @@ def test_a_student_is_not_judged_on_images_that_its_teacher_learns_from(snakemak
     assert snakemake("-n", "results/mine/models/cifar10/plain/10-2/seed1/metrics.json").jobs["train"] == 2
 
 
-def test_every_file_of_soft_targets_is_compared_by_its_content(workspace: Path) -> None:
-    """Above the profile's limit Snakemake goes by times, and a copied tree would be trained anew."""
-    limit = yaml.safe_load((workspace / "profiles/default/config.yaml").read_text())["max-checksum-file-size"]
-    parameters = Parameters.load(workspace / "params.yaml")
-    for dataset in parameters.datasets:
-        published = DATASETS[dataset]
-        epochs = parameters.recipe(Network.of(dataset, "resnet", "110-8", 0)).epochs
-        assert epochs * published.training_images * published.classes * 2 < limit
-
-
-def test_a_record_with_a_long_name_is_found(snakemake: Snakemake, workspace: Path) -> None:
-    long = f"results/variants/{'a' * 100}/models/cifar10/plain/10-8-6-4-2/seed0/variants/{'b' * 100}/model.safetensors"
-    (workspace / long).parent.mkdir(parents=True)
-    (workspace / long).touch()
-    assert snakemake("-n", "results/table2.csv").code == 2
-    name = urlsafe_b64encode(long.encode()).decode()
-    record = workspace / ".snakemake/metadata" / f"@{name[:254]}" / name[254:]
-    record.parent.mkdir(parents=True)
-    record.write_text("{}")
-    assert snakemake("-n", "results/table2.csv").code == 0
-
-
-def test_results_that_came_with_the_repository_are_said_to_have(snakemake: Snakemake, workspace: Path) -> None:
-    (workspace / "results/quick").mkdir(parents=True)
-    (workspace / "results/quick/table2.csv").touch()
-    ran = snakemake("-n", "results/quick/table2.csv", seeds=1)
-    assert ran.output.count("came with the repository") == 1
-    assert "--force --config seeds=1 -- results/quick/table2.csv makes it anew" in ran.output
-
-
-def test_where_everything_is_asked_for_what_came_with_the_repository_is_counted(snakemake: Snakemake, workspace: Path) -> None:
-    (workspace / "results").mkdir()
-    config: dict[str, object] = {"report": ["table2"], "shown_families": ["plain"], "datasets": ["digits"], "seeds": 1}
-    for name in ("table2.csv", "accuracy.csv", "curves.csv", "claims.csv", "claims.md", "report.md", "metrics.json"):
-        (workspace / "results" / name).touch()
-    ran = snakemake("-n", **config)
-    assert ran.jobs == {}
-    assert "6 of 6 files that are reported came with the repository and stay as they are" in ran.output
-    anew = snakemake("-n", "--forcerun accuracy collect curves draw_surfaces", **config)
-    assert anew.jobs["train"] == 7 and anew.jobs["tabulate"] == anew.jobs["judge"] == anew.jobs["report"] == 1
-
-
-def test_what_is_made_from_a_changed_result_that_came_with_the_repository_is_made_anew(
-    snakemake: Snakemake, workspace: Path
-) -> None:
-    shutil.copytree(ROOT / "results/quick", workspace / "results/quick")
-    git = ("git", "-C", str(workspace), "-c", "user.name=takd", "-c", "user.email=takd@example.org")
-    for command in (("init", "--quiet"), ("add", "results"), ("commit", "--quiet", "--message", "results")):
-        subprocess.run([*git, *command], check=True)
-    assert snakemake("-n", "results/quick/claims.csv").jobs == {}
-    with (workspace / "results/quick/accuracy.csv").open("a") as file:
-        file.write("changed\n")
-    assert snakemake("-n", "results/quick/claims.csv").jobs == {"judge": 1}
-
-
-def test_results_that_came_with_the_repository_stay_whatever_their_age(snakemake: Snakemake, workspace: Path) -> None:
-    """git gives a file the time at which it wrote it: here what is made from others is the older one."""
-    now = time.time()
-    for folder in ("results", "results/quick"):
-        (workspace / folder).mkdir()
-        for age, name in enumerate(
-            ("accuracy.csv", "figure7.csv", "claims.csv", "claims.md", "table2.csv", "table2.md", "report.md")
-        ):
-            (workspace / folder / name).touch()
-            os.utime(workspace / folder / name, (now - age, now - age))
-    with (workspace / "paper/artifacts.yaml").open("a") as file:
-        file.write("\n# changed since\n")
-    assert snakemake("-n", "results/quick/claims.csv", "results/quick/table2.csv", "results/quick/report.md").jobs == {}
-
-
-def test_tuning_tries_every_point_of_the_grid_under_one_teacher(snakemake: Snakemake) -> None:
-    # three temperatures by three trade-offs
-    ran = snakemake("-n", "results/toy/tuning.csv")
-    assert ran.jobs == {"prepare": 1, "train": 1 + 3 * 3, "soft_targets": 1, "tuning": 1}, ran.output
-    students = re.findall(r"output: results/toy/variants/tuning/variants/(\S+?)/models/digits/plain/10-2/", ran.output)
-    assert len(set(students)) == 9 and "learning_rate=0.02,temperature=10,trade_off=0.9" in students
-
-
-def test_every_rule_that_runs_takd_runs_again_when_its_code_changes() -> None:
-    rules = {}
-    for file in (ROOT / "workflow/rules").glob("*.smk"):
-        for rule in re.split(r"^(?=rule )", file.read_text(), flags=re.MULTILINE)[1:]:
-            rules[rule.split(":")[0].removeprefix("rule ")] = rule
-    of_takd = {name for name, rule in rules.items() if '"takd ' in rule}
-    assert {"prepare", "train", "soft_targets", "surface", "collect", "tabulate", "judge", "tuning"} <= of_takd
-    # as a function, which Snakemake calls when the job runs
-    later = re.compile(r" code=(code_of_\w+|lambda wildcards: code_hash\(.*\)),$", re.MULTILINE)
-    assert [name for name in of_takd if not later.search(rules[name])] == []
+def test_where_answers_would_be_too_large_a_file_the_teacher_runs_beside_its_student(snakemake: Snakemake) -> None:
+    target = "results/table3.csv"
+    assert snakemake("-n", target, seeds=1, datasets="[cifar10]").jobs["soft_targets"] == 5
+    # 150 epochs of 50,000 images and 10 classes in half precision are 150 MB
+    ran = snakemake("-n", "-p", target, seeds=1, datasets="[cifar10]", soft_targets_at_most=150_000_000 - 1)
+    assert "soft_targets" not in ran.jobs and ran.jobs["train"] == 9
+    assert f"--teacher {layout.model('results', 'cifar10/resnet/110-14/seed0')}" in ran.output
+    again = snakemake("-n", target, seeds=1, datasets="[cifar10]", soft_targets_at_most=150_000_000)
+    assert again.jobs["soft_targets"] == 5
 
 
 def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, workspace: Path) -> None:
@@ -310,3 +214,13 @@ def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, works
         )
     ran = snakemake("-n", "results/mine.csv", seeds=1)
     assert ran.jobs["train"] == 2 * len(["8", "8-4", "8-6", "8-6-4"]), ran.output
+
+
+def test_a_dry_run_writes_keys_and_nothing_else(snakemake: Snakemake, workspace: Path) -> None:
+    before = {path for path in workspace.rglob("*") if path.is_file()}
+    assert snakemake("-n", "results/toy/table2.csv").code == 0
+    new = {path.relative_to(workspace).parts[0] for path in workspace.rglob("*") if path.is_file()} - {
+        path.relative_to(workspace).parts[0] for path in before
+    }
+    assert new <= {".takd", ".snakemake"}
+    assert not (workspace / "results").exists()

@@ -1,16 +1,18 @@
-# Data sets: archive to tensors.
+# Data sets: archive or folder to tensors.
 #
-# REQUIRED INPUTS: none; an archive in data/raw is taken, one that isn't there is downloaded
+# REQUIRED INPUTS: none; an archive in data/raw is taken, one that isn't there is downloaded; one's own images are where a preset says
 # OUTPUTS:         data/prepared/{dataset}.safetensors
 
 
 rule prepare:
     """Verify a data set's content and write its images as tensors, in an order that no archive decides."""
+    input:
+        key=key_of("data"),
     output:
-        "data/prepared/{dataset}.safetensors",
+        layout.prepared("{dataset}"),
     log:
         "data/prepared/{dataset}.log",
     params:
-        code=lambda wildcards: code_hash("takd.data.prepared"),
+        own=asked(lambda names: TAKD.prepare_options(names["dataset"])),
     shell:
-        "takd prepare {wildcards.dataset} --raw data/raw --output {output:q} > {log:q}"
+        "takd prepare {wildcards.dataset} {params.own} --output {output:q} > {log:q} 2>&1"

@@ -7,65 +7,68 @@
 
 
 rule train:
-    """Train the last network of a chain, from labels alone, under the soft targets of the network one hop before it, or with it."""
+    """Train the last network of a chain, from labels alone, under the network one hop before it, or with it; or take its weights."""
     input:
-        data="data/prepared/{dataset}.safetensors",
-        soft_targets=soft_targets_of_teacher,
+        first=lacking("network"),
+        key=key_of("network"),
     output:
-        model=f"{MODELS}/{NETWORK}/model.safetensors",
-        metrics=f"{MODELS}/{NETWORK}/metrics.json",
+        model=layout.model("{results}", NETWORK),
+        metrics=layout.metrics("{results}", NETWORK),
     log:
-        f"{MODELS}/{NETWORK}/train.log",
+        layout.log("{results}", f"train/{NETWORK}"),
     threads: 1
     resources:
         gpu=1,
     params:
-        recipe=recipe_of,
-        code=code_of_training,
-        # not compared between runs, as it looks at the input; the input itself is
-        soft_targets=lambda wildcards, input: f"--soft-targets {input.soft_targets}" if input.soft_targets else "",
+        network=NETWORK,
+        data=asked(TAKD.data),
+        recipe=asked(TAKD.recipe),
+        options=asked(TAKD.train_options),
+        resume=layout.resume("{results}", NETWORK),
     shell:
-        "takd train {wildcards.dataset}/{wildcards.family}/{wildcards.chain}/seed{wildcards.seed}"
-        " --data {input.data:q} {params.soft_targets} --recipe {params.recipe:q}"
-        " --output {output.model:q} --metrics {output.metrics:q}"
-        " --resume {wildcards.results}/resume/{wildcards.dataset}/{wildcards.family}/{wildcards.chain}/seed{wildcards.seed}.safetensors"
-        " --threads {threads} > {log:q} 2>&1"
+        "takd train {params.network} --data {params.data:q} {params.options} --recipe {params.recipe:q}"
+        " --output {output.model:q} --metrics {output.metrics:q} --resume {params.resume:q}"
+        " --key {input.key:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule soft_targets:
     """Ask a teacher once about every image as its students see it."""
     input:
-        data="data/prepared/{dataset}.safetensors",
-        teacher=f"{MODELS}/{NETWORK}/model.safetensors",
+        first=lacking("soft_targets"),
+        key=key_of("soft_targets"),
     output:
-        f"{{results}}/soft_targets/{NETWORK}/{{views}}.safetensors",
+        layout.soft_targets("{results}", NETWORK, "{views}"),
     log:
-        f"{{results}}/soft_targets/{NETWORK}/{{views}}.log",
+        layout.log("{results}", f"soft_targets/{NETWORK}/{{views}}"),
     threads: 1
     resources:
         gpu=1,
     params:
-        views=views_of,
-        code=lambda wildcards: code_hash("takd.soft_targets"),
+        data=asked(TAKD.data),
+        teacher=layout.model("{results}", NETWORK),
+        builder=asked(TAKD.builder_option),
     shell:
-        "takd targets {input.teacher:q} --data {input.data:q} {params.views} --output {output:q}"
-        " --threads {threads} > {log:q} 2>&1"
+        "takd targets {params.teacher:q} --data {params.data:q} --views {wildcards.views} {params.builder}"
+        " --output {output:q} --key {input.key:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule surface:
     """Measure the loss around a trained network, on a grid along two random directions."""
     input:
-        data="data/prepared/{dataset}.safetensors",
-        model=f"{MODELS}/{NETWORK}/model.safetensors",
+        first=lacking("surface"),
+        key=key_of("surface"),
     output:
-        f"{{results}}/surfaces/{NETWORK}.csv",
+        layout.surface("{results}", NETWORK),
     log:
-        f"{{results}}/surfaces/{NETWORK}.log",
+        layout.log("{results}", f"surfaces/{NETWORK}"),
     threads: 1
     resources:
         gpu=1,
     params:
-        grid=grid_of_surface,
-        code=code_of_surface,
+        data=asked(TAKD.data),
+        model=layout.model("{results}", NETWORK),
+        grid=asked(TAKD.grid),
+        builder=asked(TAKD.builder_option),
     shell:
-        "takd surface {input.model:q} --data {input.data:q} {params.grid} --output {output:q}" " --threads {threads} > {log:q} 2>&1"
+        "takd surface {params.model:q} --data {params.data:q} {params.grid} {params.builder}"
+        " --output {output:q} --key {input.key:q} --threads {threads} > {log:q} 2>&1"

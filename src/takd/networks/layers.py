@@ -60,13 +60,6 @@ class NormalisedConvolution(nn.Sequential):
         )
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """As networks.frozen.folded, under its former place."""
-    from takd.networks import frozen
-
-    return frozen.folded(network)
-
-
 def parameter_count(network: nn.Module) -> int:
     """How many trainable numbers a network has."""
     return sum(parameter.numel() for parameter in network.parameters())

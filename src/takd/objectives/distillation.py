@@ -3,7 +3,10 @@
 from typing import Literal, get_args
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from takd.objectives.batch import Batch
+from takd.objectives.registry import DistillationFields
 
 KLReduction = Literal["batchmean", "elementmean"]
 
@@ -44,3 +47,21 @@ def distillation_loss(
     )
     soft = temperature**2 * divergence / (len(labels) if kl_reduction == "batchmean" else student_logits.numel())
     return (1 - trade_off) * hard + trade_off * soft
+
+
+def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
+    """What is trained: the student."""
+    return student
+
+
+def loss(outputs: Tensor, batch: Batch, fields: DistillationFields) -> Tensor:
+    """Eq. 3 for a batch: a scalar, in nats. outputs: logits (B, C), float32."""
+    assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
+    return distillation_loss(
+        outputs,
+        batch.teacher_logits.float(),
+        batch.labels,
+        trade_off=fields.trade_off,
+        temperature=fields.temperature,
+        kl_reduction=fields.kl_reduction,
+    )

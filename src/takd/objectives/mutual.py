@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from takd.objectives.batch import Batch
+from takd.objectives.registry import MutualFields
+
 
 class Pair(nn.Module):
     """Two networks side by side: the student, which is kept in the end, and its peer."""
@@ -16,6 +19,17 @@ class Pair(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The logits of both: (B, 3, H, W) to (2, B, C), the student's first."""
         return torch.stack((self.student(images), self.peer(images)))
+
+
+def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
+    """What is trained: both. One optimiser steps all parameters: what SGD does to one doesn't depend on the others."""
+    assert peer is not None, "a job builds the peer that the recipe names"
+    return Pair(student, peer)
+
+
+def loss(outputs: Tensor, batch: Batch, fields: MutualFields) -> Tensor:
+    """The pair's loss for a batch: a scalar, in nats. outputs: logits of both (2, B, C), float32."""
+    return pair_loss(outputs, batch.labels, separate=batch.epoch < fields.separate_epochs)
 
 
 def pair_loss(logits: Tensor, labels: Tensor, *, separate: bool) -> Tensor:

@@ -1,27 +1,94 @@
-"""Which objectives a hop of a chain can have. Importing it doesn't import torch: names are checked with it."""
+"""Which objectives a hop of a chain can have, and their fields in a recipe. Importing it doesn't import torch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Fields(BaseModel):
+    """What a recipe says for one objective alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    source: ClassVar[str] = ""
+    name: str
+
+    @classmethod
+    def typed(cls) -> tuple[str, ...]:
+        """The fields that people write."""
+        return tuple(name for name in cls.model_fields if name != "name")
+
+    @property
+    def epochs_before(self) -> int:
+        """Epochs of a stage before the recipe's own."""
+        return 0
+
+
+class LabelFields(Fields):
+    """Eq. 1 has none."""
+
+    source = "Mirzadeh et al. 2020, eq. 1"
+    name: Literal["labels"] = "labels"
+
+
+class DistillationFields(Fields):
+    """Eq. 3's."""
+
+    source = "Mirzadeh et al. 2020, eqs. 2 and 3; Hinton et al. 2015"
+    name: Literal["distillation"] = "distillation"
+    trade_off: Annotated[float, Field(ge=0, le=1, description="λ of eq. 3: the weight of the teacher's soft targets.")]
+    temperature: Annotated[float, Field(ge=1e-2, le=1e4, description="τ of eq. 2: how much both softmax functions are flattened.")]
+    kl_reduction: Annotated[
+        Literal["batchmean", "elementmean"],
+        Field(
+            description="Divergence averaged over the batch (paper, eq. 2), or over the batch and the classes (the authors' code)."
+        ),
+    ]
+
+
+class MutualFields(Fields):
+    """Mutual learning's."""
+
+    source = "Zhang et al. 2018, eqs. 3 to 5"
+    name: Literal["mutual"] = "mutual"
+    separate_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs that the two networks of mutual learning train separately, before `epochs` together; the learning "
+            "rate stays at its start meanwhile. Paper: 40, and then 80.",
+        ),
+    ]
+
+    @property
+    def epochs_before(self) -> int:
+        """The separate ones."""
+        return self.separate_epochs
 
 
 @dataclass(frozen=True)
 class Objective:
-    """fields: those of a recipe that count under this objective alone.
+    """module: has the learner and the loss. fields: what a recipe says for it.
 
     partner: what the network one hop before is: a `teacher`, trained before and asked for its soft targets, or a `peer`, trained
     in the same job; None where there is no such network.
     """
 
-    fields: tuple[str, ...]
+    name: str
+    module: str
+    fields: type[Fields]
     partner: Literal["teacher", "peer"] | None
 
 
-LABELS = Objective(fields=(), partner=None)  # eq. 1: the first size of a chain
-DISTILLATION = Objective(("trade_off", "temperature", "kl_reduction"), "teacher")  # eq. 3: a hop that doesn't say its objective
+# Eq. 1: the first hop of a chain. Eq. 3: a later hop that says no other.
+LABELS = Objective("labels", "takd.objectives.labels", LabelFields, None)
+DISTILLATION = Objective("distillation", "takd.objectives.distillation", DistillationFields, "teacher")
 
-# What a hop says after a `+`, as in 26-8+mutual.
+# What a hop says after a `+`, as in 26-8+mutual. A new objective is one entry here and the module that it names.
 OBJECTIVES: dict[str, Objective] = {
-    "mutual": Objective(("separate_epochs",), "peer"),
+    "mutual": Objective("mutual", "takd.objectives.mutual", MutualFields, "peer"),
 }
 
-FIELDS = tuple(field for objective in (DISTILLATION, *OBJECTIVES.values()) for field in objective.fields)
+ALL: dict[str, Objective] = {one.name: one for one in (LABELS, DISTILLATION, *OBJECTIVES.values())}
+FIELDS: tuple[str, ...] = tuple(name for one in ALL.values() for name in one.fields.typed())

@@ -1,1 +1,1 @@
-"""From trained networks' metrics to tables. Nothing here imports torch."""
+"""From accuracies and records to tables, figures, verdicts and reports. Nothing here imports torch."""

@@ -1,15 +1,8 @@
 """How flat loss surfaces are: one number a network, from the points that `takd surface` measured."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from takd.errors import CheckpointError
-from takd.reporting import csv_files
-
-POINT_COLUMNS = ["dataset", "family", "chain", "method", "seed", "images", "commit", "a", "b", "loss"]
-COLUMNS = ["dataset", "family", "chain", "method", "seed", "loss", "rise", "points", "span", "images", "commit"]
-NETWORK = ["dataset", "family", "chain", "method", "seed"]
+from takd.records.surface import COLUMNS, NETWORK
 
 
 def rises(points: pd.DataFrame) -> pd.DataFrame:
@@ -39,29 +32,3 @@ def _row(surface: pd.DataFrame) -> dict[str, object]:
     rise = float((in_disc(surface)["loss"] - own).mean())
     measured = {"loss": own, "rise": rise, "points": surface["a"].nunique(), "span": float(surface["a"].max())}
     return {name: surface[name].iloc[0] for name in [*NETWORK, "images", "commit"]} | measured
-
-
-def read_points(paths: list[Path]) -> pd.DataFrame:
-    """The points of loss surfaces, one after another. Raises CheckpointError where a file isn't one, or two are of one network."""
-    points = _read(paths, POINT_COLUMNS, "not a loss surface; takd surface writes one")
-    if points.duplicated([*NETWORK, "a", "b"]).any():
-        raise CheckpointError("two of the loss surfaces are of one network")
-    return points
-
-
-def read(paths: list[Path]) -> pd.DataFrame:
-    """Files of `rises`, each network once. Raises CheckpointError where a file isn't one, or two differ about a network."""
-    rows = _read(paths, COLUMNS, "not the flatness of surfaces; takd draw-surfaces writes it").drop_duplicates()
-    if rows.duplicated(NETWORK).any():
-        raise CheckpointError(f"{', '.join(map(str, paths))}: differ about the loss surface of one network; make them anew")
-    return rows
-
-
-def _read(paths: list[Path], columns: list[str], otherwise: str) -> pd.DataFrame:
-    tables = [csv_files.read(path, columns, CheckpointError, otherwise) for path in paths]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """`rises` as CSV."""
-    return table.to_csv(index=False, lineterminator="\n", float_format="%.6g")

@@ -1,32 +1,209 @@
-"""Markdown as a self-contained page, for readers who have a browser and no GitHub."""
+"""report.html: one page for a person, with all of its pictures in it; the result first, then how it came about."""
 
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from html import escape
 from pathlib import Path
 
-from markdown_it import MarkdownIt
+import pandas as pd
 
-from takd.errors import ParameterError
+from takd.files import read_text
+from takd.networks.registry import PAPER_FAMILIES
+from takd.records.metrics import Metrics
+from takd.reporting import curves, facts
+from takd.reporting.context import family_title, titles_of
+from takd.reporting.curves import Chain
+from takd.reporting.facts import Records
+from takd.reporting.markdown import one_line
+from takd.reporting.page_style import STYLE
+from takd.reporting.rendering import as_html, tables_of, verdict_class
+from takd.reporting.verdicts import VERDICTS
+from takd.study.artifacts import AnyArtifact, Cell, look_up
+from takd.study.names import hops_of
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid #ddd; padding: 0.3rem 0.8rem; text-align: left; vertical-align: top; }
-th { border-bottom: 2px solid #888; }
-img { max-width: 100%; }
-"""
+# Nothing is fetched and nothing runs, whatever a name says.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def read(path: Path) -> str:
-    """A Markdown file's text. Raises ParameterError where it holds none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ParameterError(f"{path}: not a text in UTF-8") from None
+def report_html(
+    title: str,
+    records: Records,
+    artifacts: Mapping[str, AnyArtifact],
+    sections: Sequence[Path],
+    verdicts: pd.DataFrame | None,
+    verify_line: str,
+) -> str:
+    """The page. records: of all networks, each with its variant, empty for the main one; teachers first.
 
-
-def as_html(markdown: str, title: str) -> str:
-    """The page as HTML; raw HTML in the Markdown is shown as text."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
+    a comparison, as claims.csv. verify_line: what `takd verify` says. Raises ParameterError where a section is of no artifact.
+    """
+    page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"})
+    figures = [path for path in sections if path.suffix == ".png"]
+    tables = [path for path in sections if path.suffix == ".md" and path.stem != "claims"]
+    claims = next((read_text(path) for path in sections if path.stem == "claims"), "")
+    run = [path for path in figures if page.is_run(path)]
+    main = next((path for path in run if page.shown[path.stem].kind == "paths"), run[0] if run else None)
+    parts = {
+        "Result": page.result() + _verdicts(claims, verdicts) + (page.figure(main) if main else ""),
+        "Tables": "".join(map(page.table, tables)),
+        "Figures": "".join(page.figure(path) for path in run if path != main) + page.left_out(set(figures) - set(run)),
+        "Claims": as_html(claims, page.href),
+        "Cost": as_html(f"{facts.what_was_run(records)}\n# Recipes\n\n{facts.recipes(records)}", page.href),
+        "Networks": curves.as_html(page.chains, page.shown_in([*tables, *run])),
+    }
+    parts = {name: part for name, part in parts.items() if part}
+    links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in parts)
+    body = "\n".join(f'<section id="{name.lower()}">\n<h2>{name}</h2>\n{part}</section>' for name, part in parts.items())
     return (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head>\n<body>\n{body}</body>\n</html>\n"
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(one_line(title))}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n'
+        f"<h1>{escape(one_line(title))}</h1>\n<nav>{links}</nav>\n{body}\n<footer>{escape(one_line(verify_line))}</footer>\n"
+        "</body>\n</html>\n"
     )
+
+
+class _Page:
+    """What leads where: cells of tables and names of chains to the networks' curves, and back."""
+
+    def __init__(self, records: Records, shown: Mapping[str, AnyArtifact]) -> None:
+        self.records = records
+        self.shown = shown
+        self.chains: dict[Chain, list[Metrics]] = curves.by_chain(records)
+        self.titles = titles_of(dict.fromkeys(chain.dataset for chain in self.chains))
+
+    @cached_property
+    def cells(self) -> dict[str, list[tuple[Cell, Chain]]]:
+        """The cells of each artifact of which there are networks."""
+        datasets = tuple(dict.fromkeys(chain.dataset for chain in self.chains))
+        both = {
+            name: [(cell, Chain(cell.variant, cell.dataset, cell.family, cell.chain)) for cell in spec.cells(datasets)]
+            for name, spec in self.shown.items()
+        }
+        return {name: [(cell, chain) for cell, chain in cells if chain in self.chains] for name, cells in both.items()}
+
+    def is_run(self, path: Path) -> bool:
+        """Whether anything of a figure was run; of loss surfaces, whether there are numbers beside it."""
+        if self.shown[path.stem].kind == "surfaces":
+            return len(read_text(path.with_name(f"{path.stem}.csv")).splitlines()) > 1
+        return bool(self.cells[path.stem])
+
+    def shown_in(self, paths: Iterable[Path]) -> dict[Chain, dict[str, str]]:
+        """Of each chain those of the tables and figures that show it: where in the paper, by anchor."""
+        places: dict[Chain, dict[str, str]] = {}
+        for path in paths:
+            for _, chain in self.cells[path.stem]:
+                places.setdefault(chain, {})[path.stem] = self.shown[path.stem].where
+        return places
+
+    def href(self, head: Sequence[str], row: Sequence[str], column: int) -> str | None:
+        """Where a chain's name leads, in a table that has a data set and a family beside it."""
+        line = dict(zip(head, row, strict=True))
+        if head[column] not in ("better", "than") or not {"data set", "family"} <= line.keys():
+            return None
+        text = row[column].removeprefix("gain of ")
+        chain = self._by_names.get((line["data set"], line["family"], text))
+        return None if chain is None else f"#{chain.anchor}"
+
+    @cached_property
+    def _by_names(self) -> dict[tuple[str, str, str], Chain]:
+        main_last = sorted(self.chains, key=lambda chain: not chain.variant)
+        return {(self.titles[chain.dataset], chain.family, chain.chain): chain for chain in main_last}
+
+    def table(self, path: Path) -> str:
+        """A table, whose own numbers lead to the curves of their networks."""
+        leads = {
+            (one_line(cell.model), self.titles[cell.dataset], one_line(cell.column)): f"#{chain.anchor}"
+            for cell, chain in self.cells[path.stem]
+        }
+
+        def href(head: Sequence[str], row: Sequence[str], column: int) -> str | None:
+            return leads.get((row[0], row[1], head[column])) if column > 2 and row[2] == "ours" else None
+
+        return f'<div id="{escape(path.stem)}">\n{as_html(read_text(path), href)}</div>\n'
+
+    def figure(self, path: Path) -> str:
+        """A figure with its picture, and what it shows."""
+        spec = self.shown[path.stem]
+        picture = base64.b64encode(path.read_bytes()).decode()
+        return (
+            f'<figure class="picture" id="{escape(path.stem)}"><div tabindex="0"><img alt="{escape(one_line(spec.title))}" '
+            f'src="data:image/png;base64,{picture}"></div>\n<figcaption><strong>{escape(spec.where)}.</strong> '
+            f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
+        )
+
+    def left_out(self, paths: Iterable[Path]) -> str:
+        """Which figures nothing was run for."""
+        names = [self.shown[name].where for name in self.shown if name in {path.stem for path in paths}]
+        return f'<p class="quiet">Not run: {escape(", ".join(names))}.</p>\n' if names else ""
+
+    def result(self) -> str:
+        """What was asked, in a sentence, and the students' accuracies each way."""
+        families = ", ".join(dict.fromkeys(family_title(chain.family) for chain in self.chains if chain.family != chain.dataset))
+        networks = f"{len(self.records)} network{'s' * (len(self.records) > 1)}{f' ({families})' if families else ''}"
+        asked = (
+            "Does a small network learn more from a large teacher where assistants of sizes between stand on the way? "
+            f"{networks} on {', '.join(self.titles.values())}; {facts.hours(self.records):.1f} hours of training."
+        )
+        students = [student for group in dict.fromkeys(chain[:3] for chain in self.chains) if (student := self._student(*group))]
+        if not students:
+            return f"<p>{escape(asked)}</p>\n"
+        rows = "".join(
+            f"<tr><th>{way}</th>{''.join(f'<td>{student[way]}</td>' for student in students)}</tr>\n" for way in students[0]
+        )
+        held_out = any(record.measured_on == "validation" for _, record in self.records)
+        images = "training images that were held out" if held_out else "test images"
+        says = (
+            f"Top-1 accuracy on {images} after the last epoch, %; mean ± standard deviation (number of seeds). The best path is "
+            "chosen by these very numbers, so chance flatters it."
+        )
+        table = f'<div class="scroll" tabindex="0"><table>\n{rows}</table></div>'
+        return f'<p>{escape(asked)}</p>\n{table}\n<p class="quiet">{says}</p>\n'
+
+    def _student(self, variant: str, dataset: str, family: str) -> dict[str, str]:
+        """The student at the end of the longest chain: its accuracy from labels alone, by its teacher, and by the best path."""
+        chains = {chain: hops_of(chain.chain) for chain in self.chains if chain[:3] == (variant, dataset, family)}
+        longest = max(chains.values(), key=len)
+        if len(longest) < 2 or variant:
+            return {}
+        whole = [chain for chain, hops in chains.items() if hops[-1] == longest[-1] and hops[0] in (longest[0], longest[-1])]
+
+        def best(fewest: int, most: int) -> str:
+            its = [chain for chain in whole if fewest <= len(chains[chain]) <= most]
+            if not its:
+                return "not run"
+            chain = max(its, key=lambda one: sum(record.accuracy for record in self.chains[one]) / len(self.chains[one]))
+            path = " → ".join(map(str, chains[chain])) + (f", of {len(its)} paths" if len(its) > 1 else "")
+            return f'<a href="#{escape(chain.anchor)}">{curves.said(self.chains[chain])}</a><br><small>{escape(path)}</small>'
+
+        student = f"{family_title(family)} {longest[-1]}" if family in PAPER_FAMILIES else str(longest[-1])
+        return {
+            "student": f"<strong>{escape(student)}</strong><br>{escape(self.titles[dataset])}",
+            "from labels alone": best(1, 1),
+            "by its teacher": best(2, 2),
+            "by the best path through assistants": best(3, len(longest)),
+        }
+
+
+def _verdicts(claims: str, verdicts: pd.DataFrame | None) -> str:
+    """The verdict on each claim, from the first table of claims.md; and how many comparisons came out how."""
+    said = {"claim", "the paper says", "verdict"}
+    summary: list[dict[str, str]] = next((table for table in tables_of(claims) if said <= table[0].keys()), [])
+    cards = "".join(
+        f'<li><span class="verdict {verdict_class(row["verdict"])}">{escape(row["verdict"])}</span> <b>{escape(row["claim"])}</b> '
+        f"{escape(row['the paper says'])} <small>{escape(row.get('comparisons', ''))}</small></li>\n"
+        for row in summary
+    )
+    text = f'<ul class="claims">\n{cards}</ul>\n' if cards else ""
+    if verdicts is None or not cards:
+        return text
+    its = verdicts[verdicts["claim"].isin([row["claim"] for row in summary]) & (verdicts["kind"] != "joint")]
+    counts = its.drop_duplicates(["dataset", "family", "variant", "unit", "better", "worse"])["verdict"].value_counts()
+    shown = " ".join(
+        f'<span class="verdict {verdict_class(verdict)}">{counts[verdict]} {verdict}</span>'
+        for verdict in VERDICTS
+        if verdict in counts
+    )
+    return f'{text}<p>Comparisons, each counted once: {shown} <a href="#claims">all of them</a></p>\n'

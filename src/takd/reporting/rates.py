@@ -1,6 +1,7 @@
 """Rates of learning α (Mirzadeh et al. 2020, Figure 6, left), fitted from trainings on growing shares of the data."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,17 +10,25 @@ from matplotlib import pyplot, ticker
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from takd.data.registry import DATASETS
-from takd.reporting.artifacts import Rates
+from takd.files import write_text
+from takd.reporting import style
+from takd.reporting.context import Context
+from takd.reporting.markdown import one_line
+from takd.study.artifacts import Rates
 
 CONFIDENCE = 0.95
 CANDIDATES = np.geomspace(0.02, 5, 2000)  # α; the theory expects ½ to 1
-DATA_COLUMNS = [
+COLUMNS = [
     "dataset", "family", "hop", "chain", "training_share", "error", "deviation", "n", "rate", "low", "high", "asymptote", "scale",
 ]  # fmt: skip
 STYLES = {
-    "r→t": ("#0072b2", "o"), "t→a": ("#d55e00", "s"), "a→s": ("#009e73", "D"), "t→s": ("#cc79a7", "^"), "r→s": ("black", "v"),
-}  # fmt: skip  # Okabe and Ito's colours
+    "r→t": (style.BLUE, "o"),
+    "t→a": (style.RED, "s"),
+    "a→s": (style.GREEN, "D"),
+    "t→s": (style.PINK, "^"),
+    "r→s": (style.BLACK, "v"),
+}
+APART = 1.05  # ratio between neighbours: beside each other, error bars don't hide one another
 Floats = NDArray[np.float64]
 
 
@@ -61,70 +70,82 @@ def _linear(shares: Floats, errors: Floats, rate: float) -> tuple[Floats, float]
     return solution, float(error)
 
 
-def data_behind(figure: Rates, datasets: tuple[str, ...], accuracy: pd.DataFrame) -> pd.DataFrame:
+def numbers(name: str, spec: Rates, context: Context) -> pd.DataFrame:
     """A row a hop and share of the data: top-1 error, %, its deviation (n - 1) over n seeds, and the hop's fit."""
+    accuracy = context.accuracy[context.accuracy["variant"].isin(["", *spec.variants])]
+    accuracy = accuracy[accuracy["family"] == spec.family]
     rows: list[tuple[Any, ...]] = []
-    for dataset in figure.shown(datasets):
-        for hop, chain in figure.hops.items():
-            chosen = accuracy[
-                (accuracy["dataset"] == dataset) & (accuracy["family"] == figure.family) & (accuracy["chain"] == chain)
-                & accuracy["variant"].isin(["", *figure.variants])
-            ]  # fmt: skip
+    for dataset in spec.shown(context.datasets):
+        for hop, chain in spec.hops.items():
+            chosen = accuracy[(accuracy["dataset"] == dataset) & (accuracy["chain"] == chain)]
             fit = fitted(chosen["training_share"].to_numpy(float), 100 - chosen["accuracy"].to_numpy(float))
             for share, values in chosen.groupby("training_share")["accuracy"]:
                 error = (100 - values.mean(), values.std(ddof=1), len(values))
-                rows.append((dataset, figure.family, hop, chain, share, *error, *fit))
+                rows.append((dataset, spec.family, hop, chain, share, *error, *fit))
             if chosen.empty:
-                rows.append((dataset, figure.family, hop, chain, np.nan, np.nan, np.nan, 0, *NOT_FITTED))
-    return pd.DataFrame(rows, columns=DATA_COLUMNS)
+                rows.append((dataset, spec.family, hop, chain, np.nan, np.nan, np.nan, 0, *NOT_FITTED))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def draw(figure: Rates, data: pd.DataFrame) -> Any:
+def write(spec: Rates, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
+    """Draw the figure, and write the numbers behind it; all files."""
+    csv = place.with_name(f"{place.name}.csv")
+    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+    with pyplot.rc_context(style.STYLE):
+        return [csv, *style.save(draw(spec, numbers, context), place)]
+
+
+def draw(spec: Rates, numbers: pd.DataFrame, context: Context) -> Any:
     """For each data set, error against the share of the data with the fits, and the paper's sketch with the rates measured."""
-    names = list(dict.fromkeys(data["dataset"]))
-    picture, grid = pyplot.subplots(len(names), 2, figsize=(7.0, 3.0 * len(names)), squeeze=False)
+    names = [name for (name,) in style.run(numbers, ["dataset"])]
+    if not names:
+        return style.not_run()
+    picture, grid = pyplot.subplots(len(names), 2, figsize=(7.0, 2.8 * len(names) + 0.3), squeeze=False)
+    entries: dict[str, Any] = {}
     for (left, right), name in zip(grid, names, strict=True):
-        shown = data[data["dataset"] == name]
-        title = DATASETS[name].title if name in DATASETS else name
-        left.set_title(f"{title}: error by share of the training images", fontsize=8)
-        right.set_title(f"{title}: rate of learning α, with 95 % interval", fontsize=8)
-        _draw_errors(left, shown)
+        shown = numbers[numbers["dataset"] == name]
+        title = one_line(context.title(name))
+        left.set_title(f"{title}: error by share of the training images")
+        right.set_title(f"{title}: rate of learning α, with 95 % interval")
+        entries |= _draw_errors(left, shown)
         _draw_sketch(right, dict(_rates(shown)))
+    picture.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=5, columnspacing=1, handletextpad=0.1)
+    style.say_held_out(picture, context)
     return picture
 
 
-def _rates(data: pd.DataFrame) -> Iterator[tuple[str, Rate]]:
-    for hop, rows in data.groupby("hop", sort=False):
+def _rates(numbers: pd.DataFrame) -> Iterator[tuple[str, Rate]]:
+    for hop, rows in numbers.groupby("hop", sort=False):
         yield str(hop), Rate(*rows.iloc[0][["rate", "low", "high", "asymptote", "scale"]].astype(float))
 
 
-def _draw_errors(axis: Any, data: pd.DataFrame) -> None:
-    if not (data["n"] > 0).any():
-        axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="0.5")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        return
-    for hop, rate in _rates(data):
+def _draw_errors(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:
+    """Draw error bars and fits; what the legend has of them, by hop."""
+    entries: dict[str, Any] = {}
+    hops = list(_rates(numbers[numbers["n"] > 0]))
+    for number, (hop, rate) in enumerate(hops):
         colour, marker = STYLES[hop]
-        points = data[(data["hop"] == hop) & (data["n"] > 0)]
-        axis.errorbar(
-            points["training_share"], points["error"], yerr=points["deviation"].fillna(0),
-            color=colour, marker=marker, linestyle="", markersize=4, capsize=2.5, label=hop,
+        points = numbers[(numbers["hop"] == hop) & (numbers["n"] > 0)]
+        aside = APART ** (number - (len(hops) - 1) / 2)  # on a scale of ratios
+        entries[hop] = axis.errorbar(
+            points["training_share"] * aside, points["error"], yerr=points["deviation"].fillna(0),
+            color=colour, marker=marker, linestyle="", markersize=4, capsize=2.5,
         )  # fmt: skip
-        if not np.isnan(rate.rate) and len(points):
+        if not np.isnan(rate.rate):
             shares = np.geomspace(points["training_share"].min(), points["training_share"].max(), 50)
-            axis.plot(shares, rate.asymptote + rate.scale * shares**-rate.rate, color=colour, linewidth=1)
+            axis.plot(shares * aside, rate.asymptote + rate.scale * shares**-rate.rate, color=colour, linewidth=1)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_ylabel("top-1 error, %")
     axis.set_xlabel("share of the training images")
-    ticks = sorted(data["training_share"].dropna().unique())
+    ticks = sorted(numbers["training_share"].dropna().unique())
+    axis.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
     axis.set_xticks(ticks, [f"1/{round(1 / share)}" if share < 1 else "1" for share in ticks])
     axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("")
     axis.tick_params(which="both", labelsize=7)
-    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, columnspacing=1, handletextpad=0.1)
+    return entries
 
 
 # Of the sketch: where real function, teacher, assistant and student stand, and how far an arrow bends away from a straight line.
@@ -152,9 +173,9 @@ def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
 
 def _label(rate: Rate) -> str:
     if np.isnan(rate.rate):
-        return "too few trainings"
+        return "too few\ntrainings"
     low = "≤" if rate.low <= CANDIDATES[0] else ""
     high = "≥" if rate.high >= CANDIDATES[-1] else ""
     if low and high:
-        return "not determined"
+        return "not\ndetermined"
     return f"{rate.rate:.2f}\n({low}{rate.low:.2f} … {high}{rate.high:.2f})"

@@ -11,9 +11,12 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from takd.reporting.artifacts import Row, Surfaces
-from takd.reporting.figures import STYLE, panel_title, save
-from takd.reporting.flatness import in_disc, of_chain
+from takd.files import write_text
+from takd.reporting import style
+from takd.reporting.context import Context
+from takd.reporting.flatness import in_disc, of_chain, rises
+from takd.study.artifacts import Row, Surfaces
+from takd.study.names import hops_of
 
 PANEL_INCHES = (2.0, 2.2)
 BAR_INCHES = 0.7
@@ -22,37 +25,53 @@ MOST_LEVELS = 12
 MOST_DECADES = 4
 STEPS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))  # levels in a decade, finest first
 OUTLINED = [withStroke(linewidth=1.8, foreground="black")]  # white lines, on light ground too
+LOOK = style.STYLE | {"axes.grid": False, "axes.spines.top": True, "axes.spines.right": True}
 
 
-def draw(figure: Surfaces, datasets: tuple[str, ...], points: pd.DataFrame, rises: pd.DataFrame, png: Path, svg: Path) -> None:
-    """Draw the surfaces around the networks of seed 0, each with its mean rise over all seeds. points, rises: see flatness.py."""
-    lines = [(row, name) for row in figure.rows for name in row.datasets or figure.shown(datasets)]
-    columns = max(len(row.chains) for row in figure.rows)
+def numbers(name: str, spec: Surfaces, context: Context) -> pd.DataFrame:
+    """How flat each network's surface is: see flatness.py."""
+    return rises(context.points)
+
+
+def write(spec: Surfaces, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
+    """Draw the figure, and write how flat the surfaces are; all files."""
+    csv = place.with_name(f"{place.name}.csv")
+    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    with pyplot.rc_context(LOOK):
+        return [csv, *style.save(draw(spec, numbers, context), place)]
+
+
+def draw(spec: Surfaces, numbers: pd.DataFrame, context: Context) -> Any:
+    """The surfaces around the networks of seed 0, each with its mean rise over all seeds; rows of which something was run."""
+    lines = [(row, name) for row in spec.rows for name in row.datasets or spec.shown(context.datasets)]
+    run = set(context.points[["dataset", "family", "chain"]].itertuples(index=False, name=None))
+    lines = [(row, name) for row, name in lines if any((name, row.family, chain) in run for chain in row.chains.values())]
+    if not lines:
+        return style.not_run()
+    columns = max(len(row.chains) for row, _ in lines)
     size = (PANEL_INCHES[0] * columns + BAR_INCHES, PANEL_INCHES[1] * len(lines))
-    with pyplot.rc_context(STYLE | {"axes.grid": False, "axes.spines.top": True}):
-        picture, grid = pyplot.subplots(len(lines), columns, figsize=size, squeeze=False)
-        for axes, (row, name) in zip(grid, lines, strict=True):
-            _draw_row(picture, list(axes), row, name, points, rises)
-        save(picture, png, svg)
+    picture, grid = pyplot.subplots(len(lines), columns, figsize=size, squeeze=False)
+    for axes, (row, name) in zip(grid, lines, strict=True):
+        _draw_row(picture, list(axes), row, name, numbers, context)
+    return picture
 
 
-def _draw_row(picture: Any, axes: list[Any], row: Row, dataset: str, points: pd.DataFrame, rises: pd.DataFrame) -> None:
+def _draw_row(picture: Any, axes: list[Any], row: Row, dataset: str, numbers: pd.DataFrame, context: Context) -> None:
     """The surfaces of one family on one data set, and the bar of their common scale."""
-    surfaces = {chain: of_chain(points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
+    surfaces = {chain: of_chain(context.points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
     # The corners beyond the disc are higher still: a scale for them would have no colours left for what lies inside.
     levels = _levels(pd.concat([in_disc(surface) for surface in surfaces.values()])["loss"])
     last = None
     for axis, (method, chain) in zip(axes, row.chains.items(), strict=False):
-        axis.set_title(
-            f"{method}: {chain.replace('-', ' → ')}\n{_rise(of_chain(rises, dataset, row.family, chain)['rise'])}", fontsize=8
-        )
+        path = " → ".join(map(str, hops_of(chain)))
+        axis.set_title(f"{method}: {path}\n{_rise(of_chain(numbers, dataset, row.family, chain)['rise'])}")
         axis.set_box_aspect(1)
         if surfaces[chain].empty:
             axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="0.5")
             axis.set(xticks=[], yticks=[])
         else:
             last = _draw_surface(axis, surfaces[chain], levels)
-    axes[0].set_ylabel(panel_title(row.family, dataset), weight="bold")
+    axes[0].set_ylabel(style.panel_title(row.family, dataset, context), weight="bold")
     for axis in axes[len(row.chains) :]:
         axis.remove()
     if last is not None:

@@ -1,124 +1,113 @@
 """Tables in the paper's layout: ours with deviation and number of seeds, the paper's, and the difference."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from takd.data.registry import DATASETS
-from takd.errors import ParameterError
-from takd.reporting import csv_files
-from takd.reporting.accuracy import by_seed
-from takd.reporting.artifacts import Cell, Table
+from takd.files import write_text
+from takd.reporting.context import Context
+from takd.reporting.markdown import aligned, escaped
+from takd.study.artifacts import Table
 
 NOT_RUN = "not run"
-PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
+COLUMNS = [
+    "model", "dataset", "column", "family", "chain", "mean", "deviation", "n", "paper", "difference", "quoted", "imported",
+    "selected",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A cell's content, in per cent; NaN where there is nothing. deviation: standard, over seeds, with n - 1."""
+def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
+    """A row a cell, in per cent; NaN where there is nothing. deviation: standard, over n seeds, with n - 1.
 
-    mean: float
-    deviation: float
-    count: int
-    published: float
-    quoted: bool = False  # the paper's own number is from elsewhere, and ours can't be
-
-    @property
-    def difference(self) -> float:
-        """Ours less the paper's, in percentage points."""
-        return self.mean - self.published
-
-
-def read_published(path: Path) -> pd.DataFrame:
-    """paper/published.csv. Raises ParameterError where it isn't one."""
-    return csv_files.read(path, PUBLISHED_COLUMNS, ParameterError)
+    difference: ours less the paper's, percentage points. quoted: whether the paper's own is from elsewhere, and ours can't be.
+    imported, selected: of the n networks, those that weren't trained here, and those of which another epoch than the last was kept.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for cell in spec.cells(context.datasets):
+        networks = context.networks(cell.dataset, cell.family, cell.chain, cell.variant)
+        values, trained = networks["accuracy"], networks["epochs"] != 0
+        selected = trained & networks["selected_accuracy"].notna() & (networks["selected_accuracy"] != values)
+        mean, paper = float(values.mean()), context.paper(name, cell)
+        measured = (mean, float(values.std(ddof=1)), len(values), paper, mean - paper, cell.is_quoted)
+        place = (cell.model, cell.dataset, cell.column, cell.family, cell.chain)
+        rows.append((*place, *measured, int((~trained).sum()), int(selected.sum())))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def measure(name: str, cell: Cell, accuracy: pd.DataFrame, published: pd.DataFrame) -> Measured:
-    """What was measured for a cell of the artifact `name`, and what the paper has there."""
-    values = by_seed(accuracy, cell.dataset, cell.family, cell.chain, cell.variant)
-    return Measured(
-        mean=float(values.mean()),
-        deviation=float(values.std(ddof=1)),
-        count=len(values),
-        published=published_accuracy(name, cell, published),
-        quoted=cell.is_quoted,
-    )
+def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
+    """Write a table for programs and for people; both files."""
+    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
+    write_text(csv, as_csv(numbers))
+    write_text(markdown, as_markdown(spec, numbers, context))
+    return [csv, markdown]
 
 
-def published_accuracy(name: str, cell: Cell, published: pd.DataFrame) -> float:
-    """What the paper has in a cell of the artifact `name`, in per cent; NaN where it has nothing."""
-    theirs = published.query("artifact == @name and dataset == @cell.dataset and model == @cell.model and column == @cell.column")
-    return float(theirs["accuracy"].iloc[0]) if len(theirs) else math.nan
-
-
-def tabulate(
-    name: str, artifact: Table, datasets: tuple[str, ...], accuracy: pd.DataFrame, published: pd.DataFrame
-) -> dict[tuple[str, str], dict[str, Measured]]:
-    """The table as rows (model, data set) of columns."""
-    table: dict[tuple[str, str], dict[str, Measured]] = {}
-    for cell in artifact.cells(datasets):
-        row = table.setdefault((cell.model, cell.dataset), {})
-        row[cell.column] = measure(name, cell, accuracy, published)
-    return table
-
-
-def as_csv(table: dict[tuple[str, str], dict[str, Measured]]) -> str:
+def as_csv(numbers: pd.DataFrame) -> str:
     """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet."""
     lines = []
-    for (model, dataset), row in table.items():
+    for (model, dataset), row in _rows(numbers):
         line: dict[str, str] = {"model": model, "dataset": dataset}
         for column, cell in row.items():
             line[column] = _number(cell.mean) or ("" if cell.quoted else NOT_RUN)
             line[f"{column} deviation"] = _number(cell.deviation)
-            line[f"{column} n"] = "" if cell.quoted else str(cell.count)
-            line[f"{column} paper"] = _number(cell.published)
+            line[f"{column} n"] = "" if cell.quoted else str(cell.n)
+            line[f"{column} paper"] = _number(cell.paper)
             line[f"{column} difference"] = _number(cell.difference)
         lines.append(line)
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
 
-def as_markdown(artifact: Table, table: dict[tuple[str, str], dict[str, Measured]], *, held_out: bool = False) -> str:
-    """The same for people, aligned so that it reads well in a terminal too. held_out: measured on held-out training images."""
-    columns = list(dict.fromkeys(column for row in table.values() for column in row))
-    lines = [["model", "data set", "", *columns]]
-    for (model, dataset), row in table.items():
-        title = DATASETS[dataset].title if dataset in DATASETS else dataset
-        lines.append([model, title, "ours", *(_ours(row.get(column)) for column in columns)])
-        if any(not math.isnan(cell.published) for cell in row.values()):
-            cells = [row.get(column) for column in columns]
-            lines.append(["", "", "paper", *(_theirs(cell) for cell in cells)])
+def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
+    """The same for people, aligned so that it reads well in a terminal too."""
+    columns = list(dict.fromkeys(numbers["column"]))
+    lines = [["model", "data set", "", *map(escaped, columns)]]
+    for (model, dataset), row in _rows(numbers):
+        cells = [row.get(column) for column in columns]
+        lines.append([escaped(model), escaped(context.title(dataset)), "ours", *map(_ours, cells)])
+        if any(not math.isnan(cell.paper) for cell in row.values()):
+            lines.append(["", "", "paper", *map(_theirs, cells)])
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
-        f"**{artifact.where}.** {artifact.title}. Top-1 accuracy after the last epoch, %"
-        f"{', ON HELD-OUT TRAINING IMAGES' if held_out else ''}; "
-        f"mean ± standard deviation (number of seeds).\n\n{aligned(lines)}"
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Top-1 accuracy after the last epoch, %"
+        f"{', ON HELD-OUT TRAINING IMAGES' if context.held_out else ''}; "
+        f"mean ± standard deviation (number of seeds).{_exceptions(numbers)}\n\n{aligned(lines)}"
     )
 
 
-def aligned(lines: list[list[str]]) -> str:
-    """A Markdown table whose columns line up: the first line is its head."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    rows = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
+def _rows(numbers: pd.DataFrame) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+    """The table's rows, by model and data set: its cells, by column."""
+    table: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in numbers.itertuples(index=False):
+        table.setdefault((str(cell.model), str(cell.dataset)), {})[str(cell.column)] = cell
+    return list(table.items())
 
 
-def _ours(cell: Measured | None) -> str:
+def _exceptions(numbers: pd.DataFrame) -> str:
+    """What the caption says of networks for which its first sentence isn't the whole truth."""
+    count, imported, selected = (int(numbers[column].sum()) for column in ("n", "imported", "selected"))
+    text = f" Of {count} networks {imported} came in with their weights and have no epochs here." if imported else ""
+    if selected:
+        text += (
+            f" Of {count} networks {selected} kept the weights of another epoch than the last (`select`); "
+            "selected_accuracy in accuracy.csv is theirs."
+        )
+    return text
+
+
+def _ours(cell: Any) -> str:
     if cell is None or cell.quoted:
         return ""
-    if cell.count == 0:
+    if cell.n == 0:
         return NOT_RUN
-    return f"{cell.mean:.2f} (1)" if cell.count == 1 else f"{cell.mean:.2f} ± {cell.deviation:.2f} ({cell.count})"
+    return f"{cell.mean:.2f} (1)" if cell.n == 1 else f"{cell.mean:.2f} ± {cell.deviation:.2f} ({cell.n})"
 
 
-def _theirs(cell: Measured | None) -> str:
+def _theirs(cell: Any) -> str:
     if cell is None:
         return ""
-    return f"{_number(cell.published)} (quoted)" if cell.quoted else _number(cell.published)
+    return f"{_number(cell.paper)} (quoted)" if cell.quoted else _number(cell.paper)
 
 
 def _number(value: float) -> str:

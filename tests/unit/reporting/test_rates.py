@@ -2,8 +2,12 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
+from takd.reporting import rates
 from takd.reporting.rates import CANDIDATES, fitted
+from takd.study.artifacts import Rates
+from tests.unit.reporting.conftest import ARTIFACTS, context, of_figures
 
 SHARES = np.repeat([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0], 3)
 
@@ -37,3 +41,12 @@ def test_an_error_that_doesnt_fall_bounds_no_rate() -> None:
 def test_three_trainings_or_two_shares_are_too_few() -> None:
     assert math.isnan(fitted(np.array([0.25, 0.5, 1.0]), np.array([30.0, 25.0, 22.0])).rate)
     assert math.isnan(fitted(np.repeat([0.5, 1.0], 3), np.array([30.0, 31.0, 29.0, 22.0, 23.0, 21.0])).rate)
+
+
+def test_data_sets_of_which_nothing_was_run_are_left_out() -> None:
+    spec, table = ARTIFACTS["figure6_left"], of_figures()
+    assert isinstance(spec, Rates)
+    of = context(table[table["dataset"] == "cifar100"])
+    picture = rates.draw(spec, rates.numbers("figure6_left", spec, of), of)
+    assert [axis.get_title().partition(":")[0] for axis in picture.axes] == ["CIFAR-100", "CIFAR-100"]
+    pyplot.close(picture)

@@ -1,56 +1,168 @@
-import json
-from pathlib import Path
-from typing import Any
+"""Both reports of a few made-up networks."""
 
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
-from takd.errors import CheckpointError
-from takd.reporting import artifacts, report
-from takd.reporting.page import as_html
-from tests.conftest import ROOT, recipe, taught
+from takd.errors import ParameterError
+from takd.reporting import kinds
+from takd.reporting.page import report_html
+from takd.reporting.rendering import as_html
+from takd.reporting.report import report_markdown
+from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, record
 
-ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
+RECORDS = [
+    ("", record("cifar10/plain/10/seed0", (60.0, 80.0), commit="def", seconds=3600.0)),
+    ("", record("cifar10/plain/10-4/seed0", (60.0, 75.0))),
+    ("", record("cifar10/plain/10-4-2/seed0", (60.0, 71.0))),
+    ("", record("cifar10/plain/10-4-2/seed1", (60.0, 73.0))),
+    ("", record("cifar10/plain/10-2/seed0", (60.0, 71.5))),
+    ("", record("cifar10/plain/2/seed0", (60.0, 70.0))),
+    ("comparison", record("cifar10/resnet/14/seed0", (60.0, 89.0))),
+]
+CLAIMS = """Said before.
+
+| claim | the paper says            | verdict          | comparisons |
+|-------|---------------------------|------------------|-------------|
+| C1    | TAKD \\| is better         | **undecided**    | 2 of 3      |
+| C7    | TAKD beats \\<b\\>all\\</b\\> | **contradicted** | 1           |
+
+## Comparisons
+
+| claim | data set | family | better | than | n | verdict           |
+|-------|----------|--------|--------|------|---|-------------------|
+| C1    | CIFAR-10 | plain  | 10-4-2 | 10-2 | 2 | reproduced, small |
+"""
+VERDICTS = pd.DataFrame(
+    [
+        ("C1", "10-4-2", "10-2", "order", "reproduced"),
+        ("C1", "10-2", "2", "order", "undecided"),
+        ("C1", "mean of x, y", "z", "joint", "reproduced"),
+        ("C7", "10-4-2", "10-2", "above", "reproduced"),
+        ("P1", "10", "10-4", "above", "contradicted"),
+    ],
+    columns=["claim", "better", "worse", "kind", "verdict"],
+).assign(dataset="cifar10", family="plain", variant="", unit="points")
 
 
-def write(folder: Path, name: str, **values: Any) -> Path:
-    run = {
-        "dataset": "digits", "family": "plain", "seconds": 1800.0, "commit": "abc", "machine": "A processor", "device": "cpu",
-        "threads": 1, "precision": "bfloat16", "versions": {"torch": "2", "takd": "0"}, "data_digest": "d" * 64,
-        "measured_on": "test", "recipe": json.loads(recipe().canonical()),
-    }  # fmt: skip
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(run | values))
-    return path
+@pytest.fixture(scope="module")
+def sections(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("results")
+    rows = [(n.dataset, n.family, n.chain, n.seed, one.accuracy) for _, one in RECORDS for n in [one.network]]
+    of = context(accuracies(rows, variant=[variant for variant, _ in RECORDS]), ("cifar10",))
+    for name in ("table1", "figure6", "figure5", "figure4", "figure7"):
+        kinds.make(name, ARTIFACTS[name], of, folder / name)
+    (folder / "claims.md").write_text(CLAIMS)
+    return [folder / name for name in ("table1.md", "figure6.md", "figure5.png", "figure4.png", "figure7.png", "claims.md")]
 
 
-def test_the_page_says_what_was_run_and_shows_what_came_out(tmp_path: Path) -> None:
-    (tmp_path / "table2.md").write_text("the table itself\n")
-    (tmp_path / "claims.md").write_text("the verdicts\n")
-    metrics = [
-        write(tmp_path, "one"),
-        write(tmp_path, "other", commit="def", recipe=json.loads(taught().canonical())),
-        write(tmp_path, "third"),
-    ]
-    sections = [tmp_path / name for name in ("table2.md", "figure2.png", "claims.md")]
-    page = report.as_markdown("results/toy", metrics, ARTIFACTS, sections, "../../docs/deviations.md")
+def html(sections: list[Path], title: str = "results/toy", line: str = "takd verify: all whole") -> str:
+    return report_html(title, RECORDS, ARTIFACTS, sections, VERDICTS, line)
+
+
+class Checker(HTMLParser):
+    """Elements that are opened and closed, and everything that leads somewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.leads: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("meta", "img", "br", "polyline", "path"):
+            self.open.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on")
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src"):
+                self.leads.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("polyline", "path"):
+            assert self.open.pop() == tag
+
+
+def checked(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open
+    return checker
+
+
+def test_report_md_says_what_was_run_and_shows_what_came_out(sections: list[Path]) -> None:
+    page = report_markdown("results/toy", RECORDS, ARTIFACTS, sections, "../../docs/deviations.md")
     assert page.startswith("# results/toy\n")
-    assert "3, each trained once" in page and "1.50 hours of training" in page
-    assert "abc (2 networks); def (1 network)" in page and "cpu, 1, bfloat16" in page and "A processor" in page
-    assert "Digits" in page and "content dddddddddddddddd…, judged on test images" in page
-    assert page.index("## Table 2") < page.index("the table itself") < page.index("## Figure 2")
-    assert page.index(f"![{ARTIFACTS['figure2'].title}](figure2.png)") < page.index("## Claims") < page.index("the verdicts")
-    recipes = page[page.index("### Recipes") : page.index("## Table 2")]
-    assert recipes.count("| plain ") == 2 and recipes.count("batchmean") == 1
+    assert "7, each trained once" in page and "4.00 hours of training" in page
+    assert "abc (6 networks); def (1 network)" in page and "cpu, 1, bfloat16" in page and "A processor" in page
+    assert "CIFAR-10" in page and "content dddddddddddddddd…, judged on test images" in page
+    assert page.index("## Table 1") < page.index("**Table 1.**") < page.index("## Figure 5")
+    assert page.index(f"![{ARTIFACTS['figure5'].title}](figure5.png)") < page.index("## Claims") < page.index("Said before")
+    recipes = page[page.index("### Recipes") : page.index("## Table 1")]
+    assert recipes.count("| plain ") == 2 and recipes.count("batchmean") == 1 and "select" not in recipes
+    assert page.endswith("[deviations.md](../../docs/deviations.md).\n")
+    assert "Deviations" not in report_markdown("x", RECORDS, ARTIFACTS, sections, None)
 
 
-def test_a_table_becomes_a_page_without_running_what_it_holds() -> None:
-    html = as_html("**Table.** Ours\n\n| a | b |\n|---|---|\n| 1 | <script>x</script> |\n", "table2")
-    assert "<strong>Table.</strong>" in html and "<td>1</td>" in html and "<title>table2</title>" in html
-    assert "<script>" not in html and "http" not in html
+def test_weights_that_were_brought_are_said_to_be(sections: list[Path]) -> None:
+    brought = [*RECORDS[:5], ("", record("cifar10/plain/2/seed0", ()))]
+    page = report_markdown("x", brought, ARTIFACTS, [], None)
+    assert "6, of which 1 came in with their weights" in page and "| came in with its weights |" in page
+    assert "came in with its weights" in report_html("x", brought, ARTIFACTS, sections, None, "")
 
 
-def test_what_is_no_metrics_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "bad.json").write_text("{")
-    for path, what_is_said in ((tmp_path / "bad.json", "not the metrics"), (tmp_path / "absent.json", "no such file")):
-        with pytest.raises(CheckpointError, match=what_is_said):
-            report.as_markdown("x", [path], ARTIFACTS, [], "")
+def test_the_page_needs_nothing_else_and_is_whole(sections: list[Path]) -> None:
+    checker = checked(html(sections))
+    assert not checker.tags & {"script", "link", "iframe", "object"}
+    assert all(lead.startswith(("#", "data:image/png;base64,")) for lead in checker.leads)
+    assert len(checker.ids) == len(set(checker.ids))
+    assert {lead[1:] for lead in checker.leads if lead.startswith("#")} <= set(checker.ids)
+
+
+def test_the_page_opens_on_the_result_and_ends_with_what_verify_says(sections: list[Path]) -> None:
+    page = html(sections)
+    places = [page.index(f"<h2>{name}</h2>") for name in ("Result", "Tables", "Figures", "Claims", "Cost", "Networks")]
+    assert places == sorted(places)
+    result = page[places[0] : places[1]]
+    assert "10 → 4 → 2" in result and "72.00 ± 1.41 (2)" in result and "71.50 (1)" in result and "70.00 (1)" in result
+    assert 'id="figure5"' in result  # of figures the one of paths
+    assert '<span class="verdict undecided">undecided</span> <b>C1</b> TAKD | is better' in result
+    assert '<span class="verdict contradicted">contradicted</span> <b>C7</b> TAKD beats &lt;b&gt;all&lt;/b&gt;' in result
+    assert page.split("</footer>")[0].endswith("<footer>takd verify: all whole")
+    assert "Not run: Figure 7." in page
+
+
+def test_each_comparison_of_a_claim_is_counted_once(sections: list[Path]) -> None:
+    said = re.findall(r'<span class="verdict [a-z-]+">(\d+ [a-z ]+)</span>', html(sections))
+    assert said == ["1 reproduced", "1 undecided"]  # neither the joint test, nor what isn't a claim's that is listed
+
+
+def test_cells_and_chains_lead_to_curves_and_these_lead_back(sections: list[Path]) -> None:
+    page = html(sections)
+    assert page.count('<a href="#cifar10/plain/10-4-2">72.00 ± 1.41 (2)</a>') == 2  # in the result, and in Table 1
+    assert '<a href="#cifar10/plain/10-4-2">10-4-2</a></td>' in page and '<a href="#cifar10/plain/2">2</a>' not in page
+    assert '<a href="#comparison/cifar10/resnet/14">89.00 (1)</a>' in page
+    card = page[page.index('<figure id="cifar10/plain/10-4-2">') :].partition("</figure>")[0]
+    assert card.count("<polyline") == 2 and '<a href="#table1">Table 1</a>' in card and '<a href="#figure5">Figure 5</a>' in card
+
+
+def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
+    evil = '<script>alert("1")</script><img src=x onerror=alert(2)>'
+    checker = checked(html(sections, title=evil, line=evil))
+    assert "script" not in checker.tags and "x" not in checker.leads
+    assert r"\<script\>" in report_markdown(evil, RECORDS, ARTIFACTS, [], None).splitlines()[0]
+    text = as_html(f"**Table.** Ours\n\n| a | b |\n|---|---|\n| 1 | {evil} |\n")
+    assert "<td>1</td>" in text and "<script" not in text and "<img" not in text
+
+
+def test_a_section_of_no_artifact_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="unknown table or figure 'table9'"):
+        report_markdown("x", RECORDS, ARTIFACTS, [tmp_path / "table9.md"], None)
+    with pytest.raises(ParameterError, match="unknown table or figure 'table9'"):
+        report_html("x", RECORDS, ARTIFACTS, [tmp_path / "table9.md"], None, "")

@@ -1,59 +1,67 @@
 """Figure 7 of made-up surfaces: how flat they are is golden; the picture is only looked at."""
 
-import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
-from takd.errors import CheckpointError
-from takd.grid import SurfaceGrid
-from takd.reporting import artifacts, flatness, surfaces
-from tests.conftest import ROOT
+from takd.errors import RecordError
+from takd.records.surface import POINT_COLUMNS, read_points, read_rises
+from takd.reporting import flatness, kinds, surfaces
+from takd.study.artifacts import Surfaces
+from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, written
+from tests.unit.reporting.golden import check
 
-GOLDEN = ROOT / "tests/golden/figure7.csv"
-FIGURE = artifacts.load(ROOT / "paper/artifacts.yaml")["figure7"]
+FIGURE = ARTIFACTS["figure7"]
 STEEPNESS = {"NOKD": 3.0, "BLKD": 2.0, "TAKD": 1.5}
 
 
 def points(without: str = "") -> pd.DataFrame:
     """Parabolas around every network of the figure under two seeds, steeper for the second, but for one family."""
-    offsets = SurfaceGrid(points=5, span=1, images=10).offsets()
+    offsets = np.linspace(-1, 1, 5)
     rows = [
-        (n.dataset, n.family, n.chain, n.method, n.seed, 10, "abc", a, b, 0.5 + (STEEPNESS[n.method] + n.seed) * (a**2 + b**2))
+        (n.dataset, n.family, n.chain, n.method, n.seed, 10, "abc", "k", a, b, 0.5 + (STEEPNESS[n.method] + n.seed) * (a**2 + b**2))
         for n, _ in FIGURE.networks(("cifar100",), seeds=2)
         if n.family != without
         for a in offsets
         for b in offsets
     ]
-    return pd.DataFrame(rows, columns=flatness.POINT_COLUMNS)
+    return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
 
-def draw(table: pd.DataFrame, folder: Path) -> tuple[bytes, bytes]:
-    assert isinstance(FIGURE, artifacts.Surfaces)
-    surfaces.draw(FIGURE, ("cifar100",), table, flatness.rises(table), folder / "f.png", folder / "f.svg")
-    return (folder / "f.png").read_bytes(), (folder / "f.svg").read_bytes()
+def make(table: pd.DataFrame, folder: Path) -> dict[str, bytes]:
+    return written(kinds.make("figure7", FIGURE, context(accuracies([]), ("cifar100",), table), folder / "figure7"))
 
 
-def test_the_flatness_behind_the_figure_is_the_golden_one() -> None:
-    text = flatness.as_csv(flatness.rises(points()))
-    if os.environ.get("TAKD_WRITE_GOLDEN"):
-        GOLDEN.write_text(text)
-    assert GOLDEN.read_text() == text
+def test_the_flatness_behind_the_figure_is_the_golden_one(tmp_path: Path) -> None:
+    check("figure7.csv", make(points(), tmp_path)["csv"].decode())
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    rises = flatness.rises(points())
-    one.write_text(flatness.as_csv(rises))
-    other.write_text(flatness.as_csv(rises[:3]))
-    pd.testing.assert_frame_equal(flatness.read([one, other]), rises, check_dtype=False, rtol=1e-5)  # each network once
-    assert flatness.read([]).empty
-    with pytest.raises(CheckpointError, match="not a loss surface"):
-        flatness.read_points([one])
+    for folder, table in (("one", points()), ("other", points(without="resnet"))):
+        make(table, tmp_path / folder)
+    files = [tmp_path / "one/figure7.csv", tmp_path / "other/figure7.csv"]
+    pd.testing.assert_frame_equal(read_rises(files), flatness.rises(points()), check_dtype=False, rtol=1e-5)  # each network once
+    with pytest.raises(RecordError, match="not a loss surface"):
+        read_points(files[:1])
 
 
-@pytest.mark.parametrize("without", ["", "resnet"])
-def test_the_figure_is_drawn_whatever_is_missing(without: str, tmp_path: Path) -> None:
-    png, svg = draw(points(without), tmp_path)
-    assert png.startswith(b"\x89PNG") and svg == draw(points(without), tmp_path)[1]
+def test_the_figure_is_the_same_file_each_time(tmp_path: Path) -> None:
+    partly = points(without="resnet").query("chain != '10-2'")
+    one = make(partly, tmp_path / "one")
+    assert one["png"].startswith(b"\x89PNG") and one == make(partly, tmp_path / "again")
+
+
+def test_rows_of_which_nothing_was_run_are_left_out() -> None:
+    assert isinstance(FIGURE, Surfaces)
+    for table, rows in ((points(), 2), (points(without="plain"), 1)):
+        of = context(accuracies([]), ("cifar100",), table)
+        picture = surfaces.draw(FIGURE, surfaces.numbers("figure7", FIGURE, of), of)
+        assert len({axis.get_subplotspec().rowspan.start for axis in picture.axes if axis.get_title()}) == rows
+        pyplot.close(picture)
+
+
+def test_a_figure_without_any_surface_is_made(tmp_path: Path) -> None:
+    assert make(points()[:0], tmp_path)["csv"].count(b"\n") == 1

@@ -1,0 +1,72 @@
+"""The command line. Each command does one step of the pipeline on files that it is given; Snakemake's rules call the same."""
+
+import signal
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from takd import __version__
+from takd.errors import TakdError, shortened
+from takd.files import end
+
+app = typer.Typer(
+    help="Knowledge distillation through teacher assistants. A network is named dataset/family/chain/seedN, as in "
+    "cifar10/plain/10-4-2/seed0: the chain runs from the first teacher to the network itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+LONGEST_LINE = 2000  # characters of a complaint
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"takd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print takd's version.")] = False,
+) -> None:
+    """What comes before a command."""
+
+
+# Commands import what they need themselves: torch takes seconds to import, and most commands do without.
+for room in ("init", "study", "data", "train", "measure", "show", "plan"):
+    import_module(f"takd.cli.{room}").add_to(app)
+
+
+def main() -> None:
+    """Run the command line; what is the user's to mend is said in one line, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal can't show is spelled, not a traceback
+    signal.signal(signal.SIGTERM, end)
+    sys.exit(ended(app))
+
+
+def ended(command: Callable[[], object]) -> int:
+    """Run a command; the exit code that it ends with, after one line where it was somebody's mistake."""
+    try:
+        command()
+    except TakdError as error:
+        return _complaint(str(error))
+    except OSError as error:
+        if error.filename is None and error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _complaint(f"{where}{error.strerror}")
+    except RuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        return _complaint(f"out of memory: {shortened(error)}; a smaller batch_size, or fewer jobs at once")
+    return 0
+
+
+def _complaint(text: str) -> int:
+    print(f"takd: {shortened(text, LONGEST_LINE)}", file=sys.stderr)
+    return 2

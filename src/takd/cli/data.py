@@ -1,0 +1,72 @@
+"""`takd prepare`: from an archive, a folder or a table of images to tensors."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from takd.cli.options import Preset
+
+if TYPE_CHECKING:
+    from takd.data.registry import OwnImages
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(prepare)
+
+
+def prepare(
+    dataset: Annotated[str, typer.Argument(help="cifar10, cifar100, digits, or a study of one's own.")],
+    raw: Annotated[Path, typer.Option(help="Folder of archives; one that isn't there is downloaded.")] = Path("data/raw"),
+    output: Annotated[Path | None, typer.Option(help="File to write; by default data/prepared/DATASET.safetensors.")] = None,
+    preset: Preset = None,
+) -> None:
+    """Verify a data set's content and write its images as tensors."""
+    from takd.data import prepared
+    from takd.data.registry import dataset as look_up
+    from takd.files import check_outputs
+    from takd.study import layout
+
+    output = output or Path(layout.prepared(dataset))
+    if preset is not None:
+        _prepare_own(dataset, raw, output, preset)
+        return
+    archive = look_up(dataset).archive
+    check_outputs([output], [raw / archive.filename] if archive else [])
+    prepared.prepare(dataset, raw, output)
+    print(output)
+
+
+def _prepare_own(dataset: str, raw: Path, output: Path, preset: Path) -> None:
+    """Prepare a study's own images; what they hold is recorded beside the preset at the first time, and held to later."""
+    from takd.data import prepared
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+    from takd.planning.lock import Lock
+    from takd.starting.study import lock_of
+    from takd.study.params import load_parameters
+
+    place = preset.with_suffix(".lock")
+    check_outputs([output, place], [preset])
+    own = load_parameters(Path("params.yaml"), preset, {}).data
+    if own is None:
+        raise ParameterError(f"{preset}: names no images of one's own (`data:`)")
+    _check_apart(output, own)
+    lock = Lock.read(place)
+    summary = prepared.prepare_own(dataset, own, output, expected=None if lock is None else lock.digest, raw=raw)
+    if lock is None:
+        lock_of(summary).write(place)
+        print(f"{place}: written; commit it with the preset, so that later runs hold to these images")
+    print(f"{output}: {summary}")
+
+
+def _check_apart(output: Path, own: "OwnImages") -> None:
+    """Raises ParameterError where an output would be written over one of the user's images, or over their table."""
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+
+    check_outputs([output], [Path(own.csv)] if own.csv else [])
+    among = own.folder is not None and output.resolve().is_relative_to(Path(own.folder).resolve())
+    if among and output.suffix != ".safetensors":
+        raise ParameterError(f"{output}: lies among the images of {own.folder}; give the output another place")

@@ -1,0 +1,73 @@
+"""`takd init`: a study of one's own networks and images, in one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from takd.cli.options import Changes, parsed_changes
+
+Builder = Annotated[str, typer.Option(help="torchvision:NAME, timm:NAME, package.module:function or path/to/file.py:function.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(init)
+    app.command()(adopt)
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="What the study, its data set and its family are called.")],
+    data: Annotated[str, typer.Option(help="A folder with a folder a class, a .csv of path and label, or torchvision:NAME.")],
+    teacher: Builder,
+    student: Builder,
+    assistant: Annotated[
+        list[str] | None, typer.Option(help="A network between them, built as they are; any number of them.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels along a side; by default the images' own, at most 224.")] = None,
+    test_share: Annotated[float | None, typer.Option(help="Share kept for testing, where images aren't split: 0.2.")] = None,
+    weights: Annotated[str | None, typer.Option(help="The teacher's weights (.pth, .safetensors), trained already.")] = None,
+    start: Annotated[list[str] | None, typer.Option(help="MEMBER=FILE: weights that its training begins from.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, max=100_000, help="Cores to count with; by default all.")] = None,
+) -> None:
+    """Write presets/NAME.yaml, after images and networks were tried, and say what to do next."""
+    from takd.cli.plan import cost_line
+    from takd.starting.study import begin
+    from takd.starting.text import chains
+
+    made = begin(
+        name, data, teacher, assistant or [], student, size=size, test_share=test_share, weights=weights, starts=start or []
+    )  # fmt: skip
+    summary = made.summary
+    print(
+        f"{summary.train} images to train on and {summary.test} to test, {len(summary.labels)} classes, "
+        f"{summary.size} pixels a side{'; read as they are asked for' if summary.streamed else ''}"
+    )
+    if summary.skipped:
+        print(f"{summary.skipped} files were left out: hidden, or not pictures")
+    if summary.duplicates:
+        print(f"warning: {summary.duplicates} test images are among the training images too")
+    for member in made.members:
+        print(f"  {member.name}: {member.parameters:,} parameters ({member.builder})")
+    print("chains: " + ", ".join(chains(made.members)))
+    target = f"results/{name}/report.html"
+    print(cost_line(target, cores))
+    print(f"{made.preset} is written. Next:\n\n    snakemake --cores 4 {target}\n")
+
+
+def adopt(
+    folder: Annotated[Path, typer.Argument(help="A folder with networks: metrics.json, and model.safetensors where it was kept.")],
+    results: Annotated[str, typer.Option(help="The folder of results that they are for, as in results/quick.")] = "results",
+    changes: Changes = "",
+) -> None:
+    """Put networks of an older commit where the pipeline looks: those whose recipe, images and teacher are the ones asked for."""
+    from takd.planning.workflow import Workflow
+    from takd.starting.adopt import adopt as adopted
+
+    found = adopted(Workflow(typed=parsed_changes(changes), writes_keys=False), folder, results.rstrip("/"))
+    for one in found:
+        print(f"{one.name}: {one.why or 'adopted'}")
+    left = sum(bool(one.why) for one in found)
+    print(f"{len(found) - left} of {len(found)} networks are adopted for {results}")
+    if left == len(found):
+        raise typer.Exit(1)

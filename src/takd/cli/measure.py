@@ -1,0 +1,60 @@
+"""`takd evaluate` and `takd surface`: what is asked of a trained network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from takd.cli.options import Builder, Data, Device, Key, Output, Threads, expected_key, own_code
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(evaluate)
+    app.command()(surface)
+
+
+def evaluate(
+    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    data: Data,
+    builder: Builder = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Print a trained network's top-1 accuracy on the test images."""
+    from takd.measuring.accuracy import accuracy_on_test
+
+    name, accuracy = accuracy_on_test(network, data, device_name=device, threads=threads, builder=builder)
+    print(f"{name}: {accuracy:.2f} %")
+
+
+def surface(
+    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    data: Data,
+    points: Annotated[int, typer.Option(help="Points along each direction; odd.")],
+    span: Annotated[float, typer.Option(help="How far to go each way, in norms of the network's filters.")],
+    images: Annotated[int, typer.Option(help="Training images to measure the loss on.")],
+    output: Output,
+    builder: Builder = None,
+    key: Key = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Measure the loss around a trained network, on a grid along two random directions."""
+    from pydantic import ValidationError
+
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+    from takd.measuring.surface import write_surface
+    from takd.study.params import Surface
+    from takd.study.section import first_problem
+    from takd.training.device import chosen_device
+
+    check_outputs([output], [network, data, *([key] if key else []), *own_code(builder)])
+    try:
+        grid = Surface(points=points, span=span, images=images)
+    except ValidationError as error:
+        raise ParameterError(first_problem(error)) from None
+    device_used = chosen_device(device, threads)
+    write_surface(network, data, grid, output, device_used, builder=builder, expected_key=expected_key(key))
+    print(output)

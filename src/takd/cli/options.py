@@ -1,0 +1,39 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path, typer.Option(help="A prepared data set.")]
+Output = Annotated[Path, typer.Option(help="File to write.")]
+Threads = Annotated[int, typer.Option(min=1, max=4096, help="Processor threads. Another number gives other bits.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, cuda:1 …")]
+Key = Annotated[Path | None, typer.Option(help="File with the key that the workflow expects of what is made.")]
+Builder = Annotated[str | None, typer.Option(help="What builds the network, where that is code of one's own.")]
+Changes = Annotated[str, typer.Option(help="Parameters that count after any file's, as JSON; Snakemake's --config.")]
+Preset = Annotated[Path | None, typer.Option(help="A preset: a file below presets/.")]
+
+
+def expected_key(path: Path | None) -> str | None:
+    """The key in a key file; None where none was given, or none was known. Raises ParameterError where it can't be read."""
+    from takd.files import read_text
+    from takd.planning.workflow import UNKNOWN
+
+    key = UNKNOWN if path is None else read_text(path, 100).strip()
+    return None if key == UNKNOWN else key
+
+
+def parsed_changes(text: str) -> dict[str, object]:
+    """Parameters from --changes. Raises ParameterError where they aren't a mapping."""
+    from takd.yaml_files import parse_yaml
+
+    return parse_yaml(text or "{}", "--changes")
+
+
+def own_code(builder: str | None) -> list[Path]:
+    """The files of one's own code that a builder runs. Raises ParameterError where they aren't there."""
+    from takd.networks.own_code import files_of
+    from takd.networks.registry import is_library
+
+    return [] if builder is None or is_library(builder) else files_of(builder, Path())

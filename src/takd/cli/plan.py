@@ -1,0 +1,114 @@
+"""`takd plan`, `verify` and `list`: what a target needs and costs, what is there, and what can be made."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from takd.cli.options import Changes, parsed_changes
+
+if TYPE_CHECKING:
+    from takd.planning.plan import Plan
+    from takd.planning.workflow import Workflow
+    from takd.study.tree import Node
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(plan)
+    app.command()(verify)
+    app.command("list")(list_targets)
+
+
+def plan(
+    target: Annotated[str, typer.Argument(help="What would be made, as in results/quick/table2.csv; a network's metrics too.")],
+    cores: Annotated[int | None, typer.Option(min=1, max=100_000, help="Cores to count with; by default all.")] = None,
+    changes: Changes = "",
+    measure: Annotated[bool, typer.Option(help="Time a few steps of what no record tells of; else it stays unknown.")] = True,
+) -> None:
+    """Print the networks that a target needs, those already there, and the hours that the others take on this machine."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from takd.study.layout import VARIANTS
+
+    made = _plan(target, cores, changes, measure)
+    title = f"{target}: {len(made.networks)} networks"
+    table = Table(Column("network", overflow="fold"), "epochs", "minutes on one core", title=title)
+    for planned in made.networks:
+        seconds = planned.seconds
+        minutes = "there" if seconds == 0 else "unknown" if seconds is None else f"{seconds / 60:.1f}"
+        variant = planned.node.results.partition(VARIANTS)[2]
+        table.add_row(f"{variant} {planned.node.name}".lstrip(), str(planned.epochs), minutes)
+    Console().print(table)
+    print(_in_a_line(made))
+
+
+def cost_line(target: str, cores: int | None) -> str:
+    """What a target takes, in a line."""
+    return _in_a_line(_plan(target, cores, "", measure=True))
+
+
+def _plan(target: str, cores: int | None, changes: str, measure: bool) -> "Plan":
+    """The plan for a target; what no record tells of is timed by a few steps, where that is asked for."""
+    from takd.planning.costs import FILE, add_to_file
+    from takd.planning.plan import cores_here, made_plan
+    from takd.planning.workflow import Workflow
+
+    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    made = made_plan(workflow, target, cores or cores_here())
+    if made.unknown and measure:
+        add_to_file(FILE, _measured(workflow, [planned.node for planned in made.unknown]))
+        made = made_plan(workflow, target, cores or cores_here())
+    return made
+
+
+def _in_a_line(made: "Plan") -> str:
+    there = len(made.networks) - len(made.missing)
+    size = f"; soft targets: {made.bytes_of_soft_targets / 1e9:.2f} GB" if made.bytes_of_soft_targets else ""
+    return f"{len(made.missing)} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores{size}"
+
+
+def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:
+    """Seconds of an epoch of those networks and of their peers, by data set and builder."""
+    from takd.measuring.costs import epoch_seconds
+
+    found: dict[tuple[str, str], float] = {}
+    for node in nodes:
+        lock = workflow.keys.lock(node.results, node.name.dataset)
+        recipe = workflow.tree.recipe(node)
+        for builder in filter(None, (recipe.network.builder, recipe.network.peer)):
+            if lock is not None and (node.name.dataset, builder) not in found:
+                network = recipe.network.model_copy(update={"builder": builder})
+                found[node.name.dataset, builder] = epoch_seconds(
+                    node.name.dataset, lock, recipe.model_copy(update={"network": network})
+                )
+    return found
+
+
+def verify(
+    target: Annotated[str | None, typer.Argument(help="A table, figure or network; by default everything below results/.")] = None,
+    changes: Changes = "",
+) -> None:
+    """Say of each file of results whether it is as it should be; exit code 1 where one isn't."""
+    from collections import Counter
+
+    from takd.planning.verify import verify as check
+    from takd.planning.workflow import Workflow
+
+    found = check(Workflow(typed=parsed_changes(changes), writes_keys=False), target)
+    for one in found:
+        if one.finding not in ("as it should be", "adopted"):
+            print(f"{one.path}: {one.finding}: {one.why}")
+    counts = Counter(one.finding for one in found)
+    said = ", ".join(f"{count} {finding}" for finding, count in counts.items())
+    print(f"{len(found)} files: {said or 'nothing is there yet'}")
+    if set(counts) - {"as it should be", "adopted"}:
+        raise typer.Exit(1)
+
+
+def list_targets(changes: Changes = "") -> None:
+    """List what can be made: tables, figures, verdicts and reports, by their targets."""
+    from takd.planning.targets import all_files
+    from takd.planning.workflow import Workflow
+
+    print("\n".join(all_files(Workflow(typed=parsed_changes(changes), writes_keys=False))))

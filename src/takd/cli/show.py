@@ -1,0 +1,41 @@
+"""`takd show`: a table, a figure, the verdicts or the report, from what trainings measured."""
+
+from typing import Annotated
+
+import typer
+
+from takd.cli.options import Changes, Key, expected_key, parsed_changes
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(show)
+    app.command()(publish)
+
+
+def show(
+    target: Annotated[str, typer.Argument(help="What to make, as in results/quick/table2.csv; what belongs to it is made too.")],
+    changes: Changes = "",
+    key: Key = None,
+) -> None:
+    """Make a table, a figure, accuracy.csv, the claims' verdicts or the report, from networks that are there."""
+    from takd.planning import targets
+    from takd.planning.workflow import Workflow
+    from takd.reporting.show import make
+
+    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    targets.check(workflow, target)
+    for path in make(workflow, target, expected_key(key)):
+        print(path)
+
+
+def publish(
+    results: Annotated[str, typer.Argument(help="A folder of results, as in results/quick.")],
+    changes: Changes = "",
+) -> None:
+    """Copy what a folder of results shows to results/published, which is in git."""
+    from takd.planning.workflow import Workflow
+    from takd.reporting.publish import publish as copied
+
+    copies = copied(Workflow(typed=parsed_changes(changes), writes_keys=False), results.rstrip("/"))
+    print(f"{len(copies)} files below {copies[0].parent if copies else results}")

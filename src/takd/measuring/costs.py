@@ -1,0 +1,37 @@
+"""How long an epoch of a network takes on this machine: a few steps on made-up images."""
+
+import statistics
+
+import torch
+
+from takd.data.prepared import PreparedData
+from takd.data.splits import Split
+from takd.objectives.registry import LABELS
+from takd.planning.lock import Lock
+from takd.study.names import Hop, Name
+from takd.study.recipe import Recipe
+from takd.study.section import Section
+from takd.training.device import chosen_device
+from takd.training.loop import train
+
+IMAGES = 128  # at most: a step of the usual batch size
+STEPS = 3  # and one before them, which also pays for setting up
+
+
+def epoch_seconds(dataset: str, lock: Lock, recipe: Recipe, threads: int = 1) -> float:
+    """Seconds of one epoch of a recipe's network from labels alone, evaluation in it, on all of a data set's images."""
+    images = min(IMAGES, lock.train)
+    noise = torch.randint(256, (images, lock.size, lock.size, 3), dtype=torch.uint8)
+    labels = torch.arange(images) % lock.classes
+    few = max(1, min(images, images * lock.test // lock.train))
+    data = PreparedData(dataset, lock.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
+    sections: dict[str, Section] = {
+        "network": recipe.network.model_copy(update={"peer": None, "start": None}),
+        "views": recipe.views.model_copy(update={"validation_share": 0.0, "training_share": 1.0}),
+        "length": recipe.length.model_copy(update={"epochs": 1 + STEPS, "select": "last"}),
+        "schedule": recipe.schedule.model_copy(update={"schedule": "constant", "learning_rate_drops": (), "warm_up_epochs": 0}),
+    }
+    alone = recipe.model_copy(update=sections | {"objective": LABELS.fields(name="labels")})
+    name = Name(dataset, "any", (Hop("any"),), seed=0)
+    trained = train(name, alone, data, None, device=chosen_device("auto", threads))
+    return statistics.median(epoch.seconds for epoch in trained.history[1:]) * lock.train / images

@@ -1,0 +1,69 @@
+"""How long an epoch takes here: from what trainings measured, else from the file that `takd measure` writes."""
+
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from takd.errors import TakdError
+from takd.files import read_text, write_json
+from takd.records.metrics import Metrics
+from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.study.tree import Node
+
+if TYPE_CHECKING:
+    from takd.planning.workflow import Workflow
+
+FILE = Path(".takd/costs.json")  # seconds an epoch on one core or GPU, by data set and builder
+Kind = tuple[str, str]
+
+
+class Costs:
+    """Seconds of an epoch, by data set and member's builder."""
+
+    def __init__(self, seconds: dict[Kind, float], builders: dict[tuple[str, str], str]) -> None:
+        self.seconds, self.builders = seconds, builders
+
+    @classmethod
+    def of(cls, workflow: "Workflow", nodes: Iterable[Node]) -> Self:
+        """From the records of networks of those kinds, and from the cost file for what none tells of."""
+        builders = {}
+        for node in nodes:
+            for member, builder in workflow.tree.folder(node.results).families[node.name.family].items():
+                builders[node.name.family, member] = builder
+        seen: dict[Kind, list[float]] = {}
+        for results in workflow.tree.folders:
+            for path in sorted((workflow.root / results / "models").glob("*/*/*/seed*/metrics.json"))[:2000]:
+                try:
+                    record = Metrics.read(path)
+                except (TakdError, OSError):
+                    continue
+                if record.epochs and record.recipe is not None and record.network.peer is None:
+                    share = record.training_share or 1.0
+                    seen.setdefault((record.network.dataset, record.builder), []).append(record.seconds / record.epochs / share)
+        seconds = _from_file(workflow.root / FILE)
+        seconds |= {kind: statistics.median(values) for kind, values in seen.items()}
+        return cls(seconds, builders)
+
+    def epoch(self, name: Name, recipe: Recipe) -> float | None:
+        """Seconds of one epoch on all of the training images; None where nobody knows."""
+        return self.seconds.get((name.dataset, self.builders.get((name.family, name.member), recipe.network.builder)))
+
+
+def _from_file(path: Path) -> dict[Kind, float]:
+    try:
+        values = json.loads(read_text(path, 1_000_000))
+        found = {(dataset, builder): float(each) for dataset, inner in values.items() for builder, each in inner.items()}
+        return {kind: seconds for kind, seconds in found.items() if 0 < seconds < 1e9}
+    except (TakdError, ValueError, AttributeError, TypeError, RecursionError, OverflowError):
+        return {}  # as if nothing had been measured
+
+
+def add_to_file(path: Path, measured: dict[Kind, float]) -> None:
+    """Keep what was measured beside what the file has already."""
+    values: dict[str, dict[str, float]] = {}
+    for (dataset, builder), seconds in (_from_file(path) | measured).items():
+        values.setdefault(dataset, {})[builder] = seconds
+    write_json(path, values)

@@ -1,0 +1,281 @@
+"""The key that each file of results should bear, and whether the file that is there bears it."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from takd.code import code_hash
+from takd.data.registry import DATASETS
+from takd.errors import ParameterError, TakdError
+from takd.files import check_regular, read_metadata, sha256_of
+from takd.planning.lock import Lock
+from takd.records import made, metrics, soft_targets, surface, weights
+from takd.records.key import (
+    SOFT_TARGETS,
+    data_key,
+    imported_key,
+    key_of,
+    network_key,
+    soft_targets_key,
+    surface_key,
+    training_code,
+)
+from takd.study import layout
+from takd.study.artifacts import Surfaces, look_up
+from takd.study.layout import VARIANTS
+from takd.study.recipe import Recipe
+from takd.study.tree import Node, Tree
+
+State = Literal["missing", "fresh", "stale"]
+PAPER = ("paper/published.csv", "paper/claims.yaml")
+REPORTING = "takd.reporting.show"  # whose code, and all that it imports, is what shows
+
+
+class Keys:
+    """Of one reading of the workflow: what is computed or read once stays."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.root = tree.root
+        self._networks: dict[Node, str] = {}
+        self._states: dict[Node, State] = {}
+        self._digests: dict[Path, str] = {}
+        self._codes: dict[tuple[str | None, ...], str] = {}
+
+    def lock(self, results: str, dataset: str) -> Lock | None:
+        """What is known of a data set's content; None where nobody has read it yet."""
+        if dataset in DATASETS:
+            return Lock.of_published(dataset)
+        return Lock.read(self.root / "presets" / f"{self.tree.folder(results).study}.lock")
+
+    def data_digest(self, node: Node) -> str | None:
+        """The digest of a network's images."""
+        lock = self.lock(node.results, node.name.dataset)
+        return None if lock is None else lock.digest
+
+    def recipe(self, node: Node) -> Recipe:
+        """A network's recipe, with the digest of the weights that it begins from."""
+        recipe = self.tree.recipe(node)
+        start = self.tree.folder(node.results).started(node.name)
+        if start is None:
+            return recipe
+        network = recipe.network.model_copy(update={"start": self._digest(self.root / start)})
+        return recipe.model_copy(update={"network": network})
+
+    def network(self, node: Node) -> str:
+        """Of a trained or imported network."""
+        if node not in self._networks:
+            folder = self.tree.folder(node.results)
+            recipe, digest = self.recipe(node), self.data_digest(node)
+            if (brought := folder.imported(node.name)) is not None:
+                builder = recipe.network.builder
+                code = self._code(builder, None, None, brought=True)
+                self._networks[node] = imported_key(
+                    node.name,
+                    f"{builder} {recipe.views.normalisation}",
+                    weights=self._digest(self.root / brought),
+                    code=code,
+                    data_digest=digest,
+                )
+            else:
+                teacher = self.network(self.tree.teacher(node)) if node.name.is_distilled else None
+                network = recipe.network
+                code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
+                self._networks[node] = network_key(node.name, recipe, code=code, data_digest=digest, teacher_key=teacher)
+        return self._networks[node]
+
+    def soft_targets(self, teacher: Node, views: str) -> str:
+        """Of a teacher's answers."""
+        code = self._hashed(SOFT_TARGETS)
+        return soft_targets_key(self.network(teacher), views, code=code, data_digest=self.data_digest(teacher))
+
+    def surface(self, node: Node) -> str:
+        """Of the loss around a network."""
+        grid = self.tree.folder(node.results).parameters.surface.model_dump()
+        return surface_key(self.network(node), grid, code=self._hashed("takd.measuring.surface"))
+
+    def data(self, dataset: str, results: str = "results") -> str:
+        """Of a prepared data set."""
+        lock = self.lock(results, dataset)
+        return data_key(dataset, None if lock is None else lock.digest)
+
+    def networks_shown(self, results: str, names: list[str]) -> list[Node]:
+        """The networks that those artifacts show; where the study says `run: there`, those of them that are there."""
+        nodes = self.tree.cells(results, names)
+        if self.tree.folder(results).parameters.run == "there":
+            nodes = [node for node in nodes if self.has_record(node)]
+        return nodes
+
+    def networks_reported(self, results: str) -> list[Node]:
+        """The networks of everything that is reported, and their teachers where they are of these results."""
+        nodes = self.networks_shown(results, self.tree.shown(results))
+        lines = (self.tree.lineage(node) for node in nodes)
+        all_of_them = self.tree.own(results, dict.fromkeys(each for line in lines for each in line))
+        if self.tree.folder(results).parameters.run == "there":
+            return [node for node in all_of_them if self.has_record(node)]
+        return all_of_them
+
+    def surfaces_shown(self, results: str, name: str) -> list[Node]:
+        """The networks whose loss surface a figure shows; none where it shows accuracies."""
+        shown = look_up(self.tree.folder(results).artifacts, name)
+        return self.networks_shown(results, [name]) if isinstance(shown, Surfaces) else []
+
+    def artifact(self, results: str, name: str) -> str:
+        """Of a table or figure."""
+        folder = self.tree.folder(results)
+        specification = look_up(folder.artifacts, name).model_dump(mode="json")
+        surfaces = [self.surface(node) for node in self.surfaces_shown(results, name)]
+        networks = [] if surfaces else [[str(node), self.network(node)] for node in self.networks_shown(results, [name])]
+        return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper, self._shows(results))
+
+    def accuracy(self, results: str) -> str:
+        """Of accuracy.csv and what is gathered with it."""
+        networks = [[str(node), self.network(node)] for node in self.networks_reported(results)]
+        return key_of("accuracy", networks, self._shows(results))
+
+    def claims(self, results: str) -> str:
+        """Of the verdicts."""
+        folder = self.tree.folder(results)
+        figures = [self.artifact(results, name) for name in self.surface_figures(results)]
+        return key_of(
+            "claims", self.accuracy(results), figures, folder.datasets, folder.parameters.claims.model_dump(), self._paper
+        )
+
+    def report(self, results: str) -> str:
+        """Of the page of all of it."""
+        parts = [self.artifact(results, name) for name in self.tree.shown(results)]
+        return key_of("report", parts, self.claims(results))
+
+    def surface_figures(self, results: str) -> list[str]:
+        """The reported figures of loss surfaces; a variant's aren't the paper's."""
+        folder = self.tree.folder(results)
+        shown = {name: look_up(folder.artifacts, name) for name in self.tree.shown(results)}
+        return [name for name, each in shown.items() if isinstance(each, Surfaces) and not each.variant]
+
+    def of_shown(self, results: str, what: str) -> str:
+        """Of whatever is called so: accuracy, claims, report, or a table or figure."""
+        special = {"accuracy": self.accuracy, "claims": self.claims, "report": self.report}
+        return special[what](results) if what in special else self.artifact(results, what)
+
+    # What is there.
+
+    def state(self, node: Node) -> State:
+        """Whether a network's files are there, and bear its key. One that is deleted on purpose isn't stale."""
+        if node not in self._states:
+            self._states[node] = self._state(node)
+        return self._states[node]
+
+    def has_record(self, node: Node) -> bool:
+        """Whether what a network measured is there, and as it should be."""
+        return self.state(node) == "fresh" and (self.root / layout.metrics(*node)).exists()
+
+    def has_model(self, node: Node) -> bool:
+        """Whether a network's weights are there, and as they should be."""
+        return self.state(node) == "fresh" and (self.root / layout.model(*node)).exists()
+
+    def _state(self, node: Node) -> State:
+        model, record = (self.root / path(node.results, node.name) for path in (layout.model, layout.metrics))
+        there = [path for path in (model, record) if path.exists()]
+        if not there:
+            return "missing"
+        wanted = self.network(node)
+        digests = set()
+        if record.exists():
+            stored = metrics.stored_key(record)
+            if stored is None or stored[0] != wanted:
+                return "stale"
+            digests |= {stored[1]} - {None}
+        if model.exists():
+            try:
+                about = weights.read_about(model)
+            except TakdError:
+                return "stale"
+            if about.key != wanted:
+                return "stale"
+            digests.add(about.digest)
+        if len(digests) > 1 or self._of_another_teacher(node, record):
+            return "stale"
+        return "fresh"
+
+    def _of_another_teacher(self, node: Node, record: Path) -> bool:
+        """Whether the teacher that is there isn't the one that taught, though by the same recipe: of another machine, say."""
+        if not node.name.is_distilled or not record.exists():
+            return False
+        teacher = self.tree.teacher(node)
+        there = metrics.stored_key(self.root / layout.metrics(teacher.results, teacher.name))
+        taught = json.loads(record.read_bytes()).get("teacher_digest")
+        return there is not None and there[0] == self.network(teacher) and there[1] not in (None, taught)
+
+    def state_of_soft_targets(self, teacher: Node, views: str) -> State:
+        """Whether a teacher's answers are there, and bear their key."""
+        path = self.root / layout.soft_targets(teacher.results, teacher.name, views)
+        if not path.exists():
+            return "missing"
+        try:
+            about = soft_targets.read_about(path)
+        except TakdError:
+            return "stale"
+        there = metrics.stored_key(self.root / layout.metrics(teacher.results, teacher.name))
+        same = there is None or there[1] in (None, about.teacher_digest)
+        return "fresh" if same and about.key == self.soft_targets(teacher, views) else "stale"
+
+    def state_of_surface(self, node: Node) -> State:
+        """Whether the loss around a network is there, and bears its key."""
+        path = self.root / layout.surface(node.results, node.name)
+        if not path.exists():
+            return "missing"
+        return "fresh" if surface.stored_key(path) == self.surface(node) else "stale"
+
+    def state_of_shown(self, results: str, what: str) -> State:
+        """Whether what people read is there, bears its key, and is what was written."""
+        path = self.root / layout.made(results, what)
+        if not path.exists():
+            beside = [*(self.root / results).glob(f"{what}.*")]
+            return "stale" if beside else "missing"
+        try:
+            record = made.Made.read(path)
+        except TakdError:
+            return "stale"
+        folder = self.root / results
+        changed = record.changed(folder)
+        if record.key != self.of_shown(results, what) or any((folder / name).exists() for name in changed):
+            return "stale"
+        return "missing" if changed else "fresh"
+
+    def state_of_data(self, dataset: str, results: str = "results") -> State:
+        """Whether a prepared data set is there, and of the content that it should be."""
+        path = self.root / layout.prepared(dataset)
+        if not path.exists():
+            return "missing"
+        try:
+            digest = read_metadata(path).get("digest")
+        except TakdError:
+            return "stale"
+        lock = self.lock(results, dataset)
+        return "fresh" if lock is None or lock.digest == digest else "stale"
+
+    def _shows(self, results: str) -> list[object]:
+        folder = self.tree.folder(results)
+        return [self._hashed(REPORTING), list(folder.datasets), VARIANTS in results]
+
+    @cached_property
+    def _paper(self) -> list[str]:
+        return [self._digest(self.root / path) for path in PAPER if (self.root / path).is_file()]
+
+    def _digest(self, path: Path) -> str:
+        if path not in self._digests:
+            check_regular(path, ParameterError)
+            self._digests[path] = sha256_of(path)
+        return self._digests[path]
+
+    def _hashed(self, module: str) -> str:
+        if (module,) not in self._codes:
+            self._codes[module,] = code_hash(module)
+        return self._codes[module,]
+
+    def _code(self, builder: str, peer: str | None, objective: str | None, *, brought: bool) -> str:
+        asked = (builder, peer, objective, str(brought))
+        if asked not in self._codes:
+            self._codes[asked] = training_code((builder, peer), objective, brought=brought, root=self.root)
+        return self._codes[asked]

@@ -1,0 +1,49 @@
+"""presets/NAME.lock: the content of one's own images, as they were first read; in git, beside the preset."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from takd.data.registry import DATASETS
+from takd.errors import ParameterError
+from takd.files import read_text, write_json
+from takd.study.section import first_problem
+
+
+class Lock(BaseModel):
+    """What a data set holds. digest: of all images and labels, in any order. size: pixels along a side."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    classes: Annotated[int, Field(ge=2, le=65_536)]
+    train: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1, le=4096)]
+
+    @classmethod
+    def of_published(cls, name: str) -> Self:
+        """Of a data set that takd knows."""
+        known = DATASETS[name]
+        digest = hashlib.sha256((known.train_digest + known.test_digest).encode()).hexdigest()
+        test = 10_000 if known.archive else 359
+        return cls(digest=digest, classes=known.classes, train=known.training_images, test=test, size=32)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """The lock in a file; None where there is none yet. Raises ParameterError where it can't be read."""
+        if not path.exists():
+            return None
+        try:
+            return cls.model_validate(json.loads(read_text(path, 10_000)))
+        except ValidationError as error:
+            raise ParameterError(f"{path}: not what `takd prepare` recorded: {first_problem(error)}") from None
+        except (ValueError, RecursionError):
+            raise ParameterError(f"{path}: not what `takd prepare` recorded; get it from git again") from None
+
+    def write(self, path: Path) -> None:
+        """Write the lock, whole or not at all."""
+        write_json(path, self.model_dump())

@@ -1,0 +1,104 @@
+"""What a target needs: its networks, which of them are there, and how long the others will take."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from takd.data.view_names import views_name
+from takd.planning.costs import Costs
+from takd.planning.targets import check, product_of
+from takd.planning.workflow import Workflow
+from takd.study.names import Hop, Name
+from takd.study.tree import Node
+
+FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A network that a target needs. seconds: what it takes on one core or GPU: 0 where it is there, None where nobody knows."""
+
+    node: Node
+    epochs: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All networks that a target needs, teachers first. seconds: with `cores` at once, no student before its teacher."""
+
+    networks: list[Planned]
+    cores: int
+    seconds: float
+    bytes_of_soft_targets: int
+
+    @property
+    def missing(self) -> list[Planned]:
+        """Those that are still to be trained."""
+        return [planned for planned in self.networks if planned.seconds != 0]
+
+    @property
+    def unknown(self) -> list[Planned]:
+        """Those of which nobody knows how long they take."""
+        return [planned for planned in self.networks if planned.seconds is None]
+
+
+def cores_here() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def nodes_of(workflow: Workflow, target: str) -> list[Node]:
+    """The networks that a target needs, teachers first. Raises ParameterError or NetworkNameError where nothing makes it."""
+    check(workflow, target)
+    if (node := product_of(workflow, target)) is not None:
+        return workflow.tree.lineage(node)
+    results, stem = str(Path(target).parent), Path(target).stem
+    folder = workflow.tree.folder(results)
+    if stem in folder.artifacts:
+        return workflow.tree.needed(results, [stem])
+    return workflow.tree.needed(results, workflow.tree.shown(results))
+
+
+def made_plan(workflow: Workflow, target: str, cores: int) -> Plan:
+    """The plan for a table, a figure, the report, or a network. Raises ParameterError for another target."""
+    nodes = nodes_of(workflow, target)
+    costs = Costs.of(workflow, nodes)
+    planned: list[Planned] = []
+    missing: set[Node] = set()
+    done_after: dict[Node, float] = {}
+    asked: set[tuple[Node, str]] = set()
+    size = 0
+    for node in nodes:
+        recipe = workflow.keys.recipe(node)
+        teacher = workflow.tree.teacher(node) if node.name.is_distilled else None
+        seconds: float | None = 0.0
+        if teacher in missing or not workflow.keys.has_record(node):
+            missing.add(node)
+            seconds = _seconds(workflow, node, costs)
+            views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
+            if teacher is not None and (teacher, views) not in asked:
+                asked.add((teacher, views))
+                answers = costs.epoch(teacher.name, recipe)
+                if seconds is not None and answers is not None and recipe.views.augmentation != "none":
+                    seconds += FORWARD_SHARE * recipe.all_epochs * answers
+                size += workflow.soft_targets_bytes(node)
+        planned.append(Planned(node, recipe.all_epochs, seconds))
+        done_after[node] = (seconds or 0.0) + (done_after.get(teacher, 0.0) if teacher is not None else 0.0)
+    total = sum(one.seconds or 0.0 for one in planned)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0), size)
+
+
+def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:
+    if workflow.tree.folder(node.results).imported(node.name):
+        return 1.0
+    recipe = workflow.keys.recipe(node)
+    trained = [node.name.member] + ([node.name.peer] if node.name.peer else [])
+    each = [costs.epoch(_alone(node.name, member), recipe) for member in trained]
+    if any(seconds is None for seconds in each):
+        return None
+    return recipe.all_epochs * recipe.views.training_share * sum(seconds for seconds in each if seconds is not None)
+
+
+def _alone(name: Name, member: str) -> Name:
+    return Name(name.dataset, name.family, (Hop(member),), name.seed)

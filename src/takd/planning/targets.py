@@ -1,0 +1,84 @@
+"""Targets that people type, held against what there is: a mistyped one gets the nearest names, in one line."""
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from takd.data.view_names import PATTERN
+from takd.errors import ParameterError, TakdError
+from takd.planning.workflow import Workflow
+from takd.study import layout
+from takd.study.artifacts import Table
+from takd.study.names import Name
+from takd.study.tree import Node
+
+GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.md", "report.md", "report.html")
+
+
+_PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces)/(?P<rest>.*)")
+_FILES = {
+    "models": (r"(/(model\.safetensors|metrics\.json)?)?", "model.safetensors and metrics.json"),
+    "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
+    "surfaces": (r"\.csv", "the file seedN.csv"),
+}
+
+
+def check(workflow: Workflow, target: str) -> None:
+    """Raises ParameterError, naming the nearest targets, where nothing makes that file; other errors where its names are wrong."""
+    if not target.startswith("results/") or re.search("/(exports|search|made)/", target):
+        return
+    if product_of(workflow, target) is not None:
+        return
+    results = target.rpartition("/")[0]
+    try:
+        folder = workflow.tree.folder(results)
+    except ParameterError as error:
+        if results in workflow.tree.broken:
+            raise
+        raise ParameterError(f"{target}: nothing makes it; {_nearest(workflow, target)}") from error
+    if target not in set(files_of(workflow, folder.results)):
+        raise ParameterError(f"{target}: nothing makes it; {_nearest(workflow, target)}")
+
+
+def product_of(workflow: Workflow, target: str) -> Node | None:
+    """The network whose weights, record, answers or surface a target is; None where it is something else.
+
+    Raises NetworkNameError or ParameterError where there can't be such a network, or no such file of it.
+    """
+    if (match := _PRODUCT.fullmatch(target)) is None:
+        return None
+    folder = workflow.tree.folder(match["results"])
+    parts = match["rest"].split("/")
+    if match["kind"] == "surfaces" and len(parts) == 4:
+        parts[3:] = [parts[3].removesuffix(".csv"), ".csv" if parts[3].endswith(".csv") else ""]
+    name = Name.parse("/".join(parts[:4]))
+    folder.check(name)
+    pattern, there = _FILES[match["kind"]]
+    last = "".join(parts[4:]) if match["kind"] == "surfaces" else "".join(f"/{part}" for part in parts[4:])
+    if not re.fullmatch(pattern, last):
+        raise ParameterError(f"{target}: nothing makes it; of {name} there {'is' if 'file ' in there else 'are'} {there}")
+    return Node(match["results"], name)
+
+
+def files_of(workflow: Workflow, results: str) -> Iterator[str]:
+    """Every file for people that a folder of results can have."""
+    for name, one in workflow.tree.folder(results).artifacts.items():
+        for suffix in ("csv", "md") if isinstance(one, Table) else ("csv", "png", "svg"):
+            yield layout.shown(results, name, suffix)
+    yield from (f"{results}/{name}" for name in GATHERED)
+
+
+def all_files(workflow: Workflow) -> list[str]:
+    """Every file for people that there can be."""
+    found: list[str] = []
+    for results in workflow.tree.folders:
+        try:
+            found += files_of(workflow, results)
+        except TakdError:
+            continue
+    return found
+
+
+def _nearest(workflow: Workflow, target: str) -> str:
+    near = difflib.get_close_matches(target, all_files(workflow), 3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else "takd list shows what there is"

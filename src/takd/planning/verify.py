@@ -1,0 +1,153 @@
+"""Of each file of results, whether it is as it should be, stale, changed since it was written, or foreign."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from takd.errors import CheckpointError, NetworkNameError, RecordError, TakdError
+from takd.planning.plan import nodes_of
+from takd.planning.workflow import Workflow
+from takd.records.made import Made
+from takd.records.metrics import Metrics
+from takd.study import layout
+from takd.study.layout import VARIANTS
+from takd.study.names import Name
+from takd.study.tree import Node
+
+Finding = Literal["as it should be", "adopted", "stale", "changed", "foreign"]
+_PASSED_OVER = ("logs", "resume", "published")  # what jobs said, trainings under way, and copies
+_PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file and what is to be said of it; why, where it isn't as it should be."""
+
+    path: str
+    finding: Finding
+    why: str = ""
+
+
+def verify(workflow: Workflow, target: str | None = None) -> list[Found]:
+    """Every file below results/, published ones aside, or those that a target needs. Bytes are read and held to their digests."""
+    root = workflow.root / "results"
+    wanted = (lambda path: True) if target is None else _needed(workflow, target)
+    return [_found(workflow, path) for path in _files(root) if wanted(str(path.relative_to(workflow.root)))]
+
+
+def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
+    """Whether a target needs a file: it is the target's own, or of one of its networks."""
+    nodes = nodes_of(workflow, target)
+    folders = {layout.network_folder(*node) for node in nodes} | {
+        str(Path(layout.soft_targets(*node, "")).parent) for node in nodes
+    }
+    files = {layout.surface(*node) for node in nodes} | {layout.made(Path(target).parent, Path(target).stem)}
+    own = str(Path(target).with_suffix(""))
+    return lambda path: str(Path(path).parent) in folders or path in files or str(Path(path).with_suffix("")) == own
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All files, in folders that are links too, each folder once."""
+    seen: set[Path] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        place = Path(folder).resolve()
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
+        for name in sorted(names):
+            if not name.startswith(".") and not name.endswith(".log"):
+                yield Path(folder) / name
+
+
+def _found(workflow: Workflow, path: Path) -> Found:
+    shown = str(path.relative_to(workflow.root))
+    results = _results(workflow, shown)
+    if results is None:
+        return Found(shown, "foreign", "no preset or variant makes this folder")
+    rest = shown.removeprefix(f"{results}/")
+    try:
+        if match := _PRODUCT.fullmatch(rest):
+            return Found(shown, *_product(workflow, results, match["kind"], match["name"], match["rest"], path))
+        return Found(shown, *_for_people(workflow, results, rest))
+    except NetworkNameError as error:
+        return Found(shown, "foreign", str(error))
+    except (RecordError, CheckpointError) as error:
+        return Found(shown, "changed", str(error))
+    except TakdError as error:
+        return Found(shown, "stale", str(error))
+
+
+def _results(workflow: Workflow, path: str) -> str | None:
+    """The longest folder of results that a path lies in."""
+    inside = [results for results in workflow.tree.folders if path.startswith(f"{results}/")]
+    found = max(inside, key=len, default=None)
+    if found is None or (VARIANTS in path and VARIANTS not in found):
+        return None
+    first = path.removeprefix(f"{found}/").partition("/")
+    return None if found == "results" and first[1] and first[0] not in ("models", "soft_targets", "surfaces", "made") else found
+
+
+def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, path: Path) -> tuple[Finding, str]:
+    from takd.records import soft_targets, surface, weights
+
+    node = Node(results, Name.parse(name))
+    workflow.tree.folder(results).check(node.name)
+    keys = workflow.keys
+    if kind == "surfaces":
+        surface.read_points([path])
+        state = keys.state_of_surface(node)
+    elif kind == "soft_targets":
+        about = soft_targets.read_about(path)
+        try:
+            soft_targets.SoftTargets.read(path)
+        except TakdError as error:
+            return "changed", str(error)
+        if rest != f"/{about.views}.safetensors":
+            return "foreign", f"answers to the views {about.views}, by another name"
+        state = keys.state_of_soft_targets(node, about.views)
+    elif rest == "/metrics.json":
+        adopted = Metrics.read(path).adopted
+        state = keys.state(node)
+        if state == "fresh" and adopted:
+            return "adopted", "trained by an older commit, which its record names"
+    elif rest == "/model.safetensors":
+        about_weights = weights.read_about(path)
+        try:
+            weights.Weights.read(path)
+        except TakdError as error:
+            return "changed", str(error)
+        state = "fresh" if about_weights.key == keys.network(node) else "stale"
+        state = keys.state(node) if state == "fresh" else state
+    else:
+        return "foreign", "nothing of takd's is called so"
+    return ("as it should be", "") if state == "fresh" else ("stale", "of another recipe, code, data or teacher")
+
+
+def _for_people(workflow: Workflow, results: str, rest: str) -> tuple[Finding, str]:
+    """Of a table, a figure and the like: by the record that names it."""
+    folder = workflow.root / results
+    if rest.startswith("made/"):
+        what = Path(rest).stem
+        Made.read(folder / rest)
+        return _shown(workflow, results, what)
+    for path in sorted((folder / "made").glob("*.json")):
+        record = Made.read(path)
+        if rest in record.files:
+            if rest in record.changed(folder):
+                return "changed", "isn't what was written"
+            return _shown(workflow, results, path.stem)
+    return "foreign", "no record says what made it"
+
+
+def _shown(workflow: Workflow, results: str, what: str) -> tuple[Finding, str]:
+    try:
+        expected = workflow.keys.of_shown(results, what)
+    except TakdError as error:
+        return "foreign", str(error)
+    made = Made.read(workflow.root / layout.made(results, what))
+    return ("as it should be", "") if made.key == expected else ("stale", "its networks, parameters or code have changed since")

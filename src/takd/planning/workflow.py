@@ -1,0 +1,260 @@
+"""What the rules ask: a job's inputs, parameters and key, by its wildcards. It writes key files and nothing else."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from takd.data.registry import DATASETS
+from takd.data.view_names import parse_views, views_name
+from takd.errors import ParameterError
+from takd.files import write_text
+from takd.networks.registry import is_library
+from takd.planning.keys import Keys, State
+from takd.study import layout
+from takd.study.artifacts import Table, look_up
+from takd.study.layout import VARIANTS
+from takd.study.names import Name
+from takd.study.tree import Node, Tree
+
+UNKNOWN = "unknown"  # in the place of a key, where one can't be told yet
+SOFT_TARGETS_AT_MOST = 4_000_000_000  # bytes of a file; a teacher whose answers are larger runs beside its students
+
+
+class Workflow:
+    """One reading of the workflow."""
+
+    def __init__(
+        self,
+        root: Path = Path(),
+        typed: Mapping[str, Any] | None = None,
+        *,
+        writes_keys: bool = True,
+        soft_targets_at_most: int = SOFT_TARGETS_AT_MOST,
+    ) -> None:
+        """typed: parameters of the command line. writes_keys: not in a job that an executor starts, which reads all of it again."""
+        self.typed = dict(typed or {})
+        self.tree = Tree(root, self.typed)
+        self.keys = Keys(self.tree)
+        self.root = root
+        self.writes_keys = writes_keys
+        self.soft_targets_at_most = soft_targets_at_most
+        self._dated: set[Path] = set()
+
+    # Names, for wildcards.
+
+    @property
+    def results(self) -> list[str]:
+        """All folders of results, those of presets that can't be used among them: a target there says why."""
+        return [*self.tree.folders, *self.tree.broken]
+
+    @property
+    def datasets(self) -> list[str]:
+        """All data sets."""
+        own = [folder.study for folder in self.tree.folders.values() if folder.parameters.data]
+        return list(dict.fromkeys([*DATASETS, *own]))
+
+    def artifacts(self, *, tables: bool) -> list[str]:
+        """The names of all tables, or of all figures."""
+        shown = [folder.artifacts for folder in self.tree.folders.values()]
+        return list(dict.fromkeys(name for each in shown for name, one in each.items() if isinstance(one, Table) == tables))
+
+    # Jobs.
+
+    def node(self, wildcards: Mapping[str, str]) -> Node:
+        """The network that a job's wildcards name. Raises NetworkNameError or ParameterError where there can't be one."""
+        name = Name.parse(layout.NETWORK.format(**wildcards))
+        self.tree.folder(wildcards["results"]).check(name)
+        return Node(wildcards["results"], name)
+
+    def recipe(self, wildcards: Mapping[str, str]) -> str:
+        """A training's recipe, resolved, as JSON."""
+        return self.keys.recipe(self.node(wildcards)).canonical()
+
+    def data(self, wildcards: Mapping[str, str]) -> str:
+        """The prepared data set of a network."""
+        return layout.prepared(wildcards["dataset"])
+
+    def teacher(self, wildcards: Mapping[str, str]) -> dict[str, str]:
+        """What a training reads of its teacher, by option: a file of soft targets, or the teacher's weights; else nothing."""
+        node = self.node(wildcards)
+        if not node.name.is_distilled or self.tree.folder(node.results).imported(node.name):
+            return {}
+        recipe, teacher = self.tree.recipe(node), self.tree.teacher(node)
+        if recipe.views.validation_share and recipe.views.held_out != self.tree.recipe(teacher).views.held_out:
+            raise ParameterError(
+                f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
+                "validation_share and _seed"
+            )
+        if self.soft_targets_bytes(node) > self.soft_targets_at_most:
+            return {"teacher": layout.model(*teacher)}
+        return {"soft-targets": layout.soft_targets(*teacher, self._views(node))}
+
+    def _views(self, node: Node) -> str:
+        recipe = self.tree.recipe(node)
+        return views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
+
+    def soft_targets_bytes(self, node: Node) -> int:
+        """How large a file of its teacher's answers is for a network; 0 where nobody knows how many images there are."""
+        lock = self.keys.lock(node.results, node.name.dataset)
+        return 0 if lock is None else 2 * parse_views(self._views(node)).epochs * lock.train * lock.classes
+
+    def brought(self, wildcards: Mapping[str, str]) -> dict[str, str]:
+        """Weights that a network is taken from, or begins from, by option."""
+        node = self.node(wildcards)
+        folder = self.tree.folder(node.results)
+        given = {"weights": folder.imported(node.name), "start": folder.started(node.name)}
+        if given["weights"] is not None:
+            given["start"] = None
+        for path in filter(None, given.values()):
+            if not (self.root / path).is_file():
+                raise ParameterError(f"{path}: no such file; presets/{folder.study}.yaml says that {node.name.member} is there")
+        return {option: path for option, path in given.items() if path is not None}
+
+    def train_options(self, wildcards: Mapping[str, str]) -> str:
+        """The options of a training that not every one has, for a shell line."""
+        node = self.node(wildcards)
+        options = self.teacher(wildcards) | self.brought(wildcards)
+        if "teacher" in options and (builder := self._builder(self.tree.teacher(node))):
+            options["teacher-builder"] = builder
+        return " ".join(f"--{option} {shlex.quote(value)}" for option, value in options.items())
+
+    def builder_option(self, wildcards: Mapping[str, str]) -> str:
+        """The option that names a network's own code, for a shell line; empty where a library builds it."""
+        builder = self._builder(self.node(wildcards))
+        return f"--builder {shlex.quote(builder)}" if builder else ""
+
+    def _builder(self, node: Node) -> str | None:
+        builder = self.tree.recipe(node).network.builder
+        return None if is_library(builder) else builder
+
+    def grid(self, wildcards: Mapping[str, str]) -> str:
+        """The grid of a loss surface, as options."""
+        grid = self.tree.folder(wildcards["results"]).parameters.surface
+        return f"--points {grid.points} --span {grid.span} --images {grid.images}"
+
+    def prepare_options(self, dataset: str) -> str:
+        """How one's own images are prepared: by their preset; nothing for published ones."""
+        return "" if dataset in DATASETS else f"--preset {shlex.quote(f'presets/{dataset}.yaml')}"
+
+    # What is to be made first.
+
+    def lacking(self, kind: str, wildcards: Mapping[str, str]) -> list[str]:
+        """The files that a job reads and that aren't as they should be, so that other jobs make them first.
+
+        Nothing where the job's own product is as it should be: what isn't needed isn't made. What is there and right is no input,
+        so Snakemake sees just the work that is left, whatever its records or the files' dates say.
+        """
+        if self.state(kind, wildcards) == "fresh" or kind == "data":
+            return []
+        if kind == "shown":
+            return self._lacking_to_show(wildcards["results"], wildcards["what"])
+        node = self.node(wildcards)
+        data = [] if self.state("data", wildcards) == "fresh" else [self.data(wildcards)]
+        if kind != "network":
+            return data + ([] if self.keys.has_model(node) else [layout.model(*node)])
+        needed = []
+        for option, path in self.teacher(wildcards).items():
+            teacher = self.tree.teacher(node)
+            of_file = option == "soft-targets"
+            there = (
+                self.keys.state_of_soft_targets(teacher, self._views(node)) == "fresh" if of_file else self.keys.has_model(teacher)
+            )
+            needed += [] if there else [path]
+        return data + needed
+
+    def _lacking_to_show(self, results: str, what: str) -> list[str]:
+        keys = self.keys
+        made_from = {
+            "claims": ["accuracy", *(keys.surface_figures(results) if what == "claims" else [])],
+            "report": [*self.tree.shown(results), "accuracy", "claims"],
+        }.get(what)
+        if made_from is not None:
+            return [layout.made(results, one) for one in made_from if keys.state_of_shown(results, one) != "fresh"]
+        if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
+            return [layout.surface(*node) for node in surfaces if keys.state_of_surface(node) != "fresh"]
+        nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
+        return [layout.metrics(*node) for node in nodes if not keys.has_record(node)]
+
+    def reported(self, results: str) -> list[str]:
+        """Everything under `report` of a folder of results."""
+        artifacts = self.tree.folder(results).artifacts
+        names = self.tree.shown(results)
+        suffix = {name: "md" if isinstance(look_up(artifacts, name), Table) else "png" for name in names}
+        return [*(layout.shown(results, name, suffix[name]) for name in names), layout.shown(results, "report", "html")]
+
+    # Keys.
+
+    def state(self, kind: str, wildcards: Mapping[str, str]) -> State:
+        """Whether a job's product is there, and as it should be. kind: data, network, soft_targets, surface or shown."""
+        if kind == "data":
+            return self.keys.state_of_data(wildcards["dataset"], self._results_of(wildcards["dataset"]))
+        if kind == "shown":
+            return self.keys.state_of_shown(wildcards["results"], wildcards["what"])
+        node = self.node(wildcards)
+        if kind == "network":
+            whole = self.keys.has_record(node) and self.keys.has_model(node)
+            return "fresh" if whole else "stale" if self.keys.state(node) == "stale" else "missing"
+        return self.keys.state_of_surface(node) if kind == "surface" else self.keys.state_of_soft_targets(node, wildcards["views"])
+
+    def expected(self, kind: str, wildcards: Mapping[str, str]) -> tuple[str, str]:
+        """A job's product, and the key that it should bear."""
+        if kind == "data":
+            dataset = wildcards["dataset"]
+            return layout.prepared(dataset), self.keys.data(dataset, self._results_of(dataset))
+        if kind == "shown":
+            results, what = wildcards["results"], wildcards["what"]
+            return layout.made(results, what), self.keys.of_shown(results, what)
+        node = self.node(wildcards)
+        if kind == "network":
+            return layout.metrics(*node), self.keys.network(node)
+        if kind == "surface":
+            return layout.surface(*node), self.keys.surface(node)
+        views = wildcards["views"]
+        return layout.soft_targets(*node, views), self.keys.soft_targets(node, views)
+
+    def key_file(self, kind: str, wildcards: Mapping[str, str]) -> str:
+        """The file with the key that a job's product should bear: the job's one dated input.
+
+        It is dated 1970 where the product bears that key or isn't there, else now; so a product of another key is older than its
+        input, whoever forgot why, and one that is missing is made when somebody needs it.
+        """
+        product, key = self.expected(kind, wildcards)
+        if self._is_unread(wildcards):
+            key = UNKNOWN
+        path = self.root / layout.key_file(product)
+        if self.writes_keys and path not in self._dated:
+            self._dated.add(path)  # once, as a job's product is fresh when it is done, and its key was there before
+            if not path.is_file() or path.read_bytes() != f"{key}\n".encode():
+                write_text(path, f"{key}\n")
+            if self.state(kind, wildcards) == "stale":
+                os.utime(path)
+            elif path.stat().st_mtime != 0:
+                os.utime(path, (0, 0))
+        return layout.key_file(product)
+
+    def _is_unread(self, wildcards: Mapping[str, str]) -> bool:
+        """Whether a job is about images of one's own that nobody has read yet, so that no key is known before they are."""
+        results = wildcards.get("results") or self._results_of(wildcards["dataset"])
+        folder = self.tree.folder(results)
+        return folder.parameters.data is not None and self.keys.lock(results, folder.study) is None
+
+    def _results_of(self, dataset: str) -> str:
+        return "results" if dataset in DATASETS else f"results/{dataset}"
+
+    @property
+    def typed_option(self) -> str:
+        """The command line's parameters as an option, for commands that read params.yaml themselves."""
+        return f"--changes {shlex.quote(json.dumps(self.typed))}" if self.typed else ""
+
+    def is_main(self, results: str) -> bool:
+        """Whether a folder is a study's, and not a variant's below it."""
+        return VARIANTS not in results
+
+
+def one_of(names: list[str]) -> str:
+    """A pattern for those names alone; for none where there are none (an empty pattern would match anything)."""
+    return "|".join(map(re.escape, names)) or "(?!)"

@@ -1,0 +1,90 @@
+"""accuracy.csv: one row a trained network; all that tables, figures and claims read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from takd.csv_files import read as read_csv
+from takd.errors import NetworkNameError, RecordError, shortened
+from takd.files import write_text
+from takd.records.metrics import Metrics
+from takd.study.names import Name
+
+COLUMNS = [
+    "dataset", "family", "chain", "variant", "method", "seed", "accuracy", "best_test_accuracy", "selected_accuracy",
+    "epochs", "training_share", "seconds", "parameters", "threads", "machine", "commit", "key",
+]  # fmt: skip
+_NUMBERS = {
+    "seed": (0, 999_999), "accuracy": (0, 100), "best_test_accuracy": (0, 100), "selected_accuracy": (0, 100),
+    "epochs": (0, 200_000), "training_share": (0, 1), "seconds": (0, 1e12), "parameters": (1, 1e15), "threads": (1, 65_536),
+}  # fmt: skip
+_WHOLE = ["seed", "epochs", "parameters", "threads"]
+_NETWORK = ["variant", "dataset", "family", "chain", "seed"]
+
+
+def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]]) -> pd.DataFrame:
+    """A row a record, sorted. records: each with its variant, empty for the main one. order: a family's members, largest first."""
+    rows, places = [], []
+    for variant, record in records:
+        name = record.network
+        row: dict[str, object] = {"dataset": name.dataset, "family": name.family, "chain": name.chain, "variant": variant}
+        row |= {"method": name.method, "seed": name.seed, "training_share": record.training_share}
+        rows.append([row[column] if column in row else getattr(record, column) for column in COLUMNS])
+        members = order.get(name.family, [])
+        place = tuple(members.index(member) if member in members else 0 for member in name.members)
+        places.append((variant, name.dataset, name.family, place, name.chain, name.seed))
+    sorted_rows = [rows[i] for i in sorted(range(len(rows)), key=places.__getitem__)]
+    return _each_once(pd.DataFrame(sorted_rows, columns=COLUMNS).astype({"chain": str}), "networks")
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Write an accuracy.csv, whole or not at all."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read(path: Path) -> pd.DataFrame:
+    """An accuracy.csv. Raises RecordError where it isn't one, or has a network twice."""
+    table = read_csv(path, COLUMNS, RecordError, numbers=_NUMBERS, whole=_WHOLE)
+    needed = [name for name in COLUMNS if name not in ("variant", "best_test_accuracy")]
+    for row, values in enumerate(table[needed].to_dict("records"), 2):
+        for column, value in values.items():
+            if value == "" or value != value:
+                raise RecordError(f"{path}, row {row}: {column} is missing")
+        try:
+            name = Name.parse("{dataset}/{family}/{chain}/seed{seed}".format_map(values))
+        except NetworkNameError as error:
+            raise RecordError(f"{path}, row {row}: {error}") from None
+        if values["method"] != name.method:
+            raise RecordError(f"{path}, row {row}: method is {shortened(repr(values['method']))}, but {name} is {name.method}")
+    return _each_once(table, str(path))
+
+
+def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
+    """A chain's accuracies, by seed."""
+    chosen = (table["dataset"] == dataset) & (table["family"] == family) & (table["chain"] == chain) & (table["variant"] == variant)
+    return table[chosen].set_index("seed")["accuracy"]
+
+
+def on_held_out(table: pd.DataFrame) -> bool:
+    """Whether any accuracy was measured on training images that were held out, and not on the test images.
+
+    Raises RecordError where both are among the networks of one variant, or of none: they can't be compared.
+    """
+    held_out = table["best_test_accuracy"].isna() & (table["epochs"] > 0)
+    mixed = held_out[table["epochs"] > 0].groupby(table["variant"]).nunique() > 1
+    if mixed.any():
+        variant = mixed.idxmax()
+        where = f"variants/{variant}" if variant else "networks"
+        raise RecordError(f"{where}: some accuracies are of test images, others of held-out ones; give them folders of their own")
+    return bool(held_out.any())
+
+
+def _each_once(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table, if no network stands in it twice: that would count as a seed more."""
+    twice = table[table.duplicated(_NETWORK)]
+    if len(twice):
+        variant, *parts, seed = map(str, twice.iloc[0][_NETWORK])
+        name = "/".join([*([f"variants/{variant}"] if variant else []), *parts, f"seed{seed}"])
+        raise RecordError(f"{source}: {name} stands there twice; networks of several folders need several accuracy.csv")
+    return table

@@ -1,0 +1,98 @@
+"""What tables and figures are made from: accuracies, loss surfaces, the paper's numbers, and how data sets are called."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from takd.csv_files import read as read_csv
+from takd.data.registry import DATASETS
+from takd.errors import RecordError, shortened
+from takd.records.accuracy import on_held_out
+from takd.study.artifacts import Cell
+
+PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
+_PLACE = ["artifact", "dataset", "model", "column"]
+_CHAIN = ["dataset", "family", "chain", "variant"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """One folder of results, as its tables and figures see it.
+
+    datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
+    published: as paper/published.csv. order: family to its members, largest first.
+    """
+
+    datasets: tuple[str, ...]
+    titles: Mapping[str, str]
+    accuracy: pd.DataFrame
+    points: pd.DataFrame
+    published: pd.DataFrame
+    order: Mapping[str, list[str]]
+
+    def title(self, dataset: str) -> str:
+        """What people call a data set."""
+        return self.titles.get(dataset, dataset)
+
+    def networks(self, dataset: str, family: str, chain: str, variant: str = "") -> pd.DataFrame:
+        """The rows of a chain's networks, by seed."""
+        return self._by_chain.get((dataset, family, chain, variant), self._none)
+
+    def accuracies(self, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
+        """A chain's accuracies, by seed, in per cent."""
+        return self.networks(dataset, family, chain, variant)["accuracy"]
+
+    def paper(self, name: str, cell: Cell) -> float:
+        """What the paper has in a cell of the artifact `name`, in per cent; NaN where it has nothing."""
+        return self._papers.get((name, cell.dataset, cell.model, cell.column), math.nan)
+
+    @cached_property
+    def held_out(self) -> bool:
+        """Whether accuracies are of training images that were held out. Raises RecordError where some are and others aren't."""
+        return on_held_out(self.accuracy)
+
+    @cached_property
+    def _by_chain(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        return {tuple(map(str, key)): rows.set_index("seed") for key, rows in self.accuracy.groupby(_CHAIN, sort=False)}
+
+    @cached_property
+    def _papers(self) -> dict[tuple[str, ...], float]:
+        places = self.published[_PLACE].itertuples(index=False, name=None)
+        return dict(zip(places, map(float, self.published["accuracy"]), strict=True))
+
+    @cached_property
+    def _none(self) -> pd.DataFrame:
+        return self.accuracy.iloc[:0].set_index("seed")
+
+
+def titles_of(datasets: Collection[str]) -> dict[str, str]:
+    """What people call those data sets; takd's own have a title, others their name."""
+    return {name: DATASETS[name].title if name in DATASETS else name for name in datasets}
+
+
+def read_published(path: Path | None) -> pd.DataFrame:
+    """The numbers that the paper printed, in per cent, a row a cell of a table; none without a path.
+
+    Raises RecordError where the file isn't that, or has a cell twice or without its number.
+    """
+    if path is None:
+        return pd.DataFrame(columns=PUBLISHED_COLUMNS)
+    table = read_csv(path, PUBLISHED_COLUMNS, RecordError, numbers={"accuracy": (0, 100)})
+    for row, (missing, twice) in enumerate(zip(table["accuracy"].isna(), table.duplicated(_PLACE), strict=True), 2):
+        if missing:
+            raise RecordError(f"{path}, row {row}: accuracy is missing; expected a number from 0 to 100")
+        if twice:
+            artifact, dataset, model, column = (shortened(text, 60) for text in table.loc[row - 2, _PLACE])
+            raise RecordError(
+                f"{path}, row {row}: {artifact} has column {column} of {model} on {dataset} twice; each cell has one number"
+            )
+    return table
+
+
+def family_title(family: str) -> str:
+    """What people call a family."""
+    return {"plain": "plain CNN", "resnet": "ResNet"}.get(family, family)

@@ -1,0 +1,82 @@
+"""What was run, counted from the records of all networks: hours, commits, machines, data and recipes, as Markdown."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from takd.records.metrics import Metrics
+from takd.reporting.context import titles_of
+from takd.reporting.markdown import aligned, escaped
+
+Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
+# What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
+RECIPE_FIELDS = (
+    *("epochs", "training_share", "batch_size", "learning_rate", "schedule", "warm_up_epochs", "weight_decay", "augmentation"),
+    *("validation_share", "select", "trade_off", "temperature", "kl_reduction", "separate_epochs"),
+)
+USUAL = {"warm_up_epochs": 0, "validation_share": 0, "select": "last"}  # not worth a column
+
+
+def hours(records: Records) -> float:
+    """Hours of training by the clock, summed over networks."""
+    return sum(record.seconds for _, record in records) / 3600
+
+
+def what_was_run(records: Records) -> str:
+    """Networks, hours, commits, machines and data."""
+    runs = [record for _, record in records]
+    imported = sum(record.recipe is None for record in runs)
+    lines = [
+        ["", ""],
+        ["networks", f"{len(runs)}, " + (f"of which {imported} came in with their weights" if imported else "each trained once")],
+        ["time", f"{hours(records):.2f} hours of training by the clock, summed over networks"],
+        ["commit", _counted(runs, lambda run: run.commit)],
+        ["machine", _counted(runs, lambda run: run.machine)],
+        ["device, threads, precision", _counted(runs, lambda run: f"{run.device}, {run.threads}, {run.precision}")],
+        ["versions", "; ".join(sorted({", ".join(f"{name} {v}" for name, v in sorted(run.versions.items())) for run in runs}))],
+    ]
+    titles = titles_of({run.network.dataset for run in runs})
+    for name in sorted(titles):
+        its = [run for run in runs if run.network.dataset == name]
+        digests, judged = sorted({run.data_digest[:16] for run in its}), sorted({run.measured_on for run in its})
+        lines.append([titles[name], f"content {', '.join(digests)}…, judged on {' and '.join(judged)} images"])
+    return aligned([list(map(escaped, line)) for line in lines])
+
+
+def recipes(records: Records) -> str:
+    """The recipes in use, and how many networks each made."""
+    known = Counter((record.network.family, *map(_fields(record).get, RECIPE_FIELDS)) for _, record in records)
+    shown = [number for number, field in enumerate(RECIPE_FIELDS, 1) if any(_is_said(field, recipe[number]) for recipe in known)]
+    head = ["family", *(RECIPE_FIELDS[number - 1] for number in shown), "networks"]
+    rows = [
+        [escaped(str(recipe[0])), *("" if recipe[number] is None else escaped(str(recipe[number])) for number in shown), str(count)]
+        for recipe, count in known.items()
+    ]
+    return aligned([head, *sorted(rows, key=lambda row: list(map(_order, row)))])
+
+
+def _counted(runs: Sequence[Metrics], said: Callable[[Metrics], str]) -> str:
+    values = Counter(map(said, runs))
+    if len(values) == 1:
+        return next(iter(values))
+    return "; ".join(f"{value} ({count} network{'s' * (count > 1)})" for value, count in sorted(values.items()))
+
+
+def _fields(record: Metrics) -> dict[str, Any]:
+    """A recipe's fields without their sections; for weights that came in, that they did."""
+    if record.recipe is None:
+        return {"epochs": "came in with its weights"}
+    sections = record.recipe.model_dump(exclude={"network"})
+    return {name: value for section in sections.values() for name, value in section.items()}
+
+
+def _is_said(field: str, value: object) -> bool:
+    return value is not None and value != USUAL.get(field)
+
+
+def _order(text: str) -> tuple[float, str]:
+    """By size where it is a number, else by letters."""
+    try:
+        return float(text), ""
+    except ValueError:
+        return 0.0, text

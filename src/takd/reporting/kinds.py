@@ -1,0 +1,33 @@
+"""The kinds of tables and figures: a module each, with its numbers and how they are written."""
+
+from pathlib import Path
+from types import ModuleType
+
+from takd.reporting.context import Context
+from takd.study.artifacts import AnyArtifact
+
+
+def make(name: str, spec: AnyArtifact, context: Context, place: Path) -> list[Path]:
+    """Make a table or figure; its files. place: results/quick/table2, without a suffix. Raises RecordError.
+
+    Each kind's module has `numbers(name, spec, context)`, a table of them, and `write(spec, numbers, context, place)`.
+    """
+    module = module_of(spec.kind)
+    return list(module.write(spec, module.numbers(name, spec, context), context, place))
+
+
+def files(spec: AnyArtifact, place: Path) -> list[Path]:
+    """The files that `make` writes."""
+    suffixes = ("csv", "md") if spec.kind == "table" else ("csv", "png", "svg")
+    return [place.with_name(f"{place.name}.{suffix}") for suffix in suffixes]
+
+
+def module_of(kind: str) -> ModuleType:
+    """The module of a kind; imported only when asked, as figures need a library of a second."""
+    if kind == "table":
+        from takd.reporting import tables
+
+        return tables
+    from takd.reporting import lines, paths, rates, surfaces
+
+    return {"lines": lines, "paths": paths, "rates": rates, "surfaces": surfaces}[kind]

@@ -1,0 +1,136 @@
+"""From a target to its files: which records it reads, held against their keys, and who makes it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from takd.errors import ParameterError, RecordError
+from takd.files import write_text
+from takd.planning.workflow import Workflow
+from takd.records import accuracy as accuracies
+from takd.records import surface
+from takd.records.key import check_key
+from takd.records.made import Made
+from takd.records.metrics import Metrics
+from takd.reporting import claims_page, kinds, page, report, summary
+from takd.reporting.context import Context, read_published, titles_of
+from takd.reporting.judging import Measured, judge
+from takd.study import claims, layout
+from takd.study.artifacts import Table, look_up
+from takd.study.layout import VARIANTS
+from takd.study.own_claims import of_own_study
+from takd.study.tree import Node
+
+PUBLISHED, CLAIMS = Path("paper/published.csv"), Path("paper/claims.yaml")
+GATHERED = {"accuracy": "accuracy", "curves": "accuracy", "metrics": "accuracy", "claims": "claims", "report": "report"}
+
+
+def make(workflow: Workflow, target: str, expected_key: str | None = None) -> list[Path]:
+    """Make what a target names, with all that belongs to it, and its record; the files that were written.
+
+    Raises ParameterError where nothing makes it, RecordError where a network's record isn't what the parameters ask for.
+    """
+    results, stem = str(Path(target).parent), Path(target).stem
+    folder = workflow.tree.folder(results)
+    what = GATHERED.get(stem) or stem
+    if what not in GATHERED.values():
+        look_up(folder.artifacts, what)
+    key = workflow.keys.of_shown(results, what)
+    check_key(Path(target), key, expected_key)
+    if what == "accuracy":
+        files = _gather(workflow, results)
+    elif what == "claims":
+        files = _judge(workflow, results)
+    elif what == "report":
+        files = _report(workflow, results)
+    else:
+        files = kinds.make(what, look_up(folder.artifacts, what), _context(workflow, results, what), Path(results, what))
+    Made.of(key, files).write(Path(layout.made(results, what)))
+    return files
+
+
+def _records(workflow: Workflow, results: str, nodes: list[Node]) -> list[tuple[str, Metrics]]:
+    """The records of networks, each with its variant. Raises RecordError where one isn't by the recipe, code, data and teacher."""
+    records = []
+    for node in nodes:
+        path = Path(layout.metrics(*node))
+        record = Metrics.read(path)
+        if record.key != workflow.keys.network(node):
+            raise RecordError(
+                f"{path}: was made by another recipe, code, data or teacher than the parameters ask for; run snakemake"
+            )
+        variant = node.results.partition(f"{results}{VARIANTS}")[2]
+        records.append((variant, record))
+    return records
+
+
+def _context(workflow: Workflow, results: str, what: str) -> Context:
+    folder = workflow.tree.folder(results)
+    order = {name: list(members) for name, members in folder.families.items()}
+    surfaces = workflow.keys.surfaces_shown(results, what)
+    nodes = [] if surfaces else workflow.keys.networks_shown(results, [what])
+    return Context(
+        datasets=folder.datasets,
+        titles=titles_of(folder.datasets),
+        accuracy=accuracies.rows_of(_records(workflow, results, nodes), order),
+        points=surface.read_points([Path(layout.surface(*node)) for node in surfaces]),
+        published=published_of(workflow, results),
+        order=order,
+    )
+
+
+def published_of(workflow: Workflow, results: str) -> pd.DataFrame:
+    """The paper's numbers; none beside a study of one's own."""
+    own = workflow.tree.folder(results).is_own
+    return read_published(None if own or not PUBLISHED.is_file() else PUBLISHED)
+
+
+def _gather(workflow: Workflow, results: str) -> list[Path]:
+    """accuracy.csv, a row a network; curves.csv, a row an epoch; metrics.json, a mean a chain."""
+    folder = workflow.tree.folder(results)
+    records = _records(workflow, results, workflow.keys.networks_reported(results))
+    order = {name: list(members) for name, members in folder.families.items()}
+    return summary.collected(records, order, Path(results))
+
+
+def _whole(workflow: Workflow, results: str, what: str) -> None:
+    """Raises RecordError where a file for people isn't what was written, or not what the parameters ask for."""
+    state = workflow.keys.state_of_shown(results, what)
+    if state != "fresh":
+        raise RecordError(f"{layout.made(results, what)}: {state}: run snakemake, which makes it")
+
+
+def _judge(workflow: Workflow, results: str) -> list[Path]:
+    _whole(workflow, results, "accuracy")
+    folder = workflow.tree.folder(results)
+    table = accuracies.read(Path(results, "accuracy.csv"))
+    rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
+    known = of_own_study(folder.study, list(folder.parameters.members)) if folder.is_own else claims.load(CLAIMS)
+    measured = Measured(table, rises, published_of(workflow, results), folder.parameters.claims.equal_within)
+    judged = judge(known, folder.datasets, measured)
+    files = [Path(results, "claims.csv"), Path(results, "claims.md")]
+    write_text(files[0], claims_page.as_csv(known, judged))
+    write_text(files[1], claims_page.as_markdown(known, judged, measured, held_out=accuracies.on_held_out(table)))
+    return files
+
+
+def _report(workflow: Workflow, results: str) -> list[Path]:
+    folder = workflow.tree.folder(results)
+    names = workflow.tree.shown(results)
+    for what in (*names, "accuracy", "claims"):
+        _whole(workflow, results, what)
+    records = _records(workflow, results, workflow.keys.networks_reported(results))
+    suffix = {name: "md" if isinstance(look_up(folder.artifacts, name), Table) else "png" for name in names}
+    sections = [Path(results, f"{name}.{suffix[name]}") for name in names]
+    if not records:
+        raise ParameterError(f"{results}: no network is there, so there is nothing to report")
+    deviations = None if folder.is_own else "../" * len(Path(results).parts) + "docs/deviations.md"
+    artifacts = {name: folder.artifacts[name] for name in names}
+    title = folder.study or results
+    files = [Path(results, "report.md"), Path(results, "report.html")]
+    with_claims = [*sections, Path(results, "claims.md")]
+    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations))
+    verdicts = pd.read_csv(Path(results, "claims.csv"))
+    line = f"takd verify: {len(records)} networks as they should be, when this page was made"
+    write_text(files[1], page.report_html(title, records, artifacts, with_claims, verdicts, line))
+    return files

@@ -1,0 +1,70 @@
+"""The look that all figures share, and how a picture is written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from takd.files import written_whole
+from takd.reporting.context import Context, family_title
+from takd.reporting.markdown import one_line
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot
+
+# Okabe and Ito's: told apart by colour-blind readers, and in grey.
+BLUE, RED, GREEN, PINK, BLACK, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9"
+COLOURS = (BLUE, RED, GREEN, PINK, BLACK, ORANGE, SKY)
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.92",
+    "axes.axisbelow": True,
+    "axes.titlesize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a name with two $ is a name
+    "svg.hashsalt": "takd",  # the same figure is the same file
+    "savefig.dpi": 200,
+    "savefig.bbox": "tight",  # else the caps of error bars in a legend below the axes are cut
+}
+
+
+def save(picture: Any, place: Path) -> list[Path]:
+    """Write a picture as PNG and SVG beside `place`, and forget it."""
+    png, svg = (place.with_name(f"{place.name}.{suffix}") for suffix in ("png", "svg"))
+    for path, options in ((png, {"format": "png"}), (svg, {"format": "svg", "metadata": {"Date": None}})):
+        with written_whole(path) as file:
+            picture.savefig(file, **options)
+    pyplot.close(picture)
+    return [png, svg]
+
+
+def not_run() -> Any:
+    """The picture of a figure of which nothing was run."""
+    picture, axis = pyplot.subplots(figsize=(3.4, 1.2))
+    axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", va="center", color="0.5")
+    axis.set(xticks=[], yticks=[])
+    return picture
+
+
+def say_held_out(picture: Any, context: Context) -> None:
+    """Say so above the panels where accuracies are of held-out training images."""
+    if context.held_out:
+        picture.suptitle("on held-out training images", fontsize=8)
+
+
+def panel_title(family: str, dataset: str, context: Context) -> str:
+    """What a panel shows, as people write it."""
+    title = one_line(context.title(dataset))
+    return title if family == dataset else f"{family_title(family)}, {title}"
+
+
+def run(numbers: Any, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Of the values that stand in those columns together, in order, those of which something was run."""
+    return list(dict.fromkeys(numbers.loc[numbers["n"] > 0, list(columns)].itertuples(index=False, name=None)))

@@ -1,0 +1,317 @@
+"""What each table and figure shows: networks in a layout. The paper's are read from paper/artifacts.yaml."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from takd.errors import NetworkNameError, ParameterError
+from takd.networks.registry import PAPER_FAMILIES
+from takd.study.names import Name, check_members, hops_of
+from takd.study.params import FILE_NAME
+from takd.study.section import first_problem
+from takd.yaml_files import read_yaml
+
+QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
+RESERVED = ("accuracy", "claims", "curves", "metrics", "report", "published")  # files beside theirs, and a folder
+LARGEST_PATHS = 12  # members: 2,048 paths to the last
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number: the mean accuracy of a chain over seeds, in a row (or series) and a column (or at an x) of an artifact."""
+
+    model: str
+    family: str
+    dataset: str
+    column: str
+    chain: str
+    variant: str = ""
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the paper took its number from elsewhere, so that there is nothing to run."""
+        return self.chain == QUOTED
+
+    def networks(self, datasets: Collection[str], seeds: int) -> list["Shown"]:
+        """The networks whose mean it is; none for a number that is quoted, or of another data set than those."""
+        if self.dataset not in datasets or self.is_quoted:
+            return []
+        hops = hops_of(self.chain)
+        return [Shown(Name(self.dataset, self.family, hops, seed), self.variant) for seed in range(seeds)]
+
+
+class Shown(NamedTuple):
+    """A network that an artifact shows. variant: the one of params.yaml by which it was trained, or empty."""
+
+    name: Name
+    variant: str
+
+
+class Artifact(_Entry):
+    """What all kinds have: a title, where in the paper it stands, and cells."""
+
+    how_to_read: ClassVar[str] = ""  # said below a picture
+    title: str
+    where: str
+    variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
+    only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
+
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """The variants of params.yaml whose networks it shows."""
+        return (self.variant,) if self.variant else ()
+
+    def shown(self, datasets: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `datasets` that the paper shows here; all of them where it shows none (toy data)."""
+        return tuple(name for name in datasets if name in self.only) or datasets
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """Its numbers, in order."""
+        raise NotImplementedError
+
+    def networks(self, datasets: tuple[str, ...], seeds: int) -> list[Shown]:
+        """The networks that it shows, each once."""
+        return list(dict.fromkeys(shown for cell in self.cells(datasets) for shown in cell.networks(datasets, seeds)))
+
+
+class Row(_Entry):
+    """One line of a table for each data set."""
+
+    model: str = Field(description="The row's label.")
+    family: str
+    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there, or `quoted`.")
+    datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
+
+
+class _Rows(Artifact):
+    """Rows of networks, a line for each data set."""
+
+    rows: tuple[Row, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_network_a_place(self) -> Self:
+        places = Counter((cell.model, cell.dataset, cell.column) for cell in self.cells(("any",)))
+        for (model, name, column), count in places.items():
+            if count > 1:
+                raise ValueError(f"rows: {count} have {column} of {model} on {name}; give each a `model` of its own")
+        return self
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """Its cells, row by row."""
+        for row in self.rows:
+            for name in row.datasets or self.shown(datasets):
+                for column, chain in row.chains.items():
+                    yield Cell(row.model, row.family, name, column, chain, self.variant)
+
+
+class Table(_Rows):
+    """Rows of accuracies."""
+
+    kind: Literal["table"]
+
+
+class Surfaces(_Rows):
+    """Rows of loss surfaces around networks."""
+
+    how_to_read = (
+        "Contours: cross-entropy in nats on training images, around the network (×) of seed 0. Rise: how far the loss is above "
+        "the network's own, mean over the disc (dashed) ± standard deviation over seeds (their number); lower is flatter."
+    )
+    kind: Literal["surfaces"]
+
+
+class Series(_Entry):
+    """A line of a figure: x to the chain whose accuracy is drawn there."""
+
+    label: str
+    points: dict[str, str] = Field(min_length=1)
+    axis: Literal["left", "right"] = "left"
+    gain_over: dict[str, str] | None = Field(
+        default=None,
+        description="x to the chain that the one of `points` is compared with: the gain is drawn, in % of its accuracy.",
+    )
+
+    @model_validator(mode="after")
+    def _compared_point_by_point(self) -> Self:
+        if self.gain_over is not None and self.gain_over.keys() != self.points.keys():
+            raise ValueError("gain_over: needs a chain for each of `points`")
+        return self
+
+
+class Panel(_Entry):
+    """One picture for each data set: the series of one family."""
+
+    family: str
+    series: tuple[Series, ...] = Field(min_length=1, max_length=3)
+    mean_of: tuple[str, str] | None = Field(default=None, description="Two chains; a dashed line at their mean accuracy.")
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        labels = [series.label for series in self.series] + ["mean of"]
+        for label, count in Counter(labels).items():
+            if count > 1:
+                raise ValueError(f"series: {label!r} is the label of {count} lines; give each one of its own")
+        return self
+
+
+class Lines(Artifact):
+    """Accuracies against sizes, a panel for each family and data set."""
+
+    how_to_read = "Error bars: standard deviation over seeds."
+    kind: Literal["lines"]
+    x: str
+    y: str
+    y_right: str = ""
+    panels: tuple[Panel, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_panel_a_family(self) -> Self:
+        for family, count in Counter(panel.family for panel in self.panels).items():
+            if count > 1:
+                raise ValueError(f"panels: {count} show {family}; one for each family, and a figure for each other picture")
+        return self
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """The points of its series, what they are compared with, and the ends of its dashed lines."""
+        for panel in self.panels:
+            for name in self.shown(datasets):
+                for series in panel.series:
+                    for x, chain in series.points.items():
+                        yield Cell(series.label, panel.family, name, x, chain, self.variant)
+                    for x, chain in (series.gain_over or {}).items():
+                        yield Cell(f"{series.label}: over", panel.family, name, x, chain, self.variant)
+                for chain in panel.mean_of or ():
+                    yield Cell("mean of", panel.family, name, chain, chain, self.variant)
+
+
+class Paths(Artifact):
+    """Every distillation path over some members, from the largest on, and every member trained alone."""
+
+    how_to_read = "Mean ± standard deviation over seeds."
+    kind: Literal["paths"]
+    family: str
+    members: tuple[str, ...] = Field(min_length=2, max_length=LARGEST_PATHS, description="From the teacher down.")
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a path, in the column of the member that it ends in; the row is its method."""
+        teacher, *smaller = self.members
+        for name in self.shown(datasets):
+            yield Cell("NOKD", self.family, name, teacher, teacher, self.variant)
+            for position, member in enumerate(smaller):
+                for path in paths_between(teacher, smaller[:position], member):
+                    yield Cell("TAKD" if path.count("-") > 1 else "BLKD", self.family, name, member, path, self.variant)
+                yield Cell("NOKD", self.family, name, member, member, self.variant)
+
+
+class Rates(Artifact):
+    """How fast each hop learns: error by share of the training images, from labels (r, the real function) or from a teacher."""
+
+    how_to_read = (
+        "r: real function, t: teacher, a: assistant, s: student. Error bars: standard deviation over seeds. "
+        "Intervals: 95 %, of the profile likelihood; ≤ and ≥ where the data don't bound α. "
+        "A teacher has learnt from all of the data, whatever its student's share."
+    )
+    kind: Literal["rates"]
+    family: str
+    variants: tuple[str, ...] = Field(min_length=2, description="Variants with smaller shares, beside the whole.")
+    hops: dict[Literal["r→t", "t→a", "a→s", "t→s", "r→s"], str] = Field(
+        min_length=1,
+        description="Hop to the chain at whose end it stands; r is the real function, t teacher, a assistant, s student.",
+    )
+
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """Those with smaller shares."""
+        return self.variants
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a hop and share."""
+        for name in self.shown(datasets):
+            for hop, chain in self.hops.items():
+                for variant in ("", *self.variants):
+                    yield Cell(hop, self.family, name, variant, chain, variant)
+
+
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces
+_ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
+
+
+def paths_between(teacher: str, assistants: Sequence[str], student: str) -> Iterator[str]:
+    """Every chain from teacher to student through some of the assistants, which are in order: the direct one first."""
+    for count in range(len(assistants) + 1):
+        for through in combinations(assistants, count):
+            yield "-".join([teacher, *through, student])
+
+
+def load(path: Path) -> dict[str, AnyArtifact]:
+    """All artifacts of a specification. Raises ParameterError where it isn't one, or shows what the paper's families don't have."""
+    artifacts: dict[str, AnyArtifact] = {}
+    for name, values in read_yaml(path).items():
+        if not re.fullmatch(FILE_NAME, name):
+            raise ParameterError(f"{path}: {name}: names files; use small letters, digits and _, and quotes around a number")
+        if name in RESERVED:
+            raise ParameterError(f"{path}: {name}: the name of another result; choose another one")
+        try:
+            artifacts[name] = _ADAPTER.validate_python(values)
+            for cell in artifacts[name].cells(("any",)):
+                _check_cell(cell)
+        except ValidationError as error:
+            raise ParameterError(f"{path}: {name}: {first_problem(error)}") from None
+        except NetworkNameError as error:
+            raise ParameterError(f"{path}: {name}: {error}") from None
+    return artifacts
+
+
+def _check_cell(cell: Cell) -> None:
+    if cell.family not in PAPER_FAMILIES:
+        raise NetworkNameError(f"unknown family {cell.family!r}; there are {', '.join(PAPER_FAMILIES)}")
+    if cell.dataset == "any" and not cell.is_quoted:
+        check_members(cell.chain, cell.family, list(PAPER_FAMILIES[cell.family]))
+
+
+def of_own_study(family: str, members: Sequence[str]) -> dict[str, AnyArtifact]:
+    """What a study of one's own shows: a table of every way to its student, and the figure of every path."""
+    teacher, *assistants, student = members
+    ways = {"NOKD": student} | {_column(chain): chain for chain in paths_between(teacher, assistants, student)}
+    row = {"model": student, "family": family, "chains": ways}
+    return {
+        "table": _ADAPTER.validate_python(
+            {
+                "kind": "table",
+                "where": "Table",
+                "title": f"{student} from labels alone (NOKD), by its teacher {teacher} (BLKD), and through assistants",
+                "rows": [row],
+            }
+        ),
+        "paths": _ADAPTER.validate_python(
+            {
+                "kind": "paths",
+                "where": "Paths",
+                "title": f"Accuracy of every distillation path from {teacher}",
+                "family": family,
+                "members": list(members),
+            }
+        ),
+    }
+
+
+def _column(chain: str) -> str:
+    assistants = chain.split("-")[1:-1]
+    return f"through {', '.join(assistants)}" if assistants else "BLKD"
+
+
+def look_up(artifacts: Mapping[str, AnyArtifact], name: str) -> AnyArtifact:
+    """The artifact of that name. Raises ParameterError where there is none."""
+    if name not in artifacts:
+        raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")
+    return artifacts[name]

@@ -1,0 +1,83 @@
+"""Where files lie. Nothing else spells a path below results/ or data/; the rules call the same with `NETWORK` as the name.
+
+    data/prepared/{dataset}.safetensors
+    {results}/models/{name}/model.safetensors, metrics.json
+    {results}/soft_targets/{name}/{views}.safetensors
+    {results}/surfaces/{name}.csv
+    {results}/{artifact}.csv, .md, .png, .svg; accuracy.csv, curves.csv, metrics.json, claims.csv, report.html
+    {results}/made/{what}.json              the key and the digests of those
+    {results}/resume/{name}.safetensors     a training under way
+    {results}/logs/…                        what jobs said; neither DVC nor `takd verify` looks there
+    {results}/variants/{variant}/…          the same again
+
+`results` is results/ for params.yaml, results/NAME for presets/NAME.yaml. A name is dataset/family/chain/seedN.
+"""
+
+NETWORK = "{dataset}/{family}/{chain}/seed{seed}"
+PREPARED = "data/prepared"
+RAW = "data/raw"
+VARIANTS = "/variants/"
+KEYS = ".takd/keys"  # the keys that files should have, as the workflow was last read
+RESERVED = (
+    *("logs", "made", "models", "published", "resume", "search", "soft_targets", "surfaces", "variants", "exports"),
+)  # fmt: skip  # folders of params.yaml's own results, which no preset may be called
+
+
+def prepared(dataset: object) -> str:
+    """A prepared data set."""
+    return f"{PREPARED}/{dataset}.safetensors"
+
+
+def network_folder(results: object, name: object) -> str:
+    """The folder of a trained network."""
+    return f"{results}/models/{name}"
+
+
+def model(results: object, name: object) -> str:
+    """A trained network's weights."""
+    return f"{network_folder(results, name)}/model.safetensors"
+
+
+def metrics(results: object, name: object) -> str:
+    """What a training measured."""
+    return f"{network_folder(results, name)}/metrics.json"
+
+
+def resume(results: object, name: object) -> str:
+    """The state of a training under way."""
+    return f"{results}/resume/{name}.safetensors"
+
+
+def soft_targets(results: object, name: object, views: object) -> str:
+    """A teacher's answers to the views of a name."""
+    return f"{results}/soft_targets/{name}/{views}.safetensors"
+
+
+def surface(results: object, name: object) -> str:
+    """The loss around a trained network."""
+    return f"{results}/surfaces/{name}.csv"
+
+
+def shown(results: object, artifact: object, suffix: str) -> str:
+    """A table, a figure, or another file of results for people."""
+    return f"{results}/{artifact}.{suffix}"
+
+
+def made(results: object, what: object) -> str:
+    """The record of what is shown: its key, and the digests of its files."""
+    return f"{results}/made/{what}.json"
+
+
+def log(results: object, what: object) -> str:
+    """What a job said."""
+    return f"{results}/logs/{what}.log"
+
+
+def folder_of(results: str, variant: str) -> str:
+    """The folder of a variant of those results; without one, theirs."""
+    return f"{results}{VARIANTS}{variant}" if variant else results
+
+
+def key_file(product: str) -> str:
+    """The small file with the key that a product should have."""
+    return f"{KEYS}/{product}.key"

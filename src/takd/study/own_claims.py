@@ -1,0 +1,35 @@
+"""What is judged of a study of one's own: whether its teacher helps its student, and whether an assistant does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from takd.study.artifacts import paths_between
+from takd.study.claims import Claims
+
+
+def of_own_study(family: str, members: Sequence[str]) -> Claims:
+    """The questions of a family, largest member first: its student alone, under its teacher, and through assistants."""
+    teacher, *assistants, student = members
+    direct, *through = paths_between(teacher, assistants, student)
+    above: dict[str, Any] = {"kind": "above", "family": family}
+    claims: dict[str, Any] = {
+        "teacher": {
+            "where": "Table",
+            "statement": f"{student} is better under {teacher} than from labels alone",
+            "comparisons": [above | {"better": [direct], "worse": [student]}],
+        }
+    }
+    if through:
+        joint = {"label": "all paths through assistants above the direct one", "better": through, "worse": [direct]}
+        claims["assistant"] = {
+            "where": "Table",
+            "statement": f"{student} is better through an assistant than directly under {teacher}",
+            "comparisons": [above | {"better": through, "worse": [direct], "joint": [joint]}],
+        }
+    if len(through) > 1:
+        claims["paths"] = {
+            "where": "Paths",
+            "statement": f"All paths through assistants are comparably good for {student}",
+            "comparisons": [{"kind": "equal", "family": family, "chains": through}],
+        }
+    return Claims.model_validate({"claims": claims})

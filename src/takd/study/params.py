@@ -1,0 +1,233 @@
+"""A file of parameters, checked: params.yaml, a preset that replaces parts of it, or a study of one's own."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fnmatch import translate
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from takd.data.registry import DATASETS, OwnImages
+from takd.errors import ParameterError, TakdError, shortened
+from takd.networks.registry import PAPER_FAMILIES, check_builder
+from takd.objectives.registry import OBJECTIVES
+from takd.study.names import WORD
+from takd.study.recipe import check_settings
+from takd.study.section import Section, first_problem
+from takd.yaml_files import read_yaml
+
+FILE_NAME = r"^[a-z0-9_]{1,60}$"  # of an artifact or a variant, which name files and folders
+Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
+
+
+class Variant(Section):
+    """The same networks under a changed recipe, in a folder of their own."""
+
+    teachers: Annotated[
+        Literal["own", "shared"],
+        Field(description="Whether teachers are trained under the changed recipe too, or are those of what this varies."),
+    ] = "own"
+    settings: Settings = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_beside_teachers(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "settings" in values:
+            return values
+        rest = {name: value for name, value in values.items() if name != "teachers"}
+        return {"settings": rest} | {name: values[name] for name in values if name == "teachers"}
+
+    @model_validator(mode="after")
+    def _teachers_hold_out_the_same_images(self) -> Self:
+        if self.teachers == "shared" and {"validation_share", "validation_seed"} & set(self.settings):
+            raise ValueError("its shared teachers were trained on the images that it holds out; say `teachers: own`")
+        return self
+
+
+class Surface(Section):
+    """A square around a trained network, in units of its own filters' norms (Li et al. 2018), and the images to measure on."""
+
+    points: Annotated[
+        int, Field(ge=3, le=201, description="Points along each direction; odd, so that the network itself is one.")
+    ] = 21
+    span: Annotated[
+        float,
+        Field(gt=0, le=10, description="How far the grid goes each way: at 1 each filter is moved by as much as its own norm."),
+    ] = 1
+    images: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Training images on which the loss is measured, the same for every network.")
+    ] = 1000
+
+    @model_validator(mode="after")
+    def _has_a_centre(self) -> Self:
+        if self.points % 2 == 0:
+            raise ValueError(f"points: must be odd, not {self.points}")
+        return self
+
+    def offsets(self) -> list[float]:
+        """Where the points of one direction lie, ascending; the middle one is exactly 0."""
+        last = self.points - 1
+        return [self.span * (2 * i - last) / last for i in range(self.points)]
+
+
+class Claims(Section):
+    """How claims are judged."""
+
+    equal_within: Annotated[
+        float,
+        Field(gt=0, le=50, description="Percentage points: a difference whose whole interval lies within this is called equal."),
+    ] = 0.3
+
+
+class Parameters(Section):
+    """Everything that a scientist may turn. A preset or the command line replaces parts of it."""
+
+    datasets: Annotated[
+        tuple[str, ...], Field(max_length=20, description="Data sets that tables and figures show. Paper: CIFAR-10, CIFAR-100.")
+    ] = ()
+    seeds: Annotated[int, Field(ge=1, le=10_000, description="Networks trained for each cell of a table, under seeds 0, 1, …")] = 3
+    vary: Annotated[
+        Literal["student", "chain"],
+        Field(
+            description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
+            "teacher), or the whole chain."
+        ),
+    ] = "student"
+    run: Annotated[
+        Literal["all", "there"],
+        Field(description="Whether tables and figures train what they lack, or show the networks that are there and no others."),
+    ] = "all"
+    report: Annotated[
+        tuple[str, ...], Field(max_length=100, description="Tables and figures that are made where no target is given.")
+    ] = ("table", "paths")
+    surface: Surface = Surface()
+    claims: Claims = Claims()
+    train: Annotated[Settings, Field(description="The recipe of every network, before what follows.")]
+    families: Annotated[dict[str, Settings], Field(description="What differs for a family of networks.")] = Field(default={})
+    overrides: Annotated[
+        dict[Annotated[str, Field(max_length=200)], Settings],
+        Field(
+            max_length=200,
+            description="What differs for the networks whose name matches a pattern, as in `cifar100/plain/*-2/*`; where several "
+            "do, the last one counts.",
+        ),
+    ] = Field(default={})
+    variants: Annotated[
+        dict[Annotated[str, Field(pattern=FILE_NAME)], Variant],
+        Field(
+            max_length=100,
+            description="Changed recipes by name: results/variants/NAME holds the networks, tables and figures made by one.",
+        ),
+    ] = Field(default={})
+
+    # Of a study of one's own.
+    data: Annotated[OwnImages | None, Field(description="Images of one's own; the data set is called as the study.")] = None
+    members: Annotated[
+        dict[Annotated[str, Field(pattern=rf"^{WORD}$", max_length=60)], str],
+        Field(max_length=16, description="The family's members, largest first, and what builds each."),
+    ] = Field(default={})
+    weights: Annotated[
+        dict[str, str], Field(description="Member to a file of weights: it is trained already, and only teaches.")
+    ] = Field(default={})
+    start: Annotated[
+        dict[str, str], Field(description="Member to a file of weights that its training begins from, or `library` for its own.")
+    ] = Field(default={})
+
+    @field_validator("datasets", "report")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise ValueError(f"{shortened(name)} stands there {count} times")
+        return names
+
+    @field_validator("datasets")
+    @classmethod
+    def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in DATASETS:
+                raise ValueError(f"unknown data set {shortened(name)!r}; there are {', '.join(DATASETS)}")
+        return names
+
+    @field_validator("members")
+    @classmethod
+    def _known_builders(cls, members: dict[str, str]) -> dict[str, str]:
+        for member, builder in members.items():
+            try:
+                check_builder(builder)
+            except TakdError as error:
+                raise ValueError(f"{member}: {error}") from None
+        return members
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.members and not (self.data or self.datasets):
+            raise ValueError("data: is missing; a study of one's own names its images, or published `datasets`")
+        if self.members and len(self.members) < 2:
+            raise ValueError("members: a teacher and a student are the fewest")
+        if not self.members and not self.datasets:
+            raise ValueError("datasets: is missing")
+        for field in ("weights", "start"):
+            for member in getattr(self, field):
+                if member not in self.members:
+                    raise ValueError(f"{field}.{member}: no such member; there are {', '.join(self.members) or 'none'}")
+        for name in self.families:
+            if name not in PAPER_FAMILIES:
+                raise ValueError(f"families.{name}: unknown family; there are {', '.join(PAPER_FAMILIES)}")
+        if missing := [name for name in ("epochs", "learning_rate") if name not in self.train]:
+            raise ValueError(f"train.{missing[0]}: is missing")
+        return self
+
+
+def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -> Parameters:
+    """Parameters from params.yaml and a preset that replaces parts of it, key by key; a preset with `members` stands alone.
+
+    typed: counts after any file's. Raises ParameterError.
+    """
+    values, source = read_yaml(path) if preset is None else read_yaml(preset), preset or path
+    if preset is not None and "members" not in values:
+        values, source = merged(read_yaml(path), values), Path(f"{path} with {preset}")
+    try:
+        return Parameters.model_validate(merged(values, typed))
+    except ValidationError as error:
+        raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` written over it, mappings key by key; null takes a key away."""
+    both = dict(base)
+    for key, value in changes.items():
+        old = both.get(key)
+        both[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return {key: value for key, value in both.items() if value is not None}
+
+
+def check_patterns(patterns: Mapping[str, Any], datasets: tuple[str, ...], families: Mapping[str, Mapping[str, str]]) -> None:
+    """Whether each pattern of `overrides` matches a network that there can be. Raises ParameterError where one doesn't."""
+    for pattern in patterns:
+        if pattern.count("/") != 3 and not re.search(r"[*?\]]", pattern):
+            raise ParameterError(
+                f"overrides: {shortened(pattern)!r} matches no network, as names end in /seedN; say {shortened(pattern)}/*"
+            )
+        matches = re.compile(translate(pattern)).match
+        if not any(matches(f"{dataset}/{name}") for name in _examples(pattern, families) for dataset in datasets):
+            family, members = next(iter(families.items()))
+            raise ParameterError(
+                f"overrides: {shortened(pattern)!r} matches no network of {', '.join(datasets)}; names are as in "
+                f"{datasets[0]}/{family}/{next(iter(members))}/seed0"
+            )
+
+
+def _examples(pattern: str, families: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Names of networks less their data sets: every chain, under objectives too if the pattern speaks of one."""
+    seeds = {0, *(int(seed) for seed in re.findall(r"seed([0-9]{1,6})", pattern)[:3])}
+    said = [None, *OBJECTIVES] if re.search(r"[+?\[]", pattern) else [None]
+    for family, members in families.items():
+        for count in range(1, len(members) + 1):
+            for path in combinations(members, count):
+                for objective in said if count > 1 else [None]:
+                    chain = "-".join(path) if objective is None else "-".join((path[0], f"{path[1]}+{objective}", *path[2:]))
+                    yield from (f"{family}/{chain}/seed{seed}" for seed in seeds)

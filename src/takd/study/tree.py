@@ -1,0 +1,211 @@
+"""Which networks there are to be: every folder of results, its networks' recipes and teachers, and what a table needs."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from takd.data.registry import DATASETS
+from takd.errors import NetworkNameError, ParameterError, TakdError
+from takd.networks.registry import PAPER_FAMILIES
+from takd.study import artifacts as specification
+from takd.study.artifacts import AnyArtifact, look_up
+from takd.study.layout import RESERVED, VARIANTS, folder_of
+from takd.study.names import Name, check_members
+from takd.study.params import Parameters, check_patterns, load_parameters
+from takd.study.recipe import NetworkSection, Recipe, resolve
+from takd.yaml_files import cleaned
+
+PARAMS, PRESETS, ARTIFACTS = Path("params.yaml"), Path("presets"), Path("paper/artifacts.yaml")
+MOST_NETWORKS = 100_000
+
+
+class Node(NamedTuple):
+    """A network in a folder of results."""
+
+    results: str
+    name: Name
+
+    def __str__(self) -> str:
+        return f"{self.results}/models/{self.name}"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What stands in a folder of results is made by these.
+
+    study: the preset's name, empty for params.yaml. changes: of the variants that it is, the last one counts.
+    teachers: the folder whose networks teach those of this one. families: members, largest first, and their builders.
+    """
+
+    results: str
+    study: str
+    parameters: Parameters
+    changes: tuple[Mapping[str, Any], ...]
+    teachers: str
+    families: Mapping[str, Mapping[str, str]]
+    artifacts: Mapping[str, AnyArtifact]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a study of one's own networks, and not the paper's."""
+        return bool(self.parameters.members)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The data sets that its tables and figures show."""
+        return (self.study,) if self.parameters.data else self.parameters.datasets
+
+    @property
+    def teacher_seed(self) -> int | None:
+        """The seed of every network above a last hop; None where a chain has one seed throughout."""
+        return 0 if self.parameters.vary == "student" else None
+
+    def check(self, name: Name) -> None:
+        """Raises NetworkNameError where the study has no such data set, family or member, or the chain grows."""
+        known = (self.study,) if self.parameters.data else tuple(DATASETS)
+        if name.dataset not in known:
+            raise NetworkNameError(f"unknown data set {name.dataset!r}; there are {', '.join(known)}")
+        if name.family not in self.families:
+            raise NetworkNameError(f"unknown family {name.family!r}; there are {', '.join(self.families)}")
+        check_members(name.chain, name.family, list(self.families[name.family]))
+
+    def imported(self, name: Name) -> str | None:
+        """The file of weights that a network is taken from instead of being trained, where there is one."""
+        return self.parameters.weights.get(name.member) if len(name.hops) == 1 else None
+
+    def started(self, name: Name) -> str | None:
+        """The file of weights that a network's training begins from, where there is one."""
+        return self.parameters.start.get(name.member)
+
+    def recipe(self, name: Name) -> Recipe:
+        """A network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter.
+
+        Raises NetworkNameError where there is no such network, ParameterError where its fields don't go together.
+        """
+        self.check(name)
+        given = self.parameters
+        family = self.families[name.family]
+        network = NetworkSection(builder=family[name.member], peer=family[name.peer] if name.peer else None)
+        overrides = [change for pattern, change in given.overrides.items() if fnmatchcase(str(name), pattern)]
+        settings = (given.train, given.families.get(name.family, {}), *overrides, *self.changes)
+        try:
+            return resolve(network, name.objective, settings)
+        except ParameterError as error:
+            raise ParameterError(f"{name}: {error}") from None
+
+
+class Tree:
+    """All folders of results of a project: params.yaml's, each preset's, and each variant's below them."""
+
+    def __init__(self, root: Path = Path(), typed: Mapping[str, Any] | None = None) -> None:
+        """typed: parameters that count after any file's. Raises ParameterError where params.yaml or the artifacts can't be used."""
+        self.root = root
+        typed = cleaned(typed or {}, "--config")
+        self.folders: dict[str, Folder] = {}
+        self.broken: dict[str, TakdError] = {}  # presets that can't be used: only their own targets fail
+        paper = specification.load(root / ARTIFACTS) if (root / ARTIFACTS).is_file() else {}
+        if (root / PARAMS).is_file():
+            self._add("results", "", load_parameters(root / PARAMS, None, typed), paper)
+        for preset in sorted((root / PRESETS).glob("*.y*ml")):
+            results = f"results/{preset.stem}"
+            try:
+                _check_preset(preset)
+                self._add(results, preset.stem, load_parameters(root / PARAMS, preset, typed), paper)
+            except TakdError as error:
+                self.broken[results] = error
+            except OSError as error:
+                self.broken[results] = ParameterError(f"{preset}: {error.strerror}")
+
+    def _add(self, results: str, study: str, given: Parameters, paper: Mapping[str, AnyArtifact]) -> None:
+        own = {study: given.members} if given.members else {}
+        shown = specification.of_own_study(study, tuple(given.members)) if own else paper
+        families = own or PAPER_FAMILIES
+        datasets = (study,) if given.data else tuple(DATASETS)
+        check_patterns(given.overrides, datasets, families)
+        for name in given.report:
+            look_up(shown, name)
+        main = Folder(results, study, given, (), results, families, shown)
+        self.folders[results] = main
+        for name, variant in given.variants.items():
+            folder = folder_of(results, name)
+            teachers = results if variant.teachers == "shared" else folder
+            self.folders[folder] = Folder(folder, study, given, (variant.settings,), teachers, families, shown)
+
+    def folder(self, results: str) -> Folder:
+        """The folder of results of that name. Raises what its preset is broken by, or ParameterError where there is none."""
+        main = results.partition(VARIANTS)[0]
+        if main in self.broken:
+            raise self.broken[main]
+        if results not in self.folders:
+            near = difflib.get_close_matches(results, self.folders, 3) or list(self.folders)[:5]
+            raise ParameterError(f"{results}: no preset or variant makes it; there are {', '.join(near)}")
+        return self.folders[results]
+
+    def recipe(self, node: Node) -> Recipe:
+        """A network's recipe."""
+        return self.folder(node.results).recipe(node.name)
+
+    def teacher(self, node: Node) -> Node:
+        """A network's teacher. Raises ValueError where it has none."""
+        folder = self.folder(node.results)
+        return Node(folder.teachers, node.name.teacher(folder.teacher_seed))
+
+    def lineage(self, node: Node) -> list[Node]:
+        """Every network above one, and itself, teachers first."""
+        return [*self.lineage(self.teacher(node)), node] if node.name.is_distilled else [node]
+
+    def shown(self, results: str) -> list[str]:
+        """What `report` names, in order; in a variant's folder less what shows variants itself."""
+        folder = self.folder(results)
+        names = folder.parameters.report
+        return [name for name in names if VARIANTS not in results or not look_up(folder.artifacts, name).variants_shown]
+
+    def cells(self, results: str, names: Iterable[str]) -> list[Node]:
+        """The networks that those artifacts show in a folder of results, each once, without their teachers.
+
+        Raises ParameterError where one shows a variant that the folder doesn't have.
+        """
+        folder = self.folder(results)
+        nodes: dict[Node, None] = {}
+        for name in names:
+            artifact = look_up(folder.artifacts, name)
+            if artifact.variants_shown and VARIANTS in results:
+                raise ParameterError(f"{artifact.where}: shows variants, and {results} is one itself")
+            for cell in artifact.cells(folder.datasets):
+                where = folder_of(results, cell.variant)
+                if where not in self.folders:
+                    known = ", ".join(folder.parameters.variants)
+                    raise ParameterError(f"{artifact.where}: {results} has no variant {cell.variant!r}; it has {known or 'none'}")
+                nodes |= {Node(where, each.name): None for each in cell.networks(folder.datasets, folder.parameters.seeds)}
+                if len(nodes) > MOST_NETWORKS:
+                    raise ParameterError(f"{results}: more than {MOST_NETWORKS:,} networks; ask for fewer seeds or data sets")
+        return list(nodes)
+
+    def needed(self, results: str, names: Iterable[str]) -> list[Node]:
+        """The networks that those artifacts show, and all of their teachers, each once, teachers first."""
+        lines = (self.lineage(node) for node in self.cells(results, names))
+        return list(dict.fromkeys(each for line in lines for each in line))
+
+    def own(self, results: str, nodes: Iterable[Node]) -> list[Node]:
+        """Those in a folder of results or below it: teachers that a variant shares aren't its own."""
+        return [node for node in nodes if node.results == results or node.results.startswith(f"{results}/variants/")]
+
+    def node(self, target: str) -> Node:
+        """The network of a path below {results}/models/. Raises NetworkNameError or ParameterError where there can't be one."""
+        results, _, rest = target.partition("/models/")
+        name = Name.parse("/".join(rest.split("/")[:4]))
+        self.folder(results).check(name)
+        return Node(results, name)
+
+
+def _check_preset(preset: Path) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", preset.stem):
+        raise ParameterError(f"{preset}: names a folder of results; use letters, digits and _")
+    if preset.suffix != ".yaml":
+        raise ParameterError(f"{preset}: a preset's file ends in .yaml; call it {preset.with_suffix('.yaml')}")
+    if preset.stem in (*RESERVED, *specification.RESERVED):
+        raise ParameterError(f"{preset}: results/{preset.stem} is a folder of params.yaml's own results; choose another name")

@@ -1,0 +1,153 @@
+"""Training as a job: from files to files, with all that it is given checked before the first step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from takd.data import prepared
+from takd.data.prepared import PreparedData
+from takd.errors import CheckpointError, ParameterError
+from takd.files import check_outputs, read_metadata, sha256_of
+from takd.networks.builders import code_files
+from takd.networks.checkpoints import load_into, read_state_dict
+from takd.records.key import check_key, code_of, network_key
+from takd.records.provenance import commit
+from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.training.bar import Bar
+from takd.training.checkpoint import Progress, resume_key
+from takd.training.checks import check_images, check_network, check_recipe
+from takd.training.device import chosen_device
+from takd.training.loop import chosen_images, initialised, train
+from takd.training.soft_targets import Answers, from_file, online
+from takd.training.written import Measured, origin_of, write
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a job reads and writes. Of soft_targets and teacher a distilled network needs one; others need neither.
+
+    start: weights that training begins from. weights: of a network that isn't trained, only taken over. teacher_builder: of a
+    teacher of one's own code. settings: files that recipe and key were read from.
+    """
+
+    data: Path
+    output: Path
+    metrics: Path
+    soft_targets: Path | None = None
+    teacher: Path | None = None
+    start: Path | None = None
+    weights: Path | None = None
+    resume: Path | None = None
+    teacher_builder: str | None = None
+    settings: tuple[Path, ...] = ()
+
+    def check(self, *builders: str | None) -> None:
+        """Raises ParameterError or OSError where one can't be written, or would be written over another or a builder's code."""
+        code = [path for builder in (*builders, self.teacher_builder) if builder for path in code_files(builder, Path())]
+        read = [self.data, self.soft_targets, self.teacher, self.start, self.weights, *self.settings, *code]
+        written = [self.output, self.metrics, self.resume]
+        check_outputs([path for path in written if path], [path for path in read if path])
+
+
+def train_network(
+    name: Name, recipe: Recipe, files: Files, *, threads: int, device_name: str, expected_key: str | None = None
+) -> None:
+    """Train one network and write its weights, then its metrics. Where a TakdError or an OSError is raised, neither is written.
+
+    expected_key: what the workflow expects the result to bear; another one ends in a ParameterError before the first step.
+    """
+    # what is given
+    builder, peer = recipe.network.builder, recipe.network.peer
+    files.check(builder, peer)
+    data = prepared.load(files.data)
+    check_recipe(name, recipe)
+    check_images(name, recipe, data)
+    device = chosen_device(device_name, threads)
+    for each in filter(None, (builder, peer)):
+        check_network(each, data, recipe.optimiser.batch_size)
+    answers = _answers(name, recipe, files, data, device)
+    start = _start(name, recipe, files, data)
+
+    # what it is going to be
+    made_at = commit()  # before the hours in which somebody may commit
+    code = code_of(recipe)
+    teacher_key = None if answers is None else answers.teacher_key
+    key = network_key(name, recipe, code=code, data_digest=data.digest, teacher_key=teacher_key)
+    check_key(files.output, key, expected_key)
+    precision = recipe.optimiser.precision
+    origin = origin_of(
+        name,
+        data,
+        device,
+        key=key,
+        code=code,
+        builder=builder,
+        precision=precision,
+        threads=threads,
+        recipe=recipe,
+        teacher=answers,
+    )
+    progress = None
+    if files.resume is not None:
+        progress = Progress(files.resume, resume_key(origin.model_dump_json(), _bytes_digest(files.soft_targets)))
+
+    # train
+    images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
+    with Bar(images, recipe.all_epochs) as bar:
+        trained = train(
+            name, recipe, data, answers, device=device, start=start, progress=progress, on_epoch=bar.epoch, on_step=bar.step
+        )
+
+    # write
+    accuracies = [epoch.accuracy for epoch in trained.history]
+    measured = Measured(
+        accuracy=accuracies[-1],
+        selected_accuracy=accuracies[-1] if recipe.length.select == "last" else max(accuracies),
+        answers=trained.answers,
+        history=trained.history,
+        on_test=recipe.views.validation_share == 0,
+    )
+    places = files.output, files.metrics
+    write(*places, trained.network, origin, data, measured, views=recipe.views, precision=precision, commit=made_at)
+    if progress is not None:
+        progress.finish()
+
+
+def _answers(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Answers | None:
+    """What its teacher says, from a file or as it is asked; None for a network without one."""
+    given = files.soft_targets or files.teacher
+    if name.is_distilled and given is None:
+        raise ParameterError(f"{name}: needs --soft-targets of {name.teacher()}, which `takd targets` makes, or --teacher")
+    if not name.is_distilled and given is not None:
+        raise ParameterError(f"{name}: has no teacher, but {given} was given")
+    if files.soft_targets is not None:
+        return from_file(files.soft_targets, name, recipe, data)
+    if files.teacher is not None:
+        return online(files.teacher, name, recipe, data, device, files.teacher_builder)
+    return None
+
+
+def _start(name: Name, recipe: Recipe, files: Files, data: PreparedData) -> dict[str, Tensor] | None:
+    """The weights that training begins from, checked against the network; a head of another size is drawn afresh."""
+    wanted = recipe.network.start
+    if files.start is None:
+        if wanted is not None:
+            raise ParameterError(f"{name}: its recipe begins from weights; give them by --start")
+        return None
+    if wanted is None:
+        raise ParameterError(
+            f"{name}: its recipe begins from nothing, but {files.start} was given; a preset's `start:` names weights"
+        )
+    if sha256_of(files.start) != wanted:
+        raise CheckpointError(f"{files.start}: not the weights that the recipe of {name} begins from")
+    network = initialised(recipe.network.builder, data.classes, name.seed, data.size)
+    load_into(network, read_state_dict(files.start), source=str(files.start), head_may_differ=True)
+    return network.state_dict()
+
+
+def _bytes_digest(path: Path | None) -> str:
+    """Of soft targets, as a teacher's last bits differ by machine: the digest that the file bears, which was checked."""
+    return "" if path is None else str(read_metadata(path)["digest"])

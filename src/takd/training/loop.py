@@ -1,0 +1,153 @@
+"""The one training loop: a network learns from labels alone, from labels and its teacher's answers, or with a peer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from takd.data.prepared import PreparedData
+from takd.data.randomness import generator
+from takd.data.views import Normalisation, Views, share_of, shuffled, training_and_held_out
+from takd.errors import DivergenceError
+from takd.networks.builders import build
+from takd.networks.randomness import step_randomness, uses_randomness
+from takd.objectives.batch import Batch
+from takd.objectives.registry import ALL
+from takd.records.metrics import Epoch
+from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.study.recipe import Views as WhichImages
+from takd.training.checkpoint import Progress
+from takd.training.device import used_precision
+from takd.training.inference import share_correct, still, top1_answers
+from takd.training.optimiser import SGD
+from takd.training.schedule import learning_rate
+from takd.training.soft_targets import Answers
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and the course of its training.
+
+    answers: the kept network's top-1 classes for the images that it is judged on, in their order: (N,), int64.
+    """
+
+    network: nn.Module
+    history: list[Epoch]
+    answers: Tensor
+
+
+def train(
+    name: Name,
+    recipe: Recipe,
+    data: PreparedData,
+    answers: Answers | None,
+    *,
+    device: torch.device,
+    start: dict[str, Tensor] | None = None,
+    root: Path = Path(),
+    progress: Progress | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_step: Callable[[int], None] = lambda images: None,
+) -> Trained:
+    """Train a network by its recipe, under its teacher's answers where it has one, or together with its peer.
+
+    start: the weights to begin from. progress: where the state after each epoch is kept; an interrupted training goes on from there
+    and ends in the same bits. Raises DivergenceError where the loss is no longer finite.
+    """
+    # images
+    precision = used_precision(recipe.optimiser.precision, device)
+    positions, held_out = chosen_images(data.train.labels, recipe.views, name.seed)
+    everything = data.train.to(device)
+    normalisation = Normalisation.of(everything, recipe.views.normalisation)
+    images = Views(everything, normalisation, augmentation=recipe.views.augmentation)
+    judged = everything.subset(held_out.to(device)) if recipe.views.validation_share else data.test.to(device)
+    judged_images = Views(judged, normalisation, augmentation="none")
+
+    # network
+    builder, peer = recipe.network.builder, recipe.network.peer
+    student = initialised(builder, data.classes, name.seed, data.size, root)
+    if start is not None:
+        student.load_state_dict(start)
+    objective = import_module(ALL[recipe.objective.name].module)
+    other = None if peer is None else initialised(peer, data.classes, name.seed, data.size, root)
+    model: nn.Module = objective.learner(student, other).to(device, memory_format=torch.channels_last)
+    is_random = uses_randomness(model)
+    optimiser = SGD.of(model, recipe.optimiser)
+    best: dict[str, Tensor] = {}
+    history = [] if progress is None else progress.restore(model, optimiser, best)
+
+    for epoch in range(len(history), recipe.all_epochs):
+        # train
+        started = time.perf_counter()
+        model.train()
+        views = images.of_epoch(name.seed, epoch)
+        targets = None if answers is None else answers.of_epoch(epoch).to(device)
+        batches = in_batches(shuffled(positions, name.seed, epoch).to(device), recipe.optimiser.batch_size)
+        losses = torch.empty(len(batches), device=device)
+        for step, batch in enumerate(batches):
+            if is_random:
+                step_randomness(name.seed, epoch, step)
+            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+                outputs = model(images.batch(batch, views))
+            given = Batch(everything.labels[batch], None if targets is None else targets[batch], epoch)
+            loss = objective.loss(outputs.float(), given, recipe.objective)
+            loss.backward()
+            optimiser.step(learning_rate(recipe, epoch, step / len(batches)))
+            losses[step] = loss.detach()
+            on_step(len(batch))
+        _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
+
+        # evaluate
+        chosen = top1_answers(still(student, precision, judged_images), judged_images)
+        accuracy = share_correct(chosen, judged.labels)
+        if recipe.length.select != "last" and all(accuracy > before.accuracy for before in history):
+            best = {key: tensor.detach().clone() for key, tensor in student.state_dict().items()}
+
+        # keep
+        rate, seconds = learning_rate(recipe, epoch, 0), time.perf_counter() - started
+        history.append(Epoch(epoch=epoch + 1, learning_rate=rate, loss=losses.mean().item(), accuracy=accuracy, seconds=seconds))
+        if progress is not None:
+            progress.save(model, optimiser, best, history)
+        on_epoch(history[-1])
+
+    if best:
+        student.load_state_dict(best)
+    return Trained(student, history, top1_answers(still(student, precision, judged_images), judged_images))
+
+
+def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor, Tensor]:
+    """Positions of the images to train on, and of those that are held out. labels: (N,), of the training split."""
+    training, held_out = training_and_held_out(labels, which.validation_share, which.validation_seed)
+    return share_of(training, labels, which.training_share, seed), held_out
+
+
+def in_batches(order: Tensor, size: int) -> list[Tensor]:
+    """The positions of one epoch, `size` a step. A single one that is left joins the step before: batch norm needs two."""
+    batches = list(order.split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def initialised(builder: str, classes: int, seed: int, size: int, root: Path = Path()) -> nn.Module:
+    """A network as it is before training. Its weights depend on builder and seed alone, so methods start from the same.
+
+    size: pixels along a side of the images.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator("weights", seed).initial_seed())
+        return build(builder, classes, size=size, root=root)
+
+
+def _check_finite(losses: Tensor, name: Name, epoch: int, recipe: Recipe) -> None:
+    if not losses.isfinite().all():
+        step = int((~losses.isfinite()).nonzero()[0])
+        raise DivergenceError(
+            f"{name}: the loss became {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of {len(losses)}; "
+            f"try a learning rate below {recipe.schedule.learning_rate:g}"
+        )

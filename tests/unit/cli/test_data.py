@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from takd.data import prepared
+from takd.planning.lock import Lock
+from tests.conftest import ROOT
+from tests.unit.cli.conftest import Run, files_in
+
+PRESET = """
+data: {{folder: {folder}, size: 16}}
+members: {{large: "plain:4", small: "plain:2"}}
+train: {{learning_rate: 0.02, epochs: 1, trade_off: 0.5, temperature: 4, kl_reduction: batchmean}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two classes of noise, and a preset that names them."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for number, place in enumerate(f"images/{part}/{label}" for part in ("train", "test") for label in ("cat", "dog")):
+        (tmp_path / place).mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(random.integers(256, size=(16, 16, 3), dtype=np.uint8)).save(tmp_path / place / f"{number}{index}.png")
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets/pets.yaml").write_text(PRESET.format(folder="images"))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return tmp_path
+
+
+def test_a_data_set_is_prepared_where_others_look_for_it(takd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert takd("prepare", "digits") == (0, "data/prepared/digits.safetensors\n", "")
+    assert len(prepared.load(tmp_path / "data/prepared/digits.safetensors").train) == 1438
+
+
+def test_ones_own_images_are_recorded_at_the_first_time_and_held_to_later(takd: Run, study: Path) -> None:
+    code, out, _ = takd("prepare", "pets", "--preset", "presets/pets.yaml")
+    assert code == 0 and out.startswith("presets/pets.lock: written; commit it with the preset")
+    lock = Lock.read(study / "presets/pets.lock")
+    data = prepared.load(study / "data/prepared/pets.safetensors")
+    assert lock is not None and (lock.digest, lock.train, lock.classes, lock.size) == (data.digest, 6, 2, 16)
+    before = (study / "presets/pets.lock").read_bytes()
+    code, out, _ = takd("prepare", "pets", "--preset", "presets/pets.yaml")
+    assert code == 0 and "lock" not in out and (study / "presets/pets.lock").read_bytes() == before
+    (study / "images/train/cat/00.png").unlink()
+    code, _, err = takd("prepare", "pets", "--preset", "presets/pets.yaml")
+    assert code == 2 and "images: not the images that were registered" in err and err.count("\n") == 1
+    assert prepared.load(study / "data/prepared/pets.safetensors").digest == data.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what_is_said"),
+    [
+        (["mnist"], "unknown data set 'mnist'"),
+        (["digits", "--output", "presets"], "presets: Is a directory"),
+        (["digits", "--output", "/dev/null"], "/dev/null: a device or a pipe, not a file"),
+        (["cifar10", "--raw", ".", "--output", "cifar-10-python.tar.gz"], "cifar-10-python.tar.gz: is read by this command"),
+        (["pets", "--preset", "absent.yaml"], "absent.yaml: no such file"),
+        (["pets", "--preset", "params.yaml"], "params.yaml: names no images of one's own"),
+        (["pets", "--preset", "presets/pets.yaml", "--output", "presets/pets.yaml"], "presets/pets.yaml: is read by this command"),
+        (["pets", "--preset", "presets/pets.yaml", "--output", "presets/pets.lock"], "presets/pets.lock: is given for two files"),
+        (
+            ["pets", "--preset", "presets/pets.yaml", "--output", "images/train/cat/00.png"],
+            "images/train/cat/00.png: lies among the images of images",
+        ),
+        (["digits", "--preset", "presets/pets.yaml"], "digits: is the name of Digits; give your images another"),
+    ],
+)
+def test_what_cannot_be_prepared_is_said_in_one_line(takd: Run, study: Path, arguments: list[str], what_is_said: str) -> None:
+    (study / "cifar-10-python.tar.gz").write_bytes(b"170 megabytes, downloaded for an hour")
+    before = {path: path.read_bytes() for path in files_in(study)}
+    code, _, err = takd("prepare", *arguments)
+    assert code == 2 and what_is_said in err and err.count("\n") == 1
+    assert {path: path.read_bytes() for path in files_in(study)} == before

@@ -1,0 +1,149 @@
+"""What all commands have in common: help, version, errors in one line, and an end at any time that leaves nothing half written."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takd import __version__, cli
+from takd.errors import DataError
+from tests.conftest import ROOT, recipe
+from tests.unit.cli.conftest import Run, files_in, train_arguments
+
+COMMANDS = ("prepare", "train", "targets", "evaluate", "surface", "recipe", "show", "plan", "verify", "list")
+
+
+def started(*arguments: object, **environment: str) -> "subprocess.Popen[str]":
+    """The command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "takd", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_help_names_the_commands(takd: Run) -> None:
+    code, out, _ = takd("--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert f" {command} " in out
+        assert takd(command, "--help")[0] == 0
+
+
+def test_a_terminal_of_ascii_alone_is_helped_too() -> None:
+    process = started("--help", PYTHONIOENCODING="ascii", LC_ALL="C")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "") and "train" in out and out.isascii()
+
+
+def test_the_version_is_said(takd: Run) -> None:
+    assert takd("--version") == (0, f"takd {__version__}\n", "")
+
+
+def test_an_unknown_option_or_command_is_a_mistake(takd: Run) -> None:
+    assert takd("train", "--speed", "3")[0] == 2
+    assert takd("trian")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (DataError("pets: no images"), "takd: pets: no images\n"),
+        (DataError("two\nlines\x1b[31m"), "takd: two lines\\u001b[31m\n"),
+        (DataError("x" * 5000), f"takd: {'x' * 2000}…\n"),
+        (OSError(28, "No space left on device", "here"), "takd: here: No space left on device\n"),
+        (OSError(28, "No space left on device"), "takd: No space left on device\n"),
+        (RuntimeError("out of memory!"), "takd: out of memory: out of memory!; a smaller batch_size, or fewer jobs at once\n"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line(error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise error
+
+    assert cli.ended(command) == 2
+    assert capsys.readouterr().err == said
+
+
+def test_takds_own_mistakes_are_not_hidden() -> None:
+    def command() -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.ended(command)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["recipe", "digits/plain/10-2/seed0", "--preset", "presets/toy.yaml"], ["list"]],
+    ids=lambda each: each[0],
+)
+def test_commands_that_read_no_tensors_do_not_import_torch(arguments: list[str]) -> None:
+    code = """
+import sys
+from takd import cli
+try:
+    cli.main()
+except SystemExit:
+    print("torch" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, *arguments]
+    environment = os.environ | {"PYTHONPATH": "src"}
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout
+    assert out.splitlines()[-1] == "False"
+
+
+def test_a_training_that_is_told_to_end_leaves_nothing_half_written(digits: Path, tmp_path: Path) -> None:
+    how = recipe(builder="plain:2", epochs=100_000, training_share=0.1).canonical()
+    process = started(*train_arguments(tmp_path, digits, recipe=how, resume=tmp_path / "resume", device="cpu"))
+    assert process.stdout is not None
+    for _ in range(3):  # its state is written again and again
+        assert process.stdout.readline().startswith("epoch ")
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in files_in(tmp_path)] == ["resume"]
+
+
+def test_a_file_that_is_being_written_when_the_end_comes_is_removed(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from takd.files import end, written_whole
+signal.signal(signal.SIGTERM, end)
+with written_whole(Path({str(tmp_path / "file")!r})) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("went on")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "src"}, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout, files_in(tmp_path)) == (128 + signal.SIGTERM, "", [])
+
+
+@pytest.mark.parametrize(("limit", "resumes"), [(1_000, False), (1_000, True), (80_000, True)])
+def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_left(
+    takd: Run, digits: Path, tmp_path: Path, limit: int, resumes: bool
+) -> None:
+    """No file may be larger than the limit: the weights have 53 kB, the state after an epoch 105 kB."""
+    resume = tmp_path / "resume"
+    options: dict[str, Any] = {"device": "cpu"} | ({"resume": resume} if resumes else {})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        code, _, err = takd(*train_arguments(tmp_path, digits, **options))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    named = resume if resumes else tmp_path / "out" / "model.safetensors"
+    assert (code, err) == (2, f"takd: {named}: File too large\n")
+    assert files_in(tmp_path) == []

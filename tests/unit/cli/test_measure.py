@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from takd.data import prepared
+from takd.records.surface import read_points
+from tests.conftest import ROOT
+from tests.unit.cli.conftest import Run, files_in
+from tests.unit.training.conftest import write_network
+
+GRID = ["--span", "1", "--images", "10"]
+
+
+@pytest.fixture
+def model(digits: Path, tmp_path: Path) -> Path:
+    return write_network(tmp_path / "model", prepared.load(digits), "digits/plain/2/seed0", "plain:2")
+
+
+def test_a_surface_is_written_and_its_place_said(takd: Run, digits: Path, model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "s.csv"
+    code, out, _ = takd("surface", model, "--data", digits, *GRID, "--points", "3", "--output", output)
+    assert (code, out) == (0, f"{output}\n") and len(read_points([output])) == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "what_is_said"),
+    [
+        (["--points", "4", "--output", "y"], "points: must be odd, not 4"),
+        (["--points", "3", "--span", "nan", "--output", "y"], "span: "),
+        (["--points", "3", "--images", "9999", "--output", "y"], "images: digits has 1438 training images, fewer than 9999"),
+        (["--points", "3", "--output", "model"], "model: is read by this command"),
+        (["--points", "3", "--output", "/dev/null"], "/dev/null: a device or a pipe, not a file"),
+        (["--points", "3", "--output", "key", "--key", "key"], "key: is read by this command"),
+        (["--points", "3", "--output", "y", "--key", "key"], "expected 1111111111111111); run the same command again"),
+        (["--points", "3", "--output", "y", "--device", "cuda:99"], "device 'cuda:99': not on this machine"),
+    ],
+)
+def test_a_surface_that_cannot_be_is_said_in_one_line(
+    takd: Run, digits: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], what_is_said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text("1" * 16)
+    before = {path: path.read_bytes() for path in files_in(tmp_path)}
+    code, _, err = takd("surface", "model", "--data", digits, *GRID, *options)
+    assert code == 2 and what_is_said in err and err.count("\n") == 1
+    assert {path: path.read_bytes() for path in files_in(tmp_path)} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what_is_said"),
+    [
+        (["params.yaml", "--data", "params.yaml"], "params.yaml: not a whole safetensors file"),
+        (["absent", "--data", "params.yaml"], "params.yaml: not a whole safetensors file"),
+        (["paper", "--data", "absent"], "absent: no such file"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_one_line(
+    takd: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], what_is_said: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code, _, err = takd("evaluate", *arguments)
+    assert code == 2 and what_is_said in err and err.count("\n") == 1

@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from takd.planning.plan import made_plan
+from takd.planning.workflow import Workflow
+from tests.unit.cli.conftest import Run
+
+DATASETS = ("digits", "cifar10", "cifar100")
+
+
+@pytest.fixture(autouse=True)
+def here(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch of a network takes as many seconds as it has layers; nothing is measured."""
+    monkeypatch.chdir(workspace)
+    builders = [f"plain:{size}" for size in (2, 4, 6, 8, 10)] + [f"resnet:{size}" for size in (8, 14, 20, 26, 32, 44, 56, 110)]
+    seconds = {builder: float(builder.partition(":")[2]) for builder in builders}
+    (workspace / ".takd").mkdir()
+    (workspace / ".takd/costs.json").write_text(json.dumps(dict.fromkeys(DATASETS, seconds)))
+
+
+def test_a_plan_lists_each_network_once(takd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = takd("plan", "results/toy/table2.csv", "--cores", "2")
+    names = [line.split()[1] for line in out.splitlines() if " digits/plain/" in line]
+    assert code == 0 and len(names) == len(set(names)) >= 9
+    assert out.splitlines()[-1].startswith(f"{len(names)} to train, 0 there: about ")
+
+
+def test_a_variants_plan_tells_its_shared_teachers_from_its_own_networks(takd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = takd("plan", "results/toy/variants/half/table2.csv")[1]
+    assert " half digits/plain/10-4-2/seed1 " in out and " digits/plain/10-4/seed0 " in out
+    assert " half digits/plain/10-4/seed0 " not in out
+
+
+@pytest.mark.parametrize(
+    ("target", "cores", "seconds"),
+    [
+        # a network and those above it, at ten epochs each
+        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 1, 10 * (10 + 8 + 4 + 2)),
+        # however many cores: no student before its teacher
+        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 100, 10 * (10 + 8 + 4 + 2)),
+        # two networks at once, for ten epochs after a separate stage
+        ("results/toy/models/digits/plain/10-2+mutual/seed0/metrics.json", 1, (1 + 4) * (10 + 2)),
+    ],
+)
+def test_a_plan_adds_up_what_is_to_be_trained(target: str, cores: int, seconds: float) -> None:
+    assert made_plan(Workflow(writes_keys=False), target, cores).seconds == pytest.approx(seconds)
+
+
+def test_what_no_record_tells_of_is_timed_once(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / ".takd/costs.json").unlink()
+    timed: list[str] = []
+
+    def epoch_seconds(dataset: str, lock: object, how: object) -> float:
+        timed.append(how.network.builder)  # type: ignore[attr-defined]
+        return 1800.0
+
+    monkeypatch.setattr("takd.measuring.costs.epoch_seconds", epoch_seconds)
+    target = "results/toy/models/digits/plain/10-4-2/seed0/metrics.json"
+    assert "hours" in takd("plan", target, "--no-measure")[1] and timed == []
+    assert "about 6.00 hours on 1 cores" in takd("plan", target, "--cores", "1")[1]  # three networks of four epochs
+    assert timed == ["plain:10", "plain:4", "plain:2"]
+    takd("plan", target)
+    assert len(timed) == 3
+
+
+@pytest.mark.parametrize("command", ["plan", "verify", "show"])
+@pytest.mark.parametrize(
+    ("target", "what_is_said"),
+    [
+        ("results/table9.csv", "results/table9.csv: nothing makes it; did you mean results/table"),
+        ("results/slow/table2.csv", "results/slow/table2.csv: nothing makes it"),
+        ("results/models/digits/plain/2-10/seed0/metrics.json", "members must shrink"),
+        ("results/models/digits/plain/2/metrics.json", "expected dataset/family/chain/seedN"),
+    ],
+)
+def test_a_target_that_nothing_makes_is_said_in_one_line(
+    takd: Run, workspace: Path, command: str, target: str, what_is_said: str
+) -> None:
+    before = sorted(workspace.rglob("*"))
+    code, _, err = takd(command, target)
+    assert code == 2 and what_is_said in err and err.count("\n") == 1
+    assert sorted(workspace.rglob("*")) == before
+
+
+def test_a_preset_that_cannot_be_used_is_said_where_its_target_is_asked_for(takd: Run, workspace: Path) -> None:
+    (workspace / "presets/odd.yaml").write_text("train: {speed: 3}")
+    code, _, err = takd("plan", "results/odd/table2.csv")
+    assert code == 2 and "speed" in err and err.count("\n") == 1
+    assert takd("plan", "results/toy/table2.csv")[0] == 0
+
+
+def test_nothing_is_verified_where_nothing_is(takd: Run) -> None:
+    assert takd("verify") == (0, "0 files: nothing is there yet\n", "")
+
+
+def test_what_can_be_made_is_listed(takd: Run) -> None:
+    code, out, _ = takd("list")
+    listed = out.splitlines()
+    assert code == 0 and {"results/table2.csv", "results/quick/figure2.png", "results/toy/report.html"} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_changes_count_after_any_file(takd: Run) -> None:
+    target = "results/toy/models/digits/plain/2/seed0/metrics.json"
+    assert "about 0.01 hours on 1 cores" in takd("plan", target, "--cores", "1", "--changes", "train: {epochs: 18}")[1]

@@ -1,0 +1,80 @@
+"""What every objective has to be, whoever adds one: its fields, what is trained, and a loss over outputs."""
+
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from takd.objectives.batch import Batch
+from takd.objectives.registry import ALL, DISTILLATION, FIELDS, LABELS, OBJECTIVES, Fields, Objective
+
+SETTINGS = {"trade_off": 0.3, "temperature": 2, "kl_reduction": "batchmean", "separate_epochs": 3}
+
+
+def parts(objective: Objective) -> tuple[ModuleType, Fields]:
+    given = {name: value for name, value in SETTINGS.items() if name in objective.fields.typed()}
+    return import_module(objective.module), objective.fields.model_validate(given | {"name": objective.name})
+
+
+@pytest.mark.parametrize("objective", ALL.values(), ids=list(ALL))
+def test_an_objective_trains_what_its_learner_holds(objective: Objective) -> None:
+    """One step down its own gradient lowers its loss, and moves the student, and the peer where there is one."""
+    module, fields = parts(objective)
+    torch.manual_seed(0)
+    student, peer = nn.Linear(6, 4), nn.Linear(6, 4) if objective.partner == "peer" else None
+    learner = module.learner(student, peer)
+    batch = Batch(torch.arange(8) % 4, torch.randn(8, 4).half() if objective.partner == "teacher" else None, epoch=9)
+    images = torch.randn(8, 6)
+    before = module.loss(learner(images), batch, fields)
+    assert before.dim() == 0
+    before.backward()
+    weights = [weight for part in (student, peer) if part is not None for weight in part.parameters()]
+    assert {id(weight) for weight in learner.parameters()} == {id(weight) for weight in weights}
+    with torch.no_grad():
+        for weight in weights:
+            assert weight.grad is not None and weight.grad.abs().max() > 0
+            weight.sub_(0.05 * weight.grad)
+    assert module.loss(learner(images), batch, fields) < before
+
+
+@pytest.mark.parametrize("objective", ALL.values(), ids=list(ALL))
+def test_an_objective_says_where_it_is_from_and_what_each_field_means(objective: Objective) -> None:
+    assert ALL[objective.name] is objective and "20" in objective.fields.source
+    for name in objective.fields.typed():
+        assert objective.fields.model_fields[name].description
+
+
+def test_no_field_means_two_things() -> None:
+    assert len(set(FIELDS)) == len(FIELDS)
+    assert set(OBJECTIVES) == set(ALL) - {"labels", "distillation"}
+
+
+def test_labels_alone_are_cross_entropy() -> None:
+    module, fields = parts(LABELS)
+    logits, labels = torch.randn(8, 4), torch.arange(8) % 4
+    assert torch.equal(module.loss(logits, Batch(labels, None, 0), fields), cross_entropy(logits, labels))
+    assert fields.epochs_before == 0
+
+
+def test_the_fields_of_eq_3_reach_it() -> None:
+    module, _ = parts(DISTILLATION)
+    torch.manual_seed(0)
+    logits, teacher, labels = torch.randn(8, 10), torch.randn(8, 10).half(), torch.randint(10, (8,))
+    for reduction, divisor in (("batchmean", 8), ("elementmean", 80)):
+        fields = DISTILLATION.fields.model_validate({"trade_off": 0.3, "temperature": 2, "kl_reduction": reduction})
+        soft = (teacher.float() / 2).softmax(1)
+        divergence = (soft * (soft.log() - (logits / 2).log_softmax(1))).sum() / divisor
+        expected = 0.7 * cross_entropy(logits, labels) + 0.3 * 4 * divergence
+        torch.testing.assert_close(module.loss(logits, Batch(labels, teacher, 0), fields), expected)
+
+
+def test_the_separate_epochs_of_a_pair_come_first() -> None:
+    module, fields = parts(OBJECTIVES["mutual"])
+    logits, labels = torch.randn(2, 8, 4), torch.arange(8) % 4
+    apart = cross_entropy(logits[0], labels) + cross_entropy(logits[1], labels)
+    losses = [module.loss(logits, Batch(labels, None, epoch), fields) for epoch in (0, 2, 3)]
+    assert torch.equal(losses[0], apart) and torch.equal(losses[1], apart) and losses[2] > apart
+    assert fields.epochs_before == 3

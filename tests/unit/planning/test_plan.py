@@ -1,0 +1,157 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from takd.errors import NetworkNameError, ParameterError
+from takd.planning import plan
+from takd.planning.costs import FILE, add_to_file
+from takd.planning.plan import Plan, made_plan
+from tests.unit.planning.project import Project, node
+from tests.unit.planning.test_keys import own
+
+SECONDS = {("digits", f"plain:{size}"): float(size) for size in (10, 8, 6, 4, 2)}
+
+
+def planned(project: Project, target: str = "results/table2.csv", cores: int = 1) -> Plan:
+    return made_plan(project.workflow(), target, cores)
+
+
+@pytest.fixture
+def timed(project: Project) -> Project:
+    """An epoch of a network of size s takes s seconds; every training has two epochs."""
+    project.train(epochs=2)
+    add_to_file(project.root / FILE, SECONDS)
+    return project
+
+
+def test_networks_and_hours_are_those_counted_by_hand(timed: Project) -> None:
+    made = planned(timed)
+    # Table 2: 10; 10-8, 10-6, 10-4; and for each of them a student of 2 under two seeds
+    assert len(made.networks) == len(made.missing) == 1 + 3 + 3 * 2
+    assert made.seconds == 2 * (10 + (8 + 6 + 4) + 6 * 2)
+    # No student before its teacher: the longest line is 10, 10-8, 10-8-2.
+    assert planned(timed, cores=1000).seconds == 2 * (10 + 8 + 2)
+    assert planned(timed, cores=2).seconds == made.seconds / 2
+    # Unaugmented answers, once a teacher: of 10, and of each assistant; 1,438 images, 10 classes, 2 bytes.
+    assert made.bytes_of_soft_targets == 4 * 2 * 1438 * 10
+    names = [str(each.node.name) for each in made.networks]
+    assert names.index("digits/plain/10/seed0") == 0 and names.index("digits/plain/10-4/seed0") < names.index(
+        "digits/plain/10-4-2/seed1"
+    )
+
+
+def test_what_is_there_costs_nothing(timed: Project) -> None:
+    timed.make_line(node("digits/plain/10-4/seed0"))
+    add_to_file(timed.root / FILE, SECONDS)
+    made = planned(timed)
+    there = [str(each.node.name) for each in made.networks if each.seconds == 0]
+    assert there == ["digits/plain/10/seed0", "digits/plain/10-4/seed0"] and len(made.missing) == 8
+    timed.write(overrides={"digits/plain/10/*": {"epochs": 3}})
+    assert len(planned(timed).missing) == 10
+
+
+def test_a_student_whose_teacher_is_gone_is_trained_again(timed: Project) -> None:
+    timed.make_line(node("digits/plain/10-4-2/seed0"))
+    for name in ("metrics.json", "model.safetensors"):
+        (timed.root / "results/models/digits/plain/10/seed0" / name).unlink()
+    assert len(planned(timed).missing) == 10
+
+
+def test_measured_epochs_count_before_the_cost_file(timed: Project) -> None:
+    timed.make(node("digits/plain/10/seed0"))  # two seconds an epoch
+    assert planned(timed).seconds == 2 * (8 + 6 + 4 + 6 * 2)
+    timed.train(epochs=3)
+    assert planned(timed).seconds == 3 * (2 + 8 + 6 + 4 + 6 * 2)
+
+
+def test_what_nobody_knows_is_unknown(project: Project) -> None:
+    made = planned(project)
+    assert len(made.unknown) == 10 and made.seconds == 0
+    add_to_file(project.root / FILE, {("digits", "plain:10"): 1.0})
+    assert len(planned(project).unknown) == 9
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1]", b'{"digits": 3}', b'{"digits": {"plain:10": "x"}}', b'{"digits": {"plain:10": NaN}}', b"[" * 5000, b"\xff",
+     b'{"digits": {"plain:10": -1}}', b'{"digits": {"plain:10": 1' + b"0" * 400 + b"}}", b'{"digits": {"plain:10": 1e999}}'],
+    ids=range(11),
+)  # fmt: skip
+def test_a_cost_file_that_cannot_be_used_is_as_if_nothing_was_measured(project: Project, content: bytes) -> None:
+    path = project.root / FILE
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert len(planned(project).unknown) == 10
+    add_to_file(path, SECONDS)
+    assert json.loads(path.read_text(encoding="utf-8"))["digits"]["plain:2"] == 2.0
+
+
+def test_a_share_of_the_data_takes_a_share_of_the_time_and_a_peer_takes_its_own(timed: Project) -> None:
+    variants = {"half": {"training_share": 0.5, "epochs": 6, "teachers": "shared"}}
+    timed.write(variants=variants, report=["table2"])
+    half = planned(timed, "results/variants/half/models/digits/plain/10-4/seed0/metrics.json")
+    assert [(str(each.node), each.seconds) for each in half.networks] == [
+        ("results/models/digits/plain/10/seed0", 20.0),
+        ("results/variants/half/models/digits/plain/10-4/seed0", 0.5 * 6 * 4),
+    ]
+    timed.train(separate_epochs=3)
+    pair = planned(timed, "results/models/digits/plain/10-4+mutual/seed0/model.safetensors")
+    assert [(each.epochs, each.seconds) for each in pair.networks] == [(5, 5 * (10 + 4.0))]
+
+
+def test_answers_to_augmented_views_take_a_forward_pass_each(timed: Project) -> None:
+    timed.train(augmentation="crop_flip")
+    made = planned(timed, "results/models/digits/plain/10-4/seed0/metrics.json")
+    assert made.networks[1].seconds == 2 * 4 + plan.FORWARD_SHARE * 2 * 10
+    assert made.bytes_of_soft_targets == 2 * 2 * 1438 * 10
+
+
+def test_imported_networks_are_not_trained(project: Project) -> None:
+    own(project, weights={"large": "teacher.pt"})
+    (project.root / "teacher.pt").write_bytes(b"weights")
+    made = planned(project, "results/pets/models/pets/pets/large/seed0/metrics.json")
+    assert [each.seconds for each in made.networks] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("target", "count"),
+    [("results/table2.md", 10), ("results/report.html", 10), ("results/accuracy.csv", 10), ("results/figure2.png", 4 * 2 + 4 * 2),
+     ("results/models/digits/plain/10-4-2/seed5", 3), ("results/models/digits/plain/10-4-2/seed5/metrics.json", 3),
+     ("results/soft_targets/digits/plain/10-4/seed0/unaugmented.safetensors", 2),
+     ("results/surfaces/digits/plain/10-4/seed0.csv", 2)],
+)  # fmt: skip
+def test_every_kind_of_target_has_a_plan(project: Project, target: str, count: int) -> None:
+    assert len(planned(project, target).networks) == count
+
+
+@pytest.mark.parametrize(
+    "target", ["results/tabel2.csv", "nothing", "", "results", "/etc/passwd", "results/models/digits/plain/3/seed0"]
+)
+def test_what_nothing_makes_has_none(project: Project, target: str) -> None:
+    with pytest.raises((ParameterError, NetworkNameError)) as raised:
+        planned(project, target)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux")
+def test_cores_are_those_that_the_process_may_use() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert plan.cores_here() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert plan.cores_here() == len(allowed)
+
+
+def test_a_plan_needs_no_torch(project: Project) -> None:
+    code = (
+        "import sys; from pathlib import Path\nfrom takd.planning.plan import made_plan\n"
+        f"from takd.planning.workflow import Workflow\nworkflow = Workflow(Path({str(project.root)!r}), writes_keys=False)\n"
+        "made_plan(workflow, 'results/table2.csv', 1); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parent).returncode == 0

@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from takd.errors import NetworkNameError, ParameterError, TakdError
+from takd.planning.targets import all_files, check
+from tests.conftest import ROOT
+from tests.unit.planning.project import Project
+
+
+@pytest.fixture
+def presets(project: Project) -> Project:
+    (project.root / "presets").mkdir()
+    for name in ("toy", "quick"):
+        (project.root / f"presets/{name}.yaml").write_bytes((ROOT / f"presets/{name}.yaml").read_bytes())
+    return project
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["results/table2.csv", "results/toy/table2.md", "results/toy/figure2.svg",
+     "results/toy/report.html", "results/quick/accuracy.csv",
+     "results/variants/half/table2.csv", "results/models/digits/plain/10-4/seed0/metrics.json",
+     "results/toy/models/digits/plain/10/seed3/model.safetensors",
+     "results/toy/surfaces/digits/plain/10/seed3.csv", "results/soft_targets/digits/plain/10/seed0/unaugmented.safetensors",
+     "results/soft_targets/digits/plain/10/seed0/seed0-30epochs-resized.safetensors",
+     "data/prepared/digits.safetensors", "all", "--cores"],
+)  # fmt: skip
+def test_what_can_be_made_is_taken(presets: Project, target: str) -> None:
+    check(presets.workflow(), target)
+
+
+@pytest.mark.parametrize(
+    ("target", "nearest"),
+    [
+        ("results/toy/tabel2.csv", "results/toy/table2.csv"),
+        ("results/TOY/table2.csv", "results/toy/table2.csv"),
+        ("results/tyo/table2.csv", "results/toy/table2.csv"),
+        ("results/table2.cvs", "results/table2.csv"),
+        ("results/table2", "results/table2."),
+        ("results/table2.png", "results/table2.csv"),
+        ("results/toy/raport.html", "results/toy/report.html"),
+        ("results/variants/hlaf/table2.csv", "results/variants/half/table2.csv"),
+        ("results/quick/acuracy.csv", "results/quick/accuracy.csv"),
+        ("results/Toy/Report.md", "results/toy/report.md"),
+    ],
+)
+def test_a_mistyped_target_gets_the_nearest_ones(presets: Project, target: str, nearest: str) -> None:
+    with pytest.raises(ParameterError, match="nothing makes it; did you mean") as raised:
+        check(presets.workflow(), target)
+    said = str(raised.value)
+    assert nearest in said and said.startswith(f"{target}: ") and "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("target", "what_is_said"),
+    [
+        ("results/zzzzzzzz/qqqqq", "nothing makes it; takd list shows what there is"),
+        (
+            "results/models/digits/plain/10/seed0/metric.json",
+            "nothing makes it; of digits/plain/10/seed0 there are model.safetensors and",
+        ),
+        ("results/models/digits/plain/10/seed0/a/b", "nothing makes it"),
+        ("results/surfaces/digits/plain/10/seed0.png", "nothing makes it|expected dataset/family/chain/seedN"),
+        ("results/surfaces/digits/plain/10/seed0", "of digits/plain/10/seed0 there is the file seedN.csv"),
+        ("results/soft_targets/digits/plain/10/seed0/views.safetensors", "files called as the views"),
+        ("results/models/digits/plain/3/seed0/metrics.json", "plain has no member 3"),
+        ("results/models/digit/plain/10/seed0/metrics.json", "unknown data set 'digit'; there are cifar10, cifar100, digits"),
+        ("results/models/digits/plain/10/seed0x/metrics.json", "expected dataset/family/chain/seedN"),
+        ("results/odd/models/digits/plain/10/seed0/metrics.json", "results/odd: no preset or variant makes it; there are"),
+    ],
+)
+def test_a_target_with_a_wrong_part_is_told_which(presets: Project, target: str, what_is_said: str) -> None:
+    with pytest.raises(TakdError, match=what_is_said) as raised:
+        check(presets.workflow(), target)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_target_of_a_broken_preset_says_what_is_wrong_with_it(presets: Project) -> None:
+    (presets.root / "presets/odd.yml").write_text("seeds: 1", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"odd\.yml: a preset's file ends in .yaml; call it"):
+        check(presets.workflow(), "results/odd/table2.csv")
+    with pytest.raises(ParameterError, match=r"odd\.yml"):
+        check(presets.workflow(), "results/odd/models/digits/plain/10/seed0/metrics.json")
+
+
+def test_all_that_is_listed_can_be_made(presets: Project) -> None:
+    workflow = presets.workflow()
+    listed = all_files(workflow)
+    assert len(listed) == len(set(listed)) and "results/toy/table2.csv" in listed
+    for target in listed:
+        check(workflow, target)
+
+
+def test_what_lies_outside_of_results_is_snakemakes_affair(presets: Project) -> None:
+    for target in ("", "dvc.yaml", str(Path("/etc/passwd")), "x" * 10_000):
+        check(presets.workflow(), target)
+    with pytest.raises((ParameterError, NetworkNameError)):
+        check(presets.workflow(), "results/" + "x" * 10_000)

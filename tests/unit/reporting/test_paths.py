@@ -1,0 +1,70 @@
+"""Figures of paths over members that are words, and over many of them."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib import pyplot
+
+from takd.reporting import paths, style
+from takd.reporting.context import Context
+from takd.study.artifacts import Paths, of_own_study
+from tests.unit.reporting.conftest import accuracies, context
+
+MEMBERS = ("vit_base_patch16_224.augreg_in21k", "resnet18", "mobilenet_v3_small")
+
+
+def study(members: tuple[str, ...]) -> Paths:
+    spec = of_own_study("pets", members)["paths"]
+    assert isinstance(spec, Paths)
+    return spec
+
+
+def accuracy_of_all(spec: Paths) -> Context:
+    """Longer paths are better."""
+    chains = [cell.chain for cell in spec.cells(("pets",))]
+    return context(accuracies(("pets", "pets", chain, 0, 50.0 + chain.count("-")) for chain in chains), ("pets",))
+
+
+def texts(spec: Paths, of: Context) -> list[Any]:
+    with pyplot.rc_context(style.STYLE):
+        picture = paths.draw(spec, paths.numbers("paths", spec, of), of)
+    picture.draw_without_rendering()
+    found = list(picture.axes[0].texts)
+    pyplot.close(picture)
+    return found
+
+
+def test_names_stand_above_their_columns_and_none_overlaps_another() -> None:
+    spec = study(MEMBERS)
+    heads = texts(spec, accuracy_of_all(spec))[: len(MEMBERS)]
+    assert ["".join(head.get_text().split("\n")) for head in heads] == list(MEMBERS)
+    boxes = [head.get_window_extent() for head in heads]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_no_two_networks_stand_in_one_place() -> None:
+    spec = study(MEMBERS)
+    places = [text.get_position() for text in texts(spec, accuracy_of_all(spec)) if text.get_text() == text.get_text().strip()]
+    assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize("run", [1, 3, 6])
+def test_what_was_not_run_is_said_to_be(run: int) -> None:
+    spec = study(MEMBERS)
+    all_of = accuracy_of_all(spec).accuracy
+    said = [text.get_text() for text in texts(spec, context(all_of[:run], ("pets",)))]
+    assert said.count("not run") == len(all_of) - run
+
+
+def test_of_very_many_paths_the_best_and_the_direct_one_are_drawn_and_all_are_in_the_file(tmp_path: Path) -> None:
+    members = tuple(f"m{number}" for number in range(8))
+    spec = study(members)
+    of = accuracy_of_all(spec)
+    said = [text.get_text() for text in texts(spec, of)]
+    assert "Drawn are the direct path and the 31 best of 64 to m7; the CSV file has all." in said
+    assert "57.00" in said  # the longest
+    csv = paths.write(spec, paths.numbers("paths", spec, of), of, tmp_path / "paths")[0]
+    assert csv.read_text().count(",m7,") == 65
+    assert (tmp_path / "paths.png").stat().st_size < 2_000_000

@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from takd.errors import ParameterError
+from takd.training.device import chosen_device, instructions, used_precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("free", [{"cuda:0": 10, "cuda:7": 20, "cuda:1": 15}, {"cuda:7": 20, "cuda:0": 10}])
+def test_auto_is_the_gpu_with_most_free_memory(monkeypatch: pytest.MonkeyPatch, free: dict[str, int]) -> None:
+    """None of them is on this machine, and the error names the one that was chosen."""
+    monkeypatch.setattr("takd.training.device._free_memory", lambda: free)
+    with pytest.raises(ParameterError, match="'cuda:7': not on this machine"):
+        chosen_device("auto", 1)
+
+
+def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("takd.training.device._free_memory", dict)
+    assert chosen_device("auto", 1).type == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "tpu", "mps", "meta", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_said(name: str) -> None:
+    with pytest.raises(ParameterError, match=r"not on this machine; there are cpu") as raised:
+        chosen_device(name, 1)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_precision_is_the_recipes_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr("takd.training.device._cpu_has_bfloat16", lambda there=there: there)
+        assert used_precision("bfloat16", CPU) == expected
+        assert used_precision("float32", CPU) == torch.float32
+
+
+def test_the_instruction_set_in_use_is_told_apart() -> None:
+    code = "import torch; from takd.training.device import instructions; print(instructions(torch.device('cpu')))"
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.strip() in ("DEFAULT", "NO AVX") and instructions(CPU) != ""

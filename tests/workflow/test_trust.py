@@ -1,0 +1,215 @@
+"""After any failure the next run ends in the table that a run from nothing gives: by keys, whatever Snakemake's records say."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import TABLE, Ran, settled
+
+STAND_IN = Path(__file__).with_name("stand_in.py")
+TARGET = "results/small/small.csv"
+STAGES = {
+    "teacher": "train digits/plain/4/seed0",
+    "soft targets": "targets",
+    "student": "train digits/plain/4-2/seed0",
+    "table": "show",
+}
+HOW = ("exit", "SIGTERM", "SIGINT", "SIGKILL", "snakemake:SIGTERM", "snakemake:SIGINT", "snakemake:SIGKILL")
+CHANGES = {
+    "the teacher's epochs": "epochs: 2",
+    "the student's temperature": "epochs: 1, temperature: 9",
+}
+RECORDS = ("whole", "empty", "missing")
+THEN = ("same", "other", "none")
+
+
+def preset(train: str) -> str:
+    return f"datasets: [digits]\nseeds: 1\nreport: [small]\ntrain: {{{train}, schedule: cosine, learning_rate: 0.02}}\n"
+
+
+class Project:
+    """A copy of the workflow with a teacher and its student, whose trainings take no time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("epochs: 1")
+        (folder / "paper/artifacts.yaml").write_text((folder / "paper/artifacts.yaml").read_text() + TABLE)
+        tool = folder / "bin/takd"
+        tool.parent.mkdir()
+        tool.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
+        tool.chmod(0o755)
+
+    def write(self, train: str) -> None:
+        (self.folder / "presets/small.yaml").write_text(preset(train))
+
+    def run(self, *options: str, fail: str = "", how: str = "exit") -> Ran:
+        path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", *options, "--", TARGET]
+        environment = os.environ | {"PATH": path, "FAIL": fail, "HOW": how, "PYTHONPATH": str(Path(__file__).parents[2])}
+        ended = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        settled(self.folder)
+        return Ran(ended.returncode, ended.stdout + ended.stderr)
+
+    @property
+    def table(self) -> str:
+        return (self.folder / TARGET).read_text()
+
+
+@pytest.fixture
+def project(workspace: Path) -> Project:
+    made = Project(workspace)
+    assert made.run().code == 0
+    return made
+
+
+def right(project: Project, folder: Path) -> str:
+    """The table that a run from nothing gives, by the presets as they are now."""
+    kept = shutil.ignore_patterns("results", ".snakemake", ".takd", "data")
+    shutil.copytree(project.folder, folder, ignore=kept)
+    fresh = Project.__new__(Project)
+    fresh.folder = folder
+    ran = fresh.run()
+    assert ran.code == 0, ran.output
+    return fresh.table
+
+
+def spoil(records: Path, how: str) -> None:
+    if how == "missing":
+        shutil.rmtree(records, ignore_errors=True)
+    elif how == "empty":
+        for path in records.rglob("*"):
+            if path.is_file():
+                path.write_bytes(b"")
+
+
+def check(project: Project, tmp: Path, stage: str, how: str, change: str, then: str, records: str) -> None:
+    before = project.table
+    project.write(CHANGES[change])
+    failed = project.run(fail=STAGES[stage], how=how)
+    assert failed.code != 0, failed.output
+    spoil(project.folder / ".snakemake/metadata", records)
+    if then != "same":
+        project.write("epochs: 3" if then == "other" else "epochs: 1")
+    again = project.run()
+    assert again.code == 0, again.output
+    assert project.table == right(project, tmp / "right"), again.output
+    assert (project.table == before) == (then == "none")
+    assert "Nothing to be done" in project.run("-n").output
+
+
+SAMPLE = [
+    ("teacher", "SIGKILL", "the teacher's epochs", "same", "whole"),
+    ("table", "snakemake:SIGTERM", "the teacher's epochs", "same", "whole"),
+    ("soft targets", "exit", "the teacher's epochs", "same", "empty"),
+    ("student", "SIGTERM", "the student's temperature", "other", "missing"),
+]
+EVERY = list(itertools.product(STAGES, HOW, CHANGES, THEN, RECORDS))
+
+
+@pytest.mark.parametrize(("stage", "how", "change", "then", "records"), SAMPLE)
+def test_after_a_failure_the_table_is_that_of_a_run_from_nothing(
+    project: Project, tmp_path: Path, stage: str, how: str, change: str, then: str, records: str
+) -> None:
+    check(project, tmp_path, stage, how, change, then, records)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("stage", "how", "change", "then", "records"),
+    [case for case in EVERY if not (case[2] == "the student's temperature" and case[0] in ("teacher", "soft targets"))],
+)
+def test_after_every_failure_the_table_is_that_of_a_run_from_nothing(
+    project: Project, tmp_path: Path, stage: str, how: str, change: str, then: str, records: str
+) -> None:
+    check(project, tmp_path, stage, how, change, then, records)
+
+
+@pytest.mark.parametrize("how", ["--touch", "--rerun-triggers=mtime", "empty", "missing"])
+def test_no_option_and_no_lost_record_blesses_what_lies_there(project: Project, tmp_path: Path, how: str) -> None:
+    project.write("epochs: 2")
+    if how.startswith("--"):
+        project.run(how)
+    else:
+        spoil(project.folder / ".snakemake/metadata", how)
+    assert project.run().code == 0
+    assert project.table == right(project, tmp_path / "right")
+
+
+FILES = (
+    "models/digits/plain/4/seed0/metrics.json",
+    "models/digits/plain/4-2/seed0/metrics.json",
+    "models/digits/plain/4-2/seed0/model.safetensors",
+    "small.csv",
+    "small.md",
+    "made/small.json",
+)
+DAMAGE = ("empty", "half", "edited")
+
+
+def damage(path: Path, how: str) -> None:
+    """Spoil a file, and leave it its time stamp. A changed byte of weights is for digests: their reader, and takd verify."""
+    times, whole = path.stat(), path.read_bytes()
+    if how == "edited":
+        place = next(i for i in range(len(whole) - 1, 0, -1) if chr(whole[i]).isdigit())
+        digit = b"1" if whole[place : place + 1] != b"1" else b"2"
+        path.write_bytes(whole if path.suffix == ".safetensors" else whole[:place] + digit + whole[place + 1 :])
+    else:
+        path.write_bytes(b"" if how == "empty" else whole[: len(whole) // 2])
+    os.utime(path, (times.st_atime, times.st_mtime))
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_what_is_empty_cut_or_edited_is_made_again(project: Project, how: str) -> None:
+    before = project.table
+    for file in FILES:
+        damage(project.folder / "results/small" / file, how)
+    ran = project.run()
+    assert ran.code == 0, ran.output
+    assert project.table == before
+    assert "Nothing to be done" in project.run("-n").output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("how", DAMAGE)
+def test_each_file_that_is_empty_cut_or_edited_is_made_again(project: Project, file: str, how: str) -> None:
+    before = project.table
+    damage(project.folder / "results/small" / file, how)
+    ran = project.run()
+    assert ran.code == 0, ran.output
+    assert project.table == before
+    assert "Nothing to be done" in project.run("-n").output
+
+
+def test_a_clone_with_dates_upside_down_has_nothing_to_do(project: Project) -> None:
+    shutil.rmtree(project.folder / ".snakemake")
+    shutil.rmtree(project.folder / ".takd")
+    files = sorted(path for path in (project.folder / "results").rglob("*") if path.is_file())
+    for age, path in enumerate(files):
+        os.utime(path, (2_000_000_000 - 1000 * age, 2_000_000_000 - 1000 * age))
+    assert "Nothing to be done" in project.run("-n").output
+
+
+def test_what_is_deleted_on_purpose_is_not_missed_until_it_is_needed(project: Project, tmp_path: Path) -> None:
+    shutil.rmtree(project.folder / "results/small/soft_targets")
+    shutil.rmtree(project.folder / "results/small/models/digits/plain/4")
+    (project.folder / "results/small/models/digits/plain/4-2/seed0/model.safetensors").unlink()
+    assert "Nothing to be done" in project.run("-n").output
+    project.write("epochs: 1, temperature: 9")
+    assert project.run().code == 0
+    assert project.table == right(project, tmp_path / "right")
+
+
+def test_results_behind_a_link_are_looked_at_too(project: Project, tmp_path: Path) -> None:
+    moved = project.folder / "elsewhere"
+    (project.folder / "results/small").rename(moved)
+    (project.folder / "results/small").symlink_to(moved)
+    shutil.rmtree(project.folder / ".snakemake")
+    project.write("epochs: 2")
+    assert project.run().code == 0
+    assert project.table == right(project, tmp_path / "right")
