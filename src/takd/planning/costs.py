@@ -1,4 +1,4 @@
-"""How long an epoch takes here: from what trainings measured, else from the file that `takd measure` writes."""
+"""How long an epoch takes here: from what trainings measured, else from the file that `takd plan` keeps."""
 
 import json
 import statistics

@@ -16,7 +16,6 @@ from takd.networks.registry import is_library
 from takd.planning.keys import Keys, State
 from takd.study import layout
 from takd.study.artifacts import Table, look_up
-from takd.study.layout import VARIANTS
 from takd.study.names import Name
 from takd.study.tree import Node, Tree
 
@@ -249,10 +248,6 @@ class Workflow:
     def typed_option(self) -> str:
         """The command line's parameters as an option, for commands that read params.yaml themselves."""
         return f"--changes {shlex.quote(json.dumps(self.typed))}" if self.typed else ""
-
-    def is_main(self, results: str) -> bool:
-        """Whether a folder is a study's, and not a variant's below it."""
-        return VARIANTS not in results
 
 
 def one_of(names: list[str]) -> str:

@@ -18,24 +18,13 @@ from takd.networks.builders import build, check
 from takd.networks.checkpoints import load_into, read_state_dict
 from takd.networks.registry import kind_and_name
 from takd.planning.lock import Lock
-from takd.starting.text import preset_text
+from takd.starting.text import Member, preset_text
 from takd.study import layout
 from takd.study.section import first_problem
 
 TEST_SHARE = 0.2  # of a tree that isn't split
 LARGEST_SIZE = 224  # pixels, where nobody says another size: what ImageNet's networks are shown
 SAMPLE = 50  # pictures that are looked at to choose a size
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network of the family. weights: it is trained already. start: its training begins from there."""
-
-    name: str
-    builder: str
-    parameters: int
-    weights: str | None = None
-    start: str | None = None
 
 
 @dataclass(frozen=True)

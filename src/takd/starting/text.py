@@ -2,24 +2,33 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from takd.data.prepared import PreparedSummary
 from takd.data.registry import OwnImages
 
-if TYPE_CHECKING:
-    from takd.starting.study import Member
-
 SMALL = 40  # pixels: up to here crop and flip as for CIFAR, above it resized crops
 
 
-def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: "Sequence[Member]") -> str:
+@dataclass(frozen=True)
+class Member:
+    """One network of the family. weights: it is trained already. start: its training begins from there."""
+
+    name: str
+    builder: str
+    parameters: int
+    weights: str | None = None
+    start: str | None = None
+
+
+def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: Sequence[Member]) -> str:
     """presets/NAME.yaml."""
     teacher, *assistants, student = members
     through = f", directly and through {', '.join(member.name for member in assistants)}" if assistants else ""
     pretrained = any(member.weights or member.start for member in members)
     batch = max(8, min(128, 1 << (summary.train // 20).bit_length()))
+    augmentation = "crop_flip" if summary.size <= SMALL else "resized_crop_flip"
     lines = [
         f"# A study of one's own: {student.name}, taught by {teacher.name}{through}.",
         f"# snakemake --cores 4 results/{name}/report.html",
@@ -46,8 +55,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: "
         "  schedule: cosine          # or constant, step",
         "  warm_up_epochs: 1",
         "  weight_decay: 1e-4",
-        f"  augmentation: {'crop_flip' if summary.size <= SMALL else 'resized_crop_flip'}   # none where mirrored or cut images mean "
-        "something else",
+        f"  augmentation: {augmentation}   # none where mirrored or cut images mean something else",
         f"  normalisation: {'imagenet' if pretrained else 'dataset'}    # imagenet for networks that were trained on it",
         "  trade_off: 0.5            # λ: the weight of the teacher's answers",
         "  temperature: 4            # τ: higher where the teacher is sure of everything",
@@ -59,7 +67,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: "
     return "\n".join(lines)
 
 
-def chains(members: "Sequence[Member]") -> list[str]:
+def chains(members: Sequence[Member]) -> list[str]:
     """Every way to the student, the shortest first."""
     names = [member.name for member in members]
     between = [path for count in range(len(names) - 1) for path in combinations(names[1:-1], count)]

@@ -132,9 +132,9 @@ class Parameters(Section):
     weights: Annotated[
         dict[str, str], Field(description="Member to a file of weights: it is trained already, and only teaches.")
     ] = Field(default={})
-    start: Annotated[
-        dict[str, str], Field(description="Member to a file of weights that its training begins from, or `library` for its own.")
-    ] = Field(default={})
+    start: Annotated[dict[str, str], Field(description="Member to a file of weights that its training begins from.")] = Field(
+        default={}
+    )
 
     @field_validator("datasets", "report")
     @classmethod
