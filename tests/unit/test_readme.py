@@ -17,8 +17,7 @@ from takd.data.view_names import views_name
 from takd.planning import targets
 from takd.planning.plan import nodes_of
 from takd.planning.workflow import Workflow
-from takd.starting.study import Member
-from takd.starting.text import preset_text
+from takd.starting.text import Member, preset_text
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -50,7 +50,8 @@ class Project:
     def run(self, *options: str, fail: str = "", how: str = "exit") -> Ran:
         path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", *options, "--", TARGET]
-        environment = os.environ | {"PATH": path, "FAIL": fail, "HOW": how, "PYTHONPATH": str(Path(__file__).parents[2])}
+        code = f"{Path(__file__).parents[2]}:{os.environ.get('PYTHONPATH', '')}"
+        environment = os.environ | {"PATH": path, "FAIL": fail, "HOW": how, "PYTHONPATH": code}
         ended = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
         settled(self.folder)
         return Ran(ended.returncode, ended.stdout + ended.stderr)
