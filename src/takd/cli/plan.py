@@ -65,7 +65,10 @@ def _plan(target: str, cores: int | None, changes: str, measure: bool) -> "Plan"
 def _in_a_line(made: "Plan") -> str:
     there = len(made.networks) - len(made.missing)
     size = f"; soft targets: {made.bytes_of_soft_targets / 1e9:.2f} GB" if made.bytes_of_soft_targets else ""
-    return f"{len(made.missing)} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores{size}"
+    streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
+    return (
+        f"{len(made.missing)} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores{size}{streamed}"
+    )
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:

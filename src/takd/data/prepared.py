@@ -14,14 +14,12 @@ from takd.data.prepared_file import PreparedData as PreparedData
 from takd.data.prepared_file import Rows, digest_of_both, write
 from takd.data.prepared_file import combined_digest as combined_digest
 from takd.data.prepared_file import load as load
-from takd.data.registry import DATASETS, LARGEST_SIDE, SMALLEST_SIDE, OwnImages, dataset
+from takd.data.registry import DATASETS, IN_MEMORY_BYTES, LARGEST_SIDE, SMALLEST_SIDE, OwnImages, dataset
 from takd.data.sources import Images, Labels
 from takd.data.splits import Split as Split
 from takd.data.splits import StreamedSplit as StreamedSplit
 from takd.data.splits import digest_of, in_order, label_bytes
 from takd.errors import DataError
-
-IN_MEMORY_BYTES = 8_000_000_000  # of pixels; a larger set is streamed
 
 
 @dataclass(frozen=True)

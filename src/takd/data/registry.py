@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from takd.errors import NetworkNameError
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels
+IN_MEMORY_BYTES = 8_000_000_000  # of pixels; a larger set is streamed from its files
 MOST_CLASSES = 65_536  # a label has two bytes
 
 _Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00\n]+$")]

@@ -32,6 +32,11 @@ class Lock(BaseModel):
         test = 10_000 if known.archive else 359
         return cls(digest=digest, classes=known.classes, train=known.training_images, test=test, size=32)
 
+    @property
+    def bytes_of_images(self) -> int:
+        """What the pixels of all images take in memory."""
+        return (self.train + self.test) * self.size**2 * 3
+
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The lock in a file; None where there is none yet. Raises ParameterError where it can't be read."""

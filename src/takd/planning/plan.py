@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
 from takd.planning.costs import Costs
 from takd.planning.targets import check, product_of
@@ -31,6 +32,7 @@ class Plan:
     cores: int
     seconds: float
     bytes_of_soft_targets: int
+    streamed: tuple[str, ...] = ()  # data sets whose images stay in their files, as they don't fit into memory
 
     @property
     def missing(self) -> list[Planned]:
@@ -86,7 +88,9 @@ def made_plan(workflow: Workflow, target: str, cores: int) -> Plan:
         planned.append(Planned(node, recipe.all_epochs, seconds))
         done_after[node] = (seconds or 0.0) + (done_after.get(teacher, 0.0) if teacher is not None else 0.0)
     total = sum(one.seconds or 0.0 for one in planned)
-    return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0), size)
+    locks = {node.name.dataset: workflow.keys.lock(node.results, node.name.dataset) for node in nodes}
+    streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0), size, streamed)
 
 
 def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:

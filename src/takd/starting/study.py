@@ -16,12 +16,14 @@ from takd.errors import ParameterError, shortened
 from takd.files import check_place, write_text
 from takd.networks.builders import build, check
 from takd.networks.checkpoints import load_into, read_state_dict
+from takd.networks.library import library_weights
 from takd.networks.registry import kind_and_name
 from takd.planning.lock import Lock
 from takd.starting.text import Member, preset_text
 from takd.study import layout
 from takd.study.section import first_problem
 
+LIBRARY = "library"  # in the place of a file: the weights that the library publishes
 TEST_SHARE = 0.2  # of a tree that isn't split
 LARGEST_SIZE = 224  # pixels, where nobody says another size: what ImageNet's networks are shown
 SAMPLE = 50  # pictures that are looked at to choose a size
@@ -51,14 +53,17 @@ def begin(
 ) -> Beginning:
     """Write presets/NAME.yaml and its lock, and the prepared images. weights: a file with the trained teacher.
 
-    starts: `MEMBER=FILE` each. Raises a TakdError where a name is taken, images can't be read, or a network can't be built for the
+    starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. Raises a TakdError where a name is taken, images can't be read, or a network can't be built for the
     classes found; nothing but the prepared images is written then.
     """
     preset = _free_place(name, root)
     spec = _images(data, size, test_share)
     spec = spec if spec.size else spec.model_copy(update={"size": _size_of(spec)})
     summary = prepare_own(name, spec, root / layout.prepared(name), expected=None)
-    members = _members([teacher, *assistants, student], summary, weights, dict(_start(one) for one in starts), root)
+    typed = dict(_start(one) for one in starts)
+    builders = [teacher, *assistants, student]
+    begun = {_member_name(one): str(library_weights(one)) for one in builders if typed.get(_member_name(one)) == LIBRARY}
+    members = _members(builders, summary, weights, typed | begun, root)
     write_text(preset, preset_text(name, spec, summary, members))
     lock_of(summary).write(preset.with_suffix(".lock"))
     return Beginning(preset, summary, members)

@@ -20,6 +20,10 @@ from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
 
 FILE_NAME = r"^[a-z0-9_]{1,60}$"  # of an artifact or a variant, which name files and folders
+GONE = {
+    "shown_families": "`run: there` shows the networks that are there, and trains none",
+    "tuning": "a variant with a validation_share for each recipe to compare does it",
+}
 Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
 
 
@@ -190,6 +194,9 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
     values, source = read_yaml(path) if preset is None else read_yaml(preset), preset or path
     if preset is not None and "members" not in values:
         values, source = merged(read_yaml(path), values), Path(f"{path} with {preset}")
+    for name, successor in GONE.items():
+        if name in values or name in typed:
+            raise ParameterError(f"{source}: {name}: is gone; {successor}")
     try:
         return Parameters.model_validate(merged(values, typed))
     except ValidationError as error:
