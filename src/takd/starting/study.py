@@ -53,8 +53,8 @@ def begin(
 ) -> Beginning:
     """Write presets/NAME.yaml and its lock, and the prepared images. weights: a file with the trained teacher.
 
-    starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. Raises a TakdError where a name is taken, images can't be read, or a network can't be built for the
-    classes found; nothing but the prepared images is written then.
+    starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. Raises a TakdError where a name is
+    taken, images can't be read, or a network can't be built for the classes found; nothing but the prepared images is written then.
     """
     preset = _free_place(name, root)
     spec = _images(data, size, test_share)
