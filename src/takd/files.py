@@ -157,6 +157,8 @@ def read_metadata(path: Path) -> Metadata:
         written, _, text = ("", "", said) if said.startswith("{") else said.partition(" ")  # older files have no digest
         metadata = json.loads(text)
         end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        if not isinstance(end, int) or not 0 <= end < 2**63:
+            raise ValueError
     except (struct.error, ValueError, RecursionError, AttributeError, TypeError, LookupError):
         raise CheckpointError(_not_safetensors(path)) from None
     if 8 + size + end != path.stat().st_size:

@@ -220,6 +220,7 @@ def test_soft_targets(tmp_path: Path, data: st.DataObject) -> None:
 @given(st.data())
 @cases
 def test_a_training_under_way(tmp_path: Path, data: st.DataObject) -> None:
+    (tmp_path / "resume").unlink(missing_ok=True)
     path = test_resume.saved(tmp_path / "resume")
     path.write_bytes(data.draw(mutated_tensors(path.read_bytes())))
     torch.manual_seed(0)

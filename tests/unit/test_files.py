@@ -189,6 +189,7 @@ def tensor(dtype: str = "F32", shape: object = (2,), offsets: object = (0, 8)) -
         tensor(shape=(3,)), tensor(shape=(-2,)), tensor(shape=(2**62, 2**62)), tensor(shape=(2**63,)), tensor(shape=(10**30,)),
         tensor(shape="2"), tensor(shape=(2.0,)), tensor(shape=(0,)), tensor(offsets=(0, 4)), tensor(offsets=(8, 0)),
         tensor(offsets=(0, 2**60)), tensor(offsets=(4, 12)), tensor(offsets=(0,)), tensor(offsets=None), tensor(dtype="F128"),
+        tensor(offsets=(0, None)), tensor(offsets=(0, 8.5)), tensor(offsets=(0, "8")), tensor(offsets=(0, 10**4000)),
         tensor(dtype="F4", shape=(16,)), tensor(dtype="F6_E2M3", shape=(10,)), tensor(dtype="F8_E8M0", shape=(8,)),
         tensor(dtype=""),
         {}, [], None, {"dtype": "F32"},

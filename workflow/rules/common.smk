@@ -21,12 +21,13 @@ try:
     TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **limits)
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)
+    targets.check_writable(TAKD.root)
     for target in [argument for argument in sys.argv[1:] if workflow.is_main_process]:
         targets.check(TAKD, target)
 except TakdError as error:
     mistake(error)
-for results, error in TAKD.tree.broken.items():
-    print(f"takd: {results}: left out: {error}", file=sys.stderr)
+for line in [f"{results}: left out: {error}" for results, error in TAKD.tree.broken.items()] + [*targets.warnings(TAKD.root)]:
+    print(f"takd: {line}", file=sys.stderr)
 
 
 wildcard_constraints:

@@ -1,9 +1,12 @@
 """Targets that people type, held against what there is: a mistyped one gets the nearest names, in one line."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import takd
 from takd.data.view_names import PATTERN
 from takd.errors import ParameterError, TakdError
 from takd.planning.workflow import Workflow
@@ -82,3 +85,17 @@ def all_files(workflow: Workflow) -> list[str]:
 def _nearest(workflow: Workflow, target: str) -> str:
     near = difflib.get_close_matches(target, all_files(workflow), 3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else "takd list shows what there is"
+
+
+def warnings(root: Path) -> Iterator[str]:
+    """What somebody should know before anything is trained, a line each."""
+    own, runs = root / "src" / "takd", Path(takd.__file__).parent
+    if own.is_dir() and own.resolve() != runs.resolve():
+        yield f"{own.resolve()} is here, but the code that runs is {runs}; PYTHONPATH=src runs what is here"
+
+
+def check_writable(root: Path) -> None:
+    """Raises ParameterError where results/ can't be written, which Snakemake says nothing of under `--quiet all`."""
+    results = root / "results"
+    if results.exists() and not os.access(results, os.W_OK):
+        raise ParameterError(f"{results}: can't be written: read-only, or another user's")

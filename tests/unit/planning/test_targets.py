@@ -1,8 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
+import takd
 from takd.errors import NetworkNameError, ParameterError, TakdError
+from takd.planning import targets
 from takd.planning.targets import all_files, check
 from tests.conftest import ROOT
 from tests.unit.planning.project import Project
@@ -97,3 +100,20 @@ def test_what_lies_outside_of_results_is_snakemakes_affair(presets: Project) -> 
         check(presets.workflow(), target)
     with pytest.raises((ParameterError, NetworkNameError)):
         check(presets.workflow(), "results/" + "x" * 10_000)
+
+
+def test_another_checkout_s_code_is_told_of(tmp_path: Path) -> None:
+    assert [*targets.warnings(tmp_path)] == []
+    (tmp_path / "src/takd").mkdir(parents=True)
+    (line,) = targets.warnings(tmp_path)
+    assert str(tmp_path / "src/takd") in line and str(Path(takd.__file__).parent) in line
+    assert [*targets.warnings(Path(takd.__file__).parents[2])] == []
+
+
+def test_results_that_cannot_be_written_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets.check_writable(tmp_path)
+    (tmp_path / "results").mkdir()
+    targets.check_writable(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ParameterError, match="results: can't be written"):
+        targets.check_writable(tmp_path)
