@@ -14,10 +14,10 @@ demo: .venv/ready  ## Table 2 on toy data, from nothing
 	@echo "Other processors give other last digits. Next: takd list, or docs/your-own.md for networks and images of your own."
 
 test: lint  ## what holds this together, within a quarter of an hour
-	pytest
+	pytest -n 2 --dist loadfile
 
 test-all: lint  ## and what takes longer: every failure of a run, hostile files at full count
-	pytest -m "long or not long"
+	pytest -n 2 --dist loadfile -m "long or not long"
 
 lint: .venv/ready
 	ruff check

@@ -20,6 +20,7 @@ Metadata = dict[str, Any]
 _METADATA_KEY = "takd"
 LONGEST_HEADER = 16_000_000  # bytes; ours have some kilobytes, ImageNet's list of files has some megabytes
 _PART = ".part"
+MOST_NAMES = 1000  # of a mapping: whoever checks them complains about each
 
 _being_written: set[Path] = set()
 
@@ -108,6 +109,17 @@ def read_text(path: Path, longest: int = 100_000_000) -> str:
         raise ParameterError(f"{path}: not a text in UTF-8") from None
 
 
+def parsed_json(text: str | bytes) -> Any:
+    """A record's JSON. Raises ValueError or RecursionError where it isn't that, or no record of takd's would have so many names."""
+
+    def small(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > MOST_NAMES:
+            raise ValueError(f"{len(pairs):,} names")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=small)
+
+
 def check_regular(path: Path, error: type[Exception] = CheckpointError) -> None:
     """Raises `error` where `path` isn't a file that can be read from start to end (a folder, a device, a pipe)."""
     try:
@@ -155,7 +167,7 @@ def read_metadata(path: Path) -> Metadata:
         if said is None:
             raise CheckpointError(f"{path}: a safetensors file, but not one that takd wrote")
         written, _, text = ("", "", said) if said.startswith("{") else said.partition(" ")  # older files have no digest
-        metadata = json.loads(text)
+        metadata = parsed_json(text)
         end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
         if not isinstance(end, int) or not 0 <= end < 2**63:
             raise ValueError

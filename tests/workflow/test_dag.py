@@ -134,7 +134,7 @@ def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
     [
         ("all", {"preset": "slow"}, "results/slow: no preset or variant makes it"),
         ("results/table2.csv", {"seeds": 0}, "seeds: must be greater than or equal to 1, not 0"),
-        ("results/table2.csv", {"seeds": "true"}, "seeds: expected a whole number, not true"),
+        ("results/table2.csv", {"seeds": "true"}, "seeds: expected a whole number, not 'true'"),
         ("results/table2.csv", {"seeds": 10**12}, "seeds: must be less than or equal to"),
         ("results/table2.csv", {"sedes": 1}, "sedes: no such parameter"),
         ("results/table2.csv", {"report": "[table9]"}, "unknown table or figure 'table9'"),

@@ -1,7 +1,6 @@
 """presets/NAME.lock: the content of one's own images, as they were first read; in git, beside the preset."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from takd.data.registry import DATASETS
 from takd.errors import ParameterError
-from takd.files import read_text, write_json
+from takd.files import parsed_json, read_text, write_json
 from takd.study.section import first_problem
 
 
@@ -43,7 +42,7 @@ class Lock(BaseModel):
         if not path.exists():
             return None
         try:
-            return cls.model_validate(json.loads(read_text(path, 10_000)))
+            return cls.model_validate(parsed_json(read_text(path, 10_000)))
         except ValidationError as error:
             raise ParameterError(f"{path}: not what `takd prepare` recorded: {first_problem(error)}") from None
         except (ValueError, RecursionError):

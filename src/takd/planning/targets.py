@@ -83,7 +83,9 @@ def all_files(workflow: Workflow) -> list[str]:
 
 
 def _nearest(workflow: Workflow, target: str) -> str:
-    near = difflib.get_close_matches(target, all_files(workflow), 3, cutoff=0.5)
+    there = {path.lower(): path for path in all_files(workflow)}
+    same = there.get(target.lower())  # but for its capitals
+    near = [same] if same else [there[one] for one in difflib.get_close_matches(target.lower(), there, 3, cutoff=0.5)]
     return f"did you mean {' or '.join(near)}?" if near else "takd list shows what there is"
 
 

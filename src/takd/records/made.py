@@ -1,13 +1,12 @@
 """made/….json: of a table, a figure or another file for people, the key that made it and the digests of its files."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError
 
 from takd.errors import RecordError, TakdError
-from takd.files import read_text, sha256_of, write_json
+from takd.files import parsed_json, read_text, sha256_of, write_json
 from takd.records.fields import Digest, Key
 from takd.study.section import Section, first_problem
 
@@ -33,7 +32,7 @@ class Made(Section):
     def read(cls, path: Path) -> Self:
         """A record. Raises RecordError where the file isn't one."""
         try:
-            return cls.model_validate(json.loads(read_text(path, 100_000)))
+            return cls.model_validate(parsed_json(read_text(path, 100_000)))
         except ValidationError as error:
             raise RecordError(f"{path}: not the record of what was made: {first_problem(error)}") from None
         except TakdError as error:

@@ -8,10 +8,10 @@ import zlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import FailFast, Field, ValidationError, model_validator
 
 from takd.errors import RecordError, shortened
-from takd.files import check_regular, write_json
+from takd.files import check_regular, parsed_json, write_json
 from takd.records.fields import Builder, Classes, Digest, Key, NetworkName, Percent, Text
 from takd.study.names import Name
 from takd.study.recipe import Recipe
@@ -72,7 +72,7 @@ class Metrics(Origin):
     seconds: Annotated[float, Field(ge=0)]
     parameters: Annotated[int, Field(ge=1, le=10**12)]
     weights_digest: Digest | None = None  # None where the weights of an adopted network weren't kept
-    history: Annotated[list[Epoch], Field(max_length=200_000)]
+    history: Annotated[list[Epoch], Field(max_length=200_000), FailFast()]
     adopted: bool = False
 
     @model_validator(mode="after")
@@ -158,7 +158,7 @@ def _json(path: Path) -> dict[str, Any]:
     if path.stat().st_size > LARGEST:
         raise RecordError(f"{path}: {path.stat().st_size:,} bytes; the record of a training has less than {LARGEST:,}")
     try:
-        values = json.loads(path.read_bytes())
+        values = parsed_json(path.read_bytes())
     except (ValueError, RecursionError) as error:
         what = "empty" if path.stat().st_size == 0 else f"not JSON ({shortened(error, 80)})"
         raise RecordError(f"{path}: {what}; not what a training wrote") from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import FailFast, Field, ValidationError, model_validator
 
 from takd.errors import CheckpointError, shortened
 from takd.files import read_metadata, read_tensors, write_tensors
@@ -33,7 +33,7 @@ class About(Section):
     key: Key
     builder: Builder
     classes: Classes
-    labels: Annotated[tuple[Label, ...], Field(max_length=65_536)]
+    labels: Annotated[tuple[Label, ...], Field(max_length=65_536), FailFast()]
     size: Annotated[int, Field(ge=1, le=4096)]
     scale: Annotated[tuple[Channel, ...], Field(min_length=3, max_length=3)]
     shift: Annotated[tuple[Channel, ...], Field(min_length=3, max_length=3)]

@@ -125,7 +125,7 @@ def test_the_state_of_a_table(project: Project) -> None:
     (project.root / "results/table2.csv").write_text("by hand", encoding="utf-8")
     assert its() == "stale"
     (project.root / "results/table2.csv").unlink()
-    assert its() == "fresh"  # it is made where somebody asks for it
+    assert its() == "missing"  # it is made where somebody asks for it
     project.show("results", "table2")
     record = project.root / layout.made("results", "table2")
     for damaged in (b"", b"{}", record.read_bytes()[:-5]):

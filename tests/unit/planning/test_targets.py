@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,21 @@ def test_results_that_cannot_be_written_are_told_of(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ParameterError, match="results: can't be written"):
         targets.check_writable(tmp_path)
+
+
+def test_nothing_depends_on_a_machines_locale(presets: Project) -> None:
+    """A preset, own code and a data set's folder with letters that ASCII doesn't have, where Python reads files as ASCII."""
+    (presets.root / "net.py").write_text("# Größe\ndef build(): return 'é'\n", encoding="utf-8")
+    (presets.root / "presets/mine.yaml").write_text(
+        "# Größe ±\ndata: {folder: données/été}\nmembers: {a: plain:4, b: net.py:build}\n"
+        "train: {epochs: 1, learning_rate: 0.1, trade_off: 0.5, temperature: 4, kl_reduction: batchmean}\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import sys; from pathlib import Path\nfrom takd.planning.workflow import Workflow\n"
+        f"workflow = Workflow(Path({str(presets.root)!r}))\n"
+        "workflow.key_file('shown', {'results': 'results/mine', 'what': 'report'}); sys.exit(len(workflow.tree.broken))"
+    )
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr

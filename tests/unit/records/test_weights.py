@@ -1,3 +1,5 @@
+import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -143,10 +145,14 @@ def test_no_weights_are_none(tmp_path: Path) -> None:
 
 
 def test_a_file_larger_than_any_networks_is_not_read(tmp_path: Path) -> None:
-    path = weights(tmp_path / "model")
-    with path.open("r+b") as file:
-        file.truncate(20_000_000_000)  # of holes
-    with pytest.raises(CheckpointError, match="20,000,000,000 bytes; a network's weights have at most"):
+    path = tmp_path / "model"
+    about = About.model_validate(ABOUT | {"digest": DIGEST})
+    tensor = {"dtype": "F32", "shape": [5 * 10**9], "data_offsets": [0, 20 * 10**9]}
+    head = json.dumps({"__metadata__": packed(about.model_dump(mode="json")), "w": tensor}).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(head)) + head)
+        file.truncate(8 + len(head) + 20 * 10**9)  # of holes
+    with pytest.raises(CheckpointError, match=r"20,000,00.* bytes; a network's weights have at most"):
         Weights.read(path)
 
 
