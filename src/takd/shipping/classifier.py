@@ -46,7 +46,7 @@ class Classifier:
 
     def predict(self, picture: Path | str, count: int = 3) -> list[Answer]:
         """The likeliest classes of a picture, brought to the network's size. Raises DataError where it can't be read."""
-        pixels = torch.from_numpy(pictures.read(Path(picture), self.about.size))
+        pixels = torch.from_numpy(pictures.read(Path(picture), self.about.size).copy())
         likeliest = self(pixels[None])[0].topk(min(count, len(self.labels)))
         return [
             Answer(self.labels[place], value)
