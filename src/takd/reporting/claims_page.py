@@ -103,7 +103,7 @@ def _table(columns: dict[str, Callable[[Any], str]], lines: Iterable[Any]) -> li
 
 
 def _summary(claims: Claims, judged: Judged) -> str:
-    lines = [["claim", "where", "the paper says", "verdict", "comparisons", "what it supposes is"]]
+    lines = [["claim", "where", "statement", "verdict", "comparisons", "what it supposes is"]]
     for name, claim in claims.claims.items():
         rows = judged.of(name)
         places = dict.fromkeys((row.dataset, row.family) for row in rows if row.verdict != "not run")

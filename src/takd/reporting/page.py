@@ -189,11 +189,11 @@ class _Page:
 
 def _verdicts(claims: str, verdicts: pd.DataFrame | None) -> str:
     """The verdict on each claim, from the first table of claims.md; and how many comparisons came out how."""
-    said = {"claim", "the paper says", "verdict"}
+    said = {"claim", "statement", "verdict"}
     summary: list[dict[str, str]] = next((table for table in tables_of(claims) if said <= table[0].keys()), [])
     cards = "".join(
         f'<li><span class="verdict {verdict_class(row["verdict"])}">{escape(row["verdict"])}</span> <b>{escape(row["claim"])}</b> '
-        f"{escape(row['the paper says'])} <small>{escape(row.get('comparisons', ''))}</small></li>\n"
+        f"{escape(row['statement'])} <small>{escape(row.get('comparisons', ''))}</small></li>\n"
         for row in summary
     )
     text = f'<ul class="claims">\n{cards}</ul>\n' if cards else ""

@@ -25,7 +25,7 @@ RECORDS = [
 ]
 CLAIMS = """Said before.
 
-| claim | the paper says            | verdict          | comparisons |
+| claim | statement                 | verdict          | comparisons |
 |-------|---------------------------|------------------|-------------|
 | C1    | TAKD \\| is better         | **undecided**    | 2 of 3      |
 | C7    | TAKD beats \\<b\\>all\\</b\\> | **contradicted** | 1           |
