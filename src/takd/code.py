@@ -59,6 +59,8 @@ def code_hash(*modules: str, files: Iterable[Path] = ()) -> str:
 @cache  # Snakemake asks for the hash once a job
 def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     """What a file's code says, and the names that it imports from takd: modules, and what stands in them."""
+    if path.suffix != ".py":  # a compiled module of somebody's own
+        return hashlib.sha256(path.read_bytes()).hexdigest(), ()
     tree = ast.parse(path.read_bytes())
     imported = tuple(name for name in _imported(tree) if name.split(".")[0] == PACKAGE and not name.startswith(NOT_COUNTED))
     for node in ast.walk(tree):

@@ -53,7 +53,7 @@ def settled(folder: Path) -> None:
 
 @pytest.fixture
 def snakemake(workspace: Path) -> Snakemake:
-    """Runs the real snakemake in a copy of the workflow: snakemake("-n", "--forcerun judge", "results/table2.csv", seeds=1)."""
+    """Runs the real snakemake in a copy of the workflow: snakemake("-n", "--cores=2", "results/table2.csv", seeds=1)."""
 
     def run(*arguments: str, **config: object) -> Ran:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

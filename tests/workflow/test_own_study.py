@@ -194,3 +194,29 @@ def test_what_is_there_is_not_written_over(pets: Path) -> None:
     ended = typed(pets, "init", "pets", "--data", "data/pets", "--teacher", "plain:4", "--student", "plain:2")
     assert ended.returncode == 2 and "is there already" in ended.stderr
     assert (pets / "presets/pets.yaml").read_text() == "mine"
+
+
+def test_what_a_preset_says_of_its_images_counts(snakemake: Snakemake, pets: Path) -> None:
+    begun = typed(
+        pets, "init", "pets", "--data", "data/pets", "--teacher", "plain:4", "--student", "plain:2", "--size", "32"
+    )  # fmt: skip
+    assert begun.returncode == 0, begun.stderr
+    preset, lock = pets / "presets/pets.yaml", pets / "presets/pets.lock"
+    quicker(preset)
+    target = "results/pets/models/pets/pets/2/seed0/metrics.json"
+    assert snakemake(target).code == 0
+    assert snakemake("-n", target).jobs == {}
+    # another size makes other images
+    preset.write_text(preset.read_text().replace("size: 32", "size: 16"))
+    assert snakemake("-n", target).jobs == {"prepare": 1, "train": 1}
+    assert snakemake(target).code == 0
+    assert json.loads(lock.read_text())["size"] == 16
+    assert snakemake("-n", target).jobs == {}
+    # a lock that is lost is written anew
+    lock.unlink()
+    assert snakemake(target).code == 0 and lock.is_file()
+    assert snakemake("-n", target).jobs == {}
+    # a name of takd's own data
+    preset.rename(pets / "presets/digits.yaml")
+    lost = snakemake("-n", "results/digits/table.csv")
+    assert lost.code == 2 and "digits is a data set of takd's" in lost.output

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from takd.records.metrics import Metrics
 from tests.workflow.conftest import TABLE, Ran, settled
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -214,3 +215,30 @@ def test_results_behind_a_link_are_looked_at_too(project: Project, tmp_path: Pat
     project.write("epochs: 2")
     assert project.run().code == 0
     assert project.table == right(project, tmp_path / "right")
+
+
+def test_dates_in_the_future_bless_nothing(project: Project, tmp_path: Path) -> None:
+    for path in (project.folder / "results/small").rglob("*"):
+        if path.is_file():
+            os.utime(path, (2_000_000_000, 2_000_000_000))
+    project.write("epochs: 2")
+    assert project.run().code == 0
+    assert project.table == right(project, tmp_path / "right")
+
+
+def test_a_network_of_the_same_key_and_other_numbers_makes_its_table_again(project: Project) -> None:
+    path = project.folder / "results/small/models/digits/plain/4-2/seed0/metrics.json"
+    record = Metrics.read(path)
+    history = [record.history[0].model_copy(update={"accuracy": 12.5})]
+    measured = {"accuracy": 12.5, "best_test_accuracy": 12.5, "selected_accuracy": 12.5, "history": history}
+    record.model_copy(update=measured).write(path)
+    assert project.run().code == 0
+    assert ",12.50," in project.table
+
+
+@pytest.mark.parametrize("option", ["-F", "--forceall", "--force", "-R", "--forcerun=train"])
+def test_what_is_right_is_not_deleted_by_force(project: Project, option: str) -> None:
+    before = project.table
+    ran = project.run(option)
+    assert ran.code == 2 and f"takd: {option}: keys decide what is made again" in ran.output
+    assert project.table == before

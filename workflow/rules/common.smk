@@ -16,8 +16,9 @@ def mistake(error):
 
 
 typed = {name: value for name, value in config.items() if name not in ("preset", "soft_targets_at_most")}
-limits = {"soft_targets_at_most": int(config["soft_targets_at_most"])} if "soft_targets_at_most" in config else {}
 try:
+    targets.check_options(sys.argv[1:] if workflow.is_main_process else [])
+    limits = targets.limits(config)
     TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **limits)
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)

@@ -54,9 +54,12 @@ def _prepare_own(dataset: str, raw: Path, output: Path, preset: Path) -> None:
         raise ParameterError(f"{preset}: names no images of one's own (`data:`)")
     _check_apart(output, own)
     lock = Lock.read(place)
+    if lock is not None and not lock.is_of(own):
+        print(f"{place}: what {preset} says of its images has changed since; they are read anew", flush=True)
+        lock = None
     summary = prepared.prepare_own(dataset, own, output, expected=None if lock is None else lock.digest, raw=raw)
     if lock is None:
-        lock_of(summary).write(place)
+        lock_of(summary, own).write(place)
         print(f"{place}: written; commit it with the preset, so that later runs hold to these images")
     print(f"{output}: {summary}")
 

@@ -1,10 +1,12 @@
 """`takd plan`, `verify` and `list`: what a target needs and costs, what is there, and what can be made."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from takd.cli.options import Changes, parsed_changes
+from takd.errors import ParameterError
 
 if TYPE_CHECKING:
     from takd.planning.plan import Plan
@@ -98,6 +100,8 @@ def verify(
     from takd.planning.verify import verify as check
     from takd.planning.workflow import Workflow
 
+    if not Path("params.yaml").is_file() and not Path("presets").is_dir():
+        raise ParameterError(f"{Path.cwd()}: no params.yaml and no presets/ here; takd verify looks at a project's results")
     found = check(Workflow(typed=parsed_changes(changes), writes_keys=False), target)
     for one in found:
         if one.finding not in ("as it should be", "adopted"):
@@ -113,5 +117,8 @@ def list_targets(changes: Changes = "") -> None:
     """List what can be made: tables, figures, verdicts and reports, by their targets."""
     from takd.planning.targets import all_files
     from takd.planning.workflow import Workflow
+    from takd.study.layout import VARIANTS
 
-    print("\n".join(all_files(Workflow(typed=parsed_changes(changes), writes_keys=False))))
+    found = all_files(Workflow(typed=parsed_changes(changes), writes_keys=False))
+    print("\n".join(path for path in found if VARIANTS not in path))
+    print("and the same below results/…/variants/NAME, for each variant of params.yaml")

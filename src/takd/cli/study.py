@@ -28,5 +28,7 @@ def recipe(
     results = "results" if preset is None else f"results/{preset.stem}"
     if preset is not None and not preset.is_file():
         raise ParameterError(f"{preset}: no such file")
+    if preset is not None and preset.resolve() != Path("presets", preset.name).resolve():
+        raise ParameterError(f"{preset}: not one of this project's presets; they lie in presets/")
     tree.folder(results)
     print(Keys(tree).recipe(Node(results, Name.parse(network))).canonical())

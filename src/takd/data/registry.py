@@ -51,7 +51,7 @@ class Dataset:
 class OwnImages(BaseModel):
     """Where images of one's own are: in a folder, in a table, or in a data set of torchvision's. Exactly one of the three."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
     folder: _Place | None = Field(
         default=None,

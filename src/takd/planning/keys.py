@@ -47,7 +47,10 @@ class Keys:
         """What is known of a data set's content; None where nobody has read it yet."""
         if dataset in DATASETS:
             return Lock.of_published(dataset)
-        return Lock.read(self.root / "presets" / f"{self.tree.folder(results).study}.lock")
+        folder = self.tree.folder(results)
+        lock = Lock.read(self.root / "presets" / f"{folder.study}.lock")
+        images = folder.parameters.data
+        return lock if lock is None or images is None or lock.is_of(images) else None
 
     def data_digest(self, node: Node) -> str | None:
         """The digest of a network's images."""
@@ -239,6 +242,8 @@ class Keys:
             return "stale"
         folder = self.root / results
         changed = record.changed(folder)
+        if any((self.root / path).exists() and self._digest(self.root / path) != was for path, was in record.made_from.items()):
+            return "stale"  # of the same key, and yet another one: trained again on another machine, say
         if record.key != self.of_shown(results, what) or any((folder / name).exists() for name in changed):
             return "stale"
         return "missing" if changed else "fresh"
@@ -253,7 +258,7 @@ class Keys:
         except TakdError:
             return "stale"
         lock = self.lock(results, dataset)
-        return "fresh" if lock is None or lock.digest == digest else "stale"
+        return "fresh" if lock is not None and lock.digest == digest else "stale"
 
     def _shows(self, results: str) -> list[object]:
         folder = self.tree.folder(results)

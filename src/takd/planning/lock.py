@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError
 from takd.files import parsed_json, read_text, write_json
 from takd.study.section import first_problem
@@ -22,6 +22,7 @@ class Lock(BaseModel):
     train: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1, le=4096)]
+    data: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$|^$")] = ""  # of what the preset says of them, when they were read
 
     @classmethod
     def of_published(cls, name: str) -> Self:
@@ -48,6 +49,15 @@ class Lock(BaseModel):
         except (ValueError, RecursionError):
             raise ParameterError(f"{path}: not what `takd prepare` recorded; get it from git again") from None
 
+    def is_of(self, images: OwnImages) -> bool:
+        """Whether the preset still says of the images what it said when they were read."""
+        return self.data == digest_of(images)
+
     def write(self, path: Path) -> None:
         """Write the lock, whole or not at all."""
         write_json(path, self.model_dump())
+
+
+def digest_of(images: OwnImages) -> str:
+    """Of what a preset says of its images: another place, size or share makes other images of them."""
+    return hashlib.sha256(images.model_dump_json(exclude_none=True).encode()).hexdigest()[:16]

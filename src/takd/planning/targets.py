@@ -3,18 +3,19 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import takd
 from takd.data.view_names import PATTERN
-from takd.errors import ParameterError, TakdError
+from takd.errors import ParameterError, TakdError, shortened
 from takd.planning.workflow import Workflow
 from takd.study import layout
 from takd.study.artifacts import Table
 from takd.study.names import Name
 from takd.study.tree import Node
 
+FORCES = ("-F", "--forceall", "-f", "--force", "-R", "--forcerun")
 GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.md", "report.md", "report.html")
 
 
@@ -101,3 +102,20 @@ def check_writable(root: Path) -> None:
     results = root / "results"
     if results.exists() and not os.access(results, os.W_OK):
         raise ParameterError(f"{results}: can't be written: read-only, or another user's")
+
+
+def check_options(arguments: list[str]) -> None:
+    """Raises ParameterError for options that make what is right anew: Snakemake would delete it before it is made."""
+    for argument in arguments:
+        if argument in FORCES or argument.startswith(tuple(f"{option}=" for option in FORCES)):
+            raise ParameterError(f"{argument}: keys decide what is made again (docs/trust.md); delete what shall be made anew")
+
+
+def limits(config: Mapping[str, object]) -> dict[str, int]:
+    """The limits of cost among what was typed as --config. Raises ParameterError where one isn't a number of bytes."""
+    given = config.get("soft_targets_at_most")
+    if given is None:
+        return {}
+    if isinstance(given, bool) or not str(given).isascii() or not str(given).isdigit():
+        raise ParameterError(f"soft_targets_at_most: expected a number of bytes, not {shortened(repr(given))}")
+    return {"soft_targets_at_most": int(str(given))}

@@ -32,10 +32,31 @@ class Found:
 
 
 def verify(workflow: Workflow, target: str | None = None) -> list[Found]:
-    """Every file below results/, published ones aside, or those that a target needs. Bytes are read and held to their digests."""
+    """Every file below results/, published ones aside, and the prepared images; or those that a target needs.
+
+    Bytes are read and held to their digests.
+    """
     root = workflow.root / "results"
     wanted = (lambda path: True) if target is None else _needed(workflow, target)
-    return [_found(workflow, path) for path in _files(root) if wanted(str(path.relative_to(workflow.root)))]
+    images = [_images(workflow, name) for name in workflow.datasets if wanted(layout.prepared(name))]
+    results = [_found(workflow, path) for path in _files(root) if wanted(str(path.relative_to(workflow.root)))]
+    return [*(one for one in images if one is not None), *results]
+
+
+def _images(workflow: Workflow, dataset: str) -> Found | None:
+    """Of a prepared data set; None where it isn't there."""
+    from takd.data.prepared_file import load
+
+    path = workflow.root / layout.prepared(dataset)
+    state = workflow.state("data", {"dataset": dataset})
+    if state == "missing":
+        return None
+    try:
+        load(path)
+    except TakdError as error:
+        return Found(layout.prepared(dataset), "changed", f"{error}; delete it, and it is prepared again")
+    stale = "of other images, or of what a preset said of them before"
+    return Found(layout.prepared(dataset), "as it should be" if state == "fresh" else "stale", "" if state == "fresh" else stale)
 
 
 def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
@@ -44,7 +65,11 @@ def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
     folders = {layout.network_folder(*node) for node in nodes} | {
         str(Path(layout.soft_targets(*node, "")).parent) for node in nodes
     }
-    files = {layout.surface(*node) for node in nodes} | {layout.made(Path(target).parent, Path(target).stem)}
+    files = (
+        {layout.surface(*node) for node in nodes}
+        | {layout.prepared(node.name.dataset) for node in nodes}
+        | {layout.made(Path(target).parent, Path(target).stem)}
+    )
     own = str(Path(target).with_suffix(""))
     return lambda path: str(Path(path).parent) in folders or path in files or str(Path(path).with_suffix("")) == own
 

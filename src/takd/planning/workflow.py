@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -230,10 +231,18 @@ class Workflow:
             if not path.is_file() or path.read_bytes() != f"{key}\n".encode():
                 write_text(path, f"{key}\n")
             if self.state(kind, wildcards) == "stale":
-                os.utime(path)
+                date = max(time.time(), *(there + 1 for there in self._dates(product)))  # a clock may have been ahead
+                os.utime(path, (date, date))
             elif path.stat().st_mtime != 0:
                 os.utime(path, (0, 0))
         return layout.key_file(product)
+
+    def _dates(self, product: str) -> list[float]:
+        """When the files of a job were written: those beside its product, and those that its record names."""
+        path = self.root / product
+        beside = [path.parent, path.parent.parent] if path.parent.name == "made" else [path.parent]
+        files = [file for folder in beside if folder.is_dir() for file in folder.iterdir() if file.is_file()]
+        return [0.0, *(file.stat().st_mtime for file in files if file.parent != path.parent.parent or file.stem == path.stem)]
 
     def _is_unread(self, wildcards: Mapping[str, str]) -> bool:
         """Whether a job is about images of one's own that nobody has read yet, so that no key is known before they are."""

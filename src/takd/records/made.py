@@ -18,11 +18,13 @@ class Made(Section):
 
     key: Key
     files: Annotated[dict[_FileName, Digest], Field(max_length=20)]  # by their names beside each other
+    made_from: dict[Annotated[str, Field(max_length=1000)], Digest] = Field(default_factory=dict, max_length=200_000)  # by paths
 
     @classmethod
-    def of(cls, key: str, files: list[Path]) -> Self:
-        """The record of files that were just written."""
-        return cls(key=key, files={path.name: sha256_of(path) for path in files})
+    def of(cls, key: str, files: list[Path], made_from: list[Path] | None = None) -> Self:
+        """The record of files that were just written, from those of the second list."""
+        digests = {str(path): sha256_of(path) for path in made_from or []}
+        return cls(key=key, files={path.name: sha256_of(path) for path in files}, made_from=digests)
 
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""
@@ -32,7 +34,7 @@ class Made(Section):
     def read(cls, path: Path) -> Self:
         """A record. Raises RecordError where the file isn't one."""
         try:
-            return cls.model_validate(parsed_json(read_text(path, 100_000)))
+            return cls.model_validate(parsed_json(read_text(path, 100_000_000)))
         except ValidationError as error:
             raise RecordError(f"{path}: not the record of what was made: {first_problem(error)}") from None
         except TakdError as error:

@@ -45,8 +45,21 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None) -> li
         files = _report(workflow, results)
     else:
         files = kinds.make(what, look_up(folder.artifacts, what), _context(workflow, results, what), Path(results, what))
-    Made.of(key, files).write(Path(layout.made(results, what)))
+    Made.of(key, files, _made_from(workflow, results, what)).write(Path(layout.made(results, what)))
     return files
+
+
+def _made_from(workflow: Workflow, results: str, what: str) -> list[Path]:
+    """The files that something shown is made from, so that another of them under the same key is noticed."""
+    keys = workflow.keys
+    if what == "claims":
+        return [Path(layout.made(results, name)) for name in ("accuracy", *keys.surface_figures(results))]
+    if what == "report":
+        return [Path(layout.made(results, name)) for name in (*workflow.tree.shown(results), "accuracy", "claims")]
+    if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
+        return [Path(layout.surface(*node)) for node in surfaces]
+    nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
+    return [Path(layout.metrics(*node)) for node in nodes]
 
 
 def _records(workflow: Workflow, results: str, nodes: list[Node]) -> list[tuple[str, Metrics]]:

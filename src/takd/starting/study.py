@@ -18,9 +18,9 @@ from takd.networks.builders import build, check
 from takd.networks.checkpoints import load_into, read_state_dict
 from takd.networks.library import library_weights
 from takd.networks.registry import kind_and_name
-from takd.planning.lock import Lock
+from takd.planning.lock import Lock, digest_of
 from takd.starting.text import Member, preset_text
-from takd.study import layout
+from takd.study import artifacts, layout
 from takd.study.section import first_problem
 
 LIBRARY = "library"  # in the place of a file: the weights that the library publishes
@@ -65,19 +65,20 @@ def begin(
     begun = {_member_name(one): str(library_weights(one)) for one in builders if typed.get(_member_name(one)) == LIBRARY}
     members = _members(builders, summary, weights, typed | begun, root)
     write_text(preset, preset_text(name, spec, summary, members))
-    lock_of(summary).write(preset.with_suffix(".lock"))
+    lock_of(summary, spec).write(preset.with_suffix(".lock"))
     return Beginning(preset, summary, members)
 
 
-def lock_of(summary: PreparedSummary) -> Lock:
-    """What was prepared, as its lock."""
-    return Lock(digest=summary.digest, classes=len(summary.labels), train=summary.train, test=summary.test, size=summary.size)
+def lock_of(summary: PreparedSummary, images: OwnImages) -> Lock:
+    """What was prepared, as its lock. images: what the preset says of them."""
+    counts = {"classes": len(summary.labels), "train": summary.train, "test": summary.test, "size": summary.size}
+    return Lock(digest=summary.digest, data=digest_of(images), **counts)
 
 
 def _free_place(name: str, root: Path) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_]{1,60}", name):
         raise ParameterError(f"{shortened(name)}: names a folder of results; use letters, digits and _")
-    if name in DATASETS or name in layout.RESERVED:
+    if name in DATASETS or name in layout.RESERVED or name in artifacts.RESERVED:
         raise ParameterError(f"{name}: is the name of something of takd's; choose another one")
     preset = root / "presets" / f"{name}.yaml"
     if preset.exists():

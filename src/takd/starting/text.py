@@ -1,6 +1,7 @@
 """The text of a study's file, with a comment at each value that says when to change it."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -37,7 +38,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
         *(f"  {field}: {_scalar(value)}" for field, value in spec.model_dump(exclude_none=True).items() if value != 0),
         "",
         "members:           # largest first, and what builds each",
-        *(f"  {member.name}: {member.builder}   # {member.parameters:,} parameters" for member in members),
+        *(f"  {member.name}: {_scalar(member.builder)}   # {member.parameters:,} parameters" for member in members),
     ]
     for field, meaning in (("weights", "trained already: it only teaches"), ("start", "its training begins from there")):
         given = [(member.name, getattr(member, field)) for member in members if getattr(member, field)]
@@ -53,10 +54,11 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
         f"  batch_size: {batch}",
         f"  learning_rate: {0.01 if pretrained else 0.05}       # lower it where the loss becomes nan",
         "  schedule: cosine          # or constant, step",
-        "  warm_up_epochs: 1",
+        "  warm_up_epochs: 1         # 0 for a try of an epoch or two",
         "  weight_decay: 1e-4",
         f"  augmentation: {augmentation}   # none where mirrored or cut images mean something else",
         f"  normalisation: {'imagenet' if pretrained else 'dataset'}    # imagenet for networks that were trained on it",
+        "  precision: bfloat16       # or float32: slower, and a little more exact",
         "  trade_off: 0.5            # λ: the weight of the teacher's answers",
         "  temperature: 4            # τ: higher where the teacher is sure of everything",
         "  kl_reduction: batchmean",
@@ -75,4 +77,5 @@ def chains(members: Sequence[Member]) -> list[str]:
 
 
 def _scalar(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./:-]*", value)  # else in quotes, as YAML has signs of its own
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and not plain else str(value)

@@ -284,12 +284,13 @@ def of_own_study(family: str, members: Sequence[str]) -> dict[str, AnyArtifact]:
     teacher, *assistants, student = members
     ways = {"NOKD": student} | {_column(chain): chain for chain in paths_between(teacher, assistants, student)}
     row = {"model": student, "family": family, "chains": ways}
+    through = ", and through assistants" if assistants else ""
     return {
         "table": _ADAPTER.validate_python(
             {
                 "kind": "table",
                 "where": "Table",
-                "title": f"{student} from labels alone (NOKD), by its teacher {teacher} (BLKD), and through assistants",
+                "title": f"{student} from labels alone (NOKD), by its teacher {teacher} (BLKD){through}",
                 "rows": [row],
             }
         ),

@@ -16,10 +16,11 @@ from typing import Self
 from takd.errors import NetworkNameError
 from takd.objectives.registry import DISTILLATION, LABELS, OBJECTIVES, Objective
 
-WORD = r"[A-Za-z0-9_.]+"  # of ASCII: `-` and `+` are grammar, and 1٠ would be a second name for 10
+WORD = r"[A-Za-z0-9_][A-Za-z0-9_.]*"  # of ASCII: `-` and `+` are grammar, and 1٠ would be a second name for 10
 CHAIN = rf"{WORD}(?:\+[a-z_]+)?(?:-{WORD}(?:\+[a-z_]+)?)*"
 SEED = r"0|[1-9][0-9]{0,5}"
 _NAME = re.compile(rf"(?P<dataset>{WORD})/(?P<family>{WORD})/(?P<chain>{CHAIN})/seed(?P<seed>{SEED})")
+LONGEST_TEXT = 240  # characters of a chain, which names a folder
 LONGEST_CHAIN = 16  # hops; every path of more members than that would be 65,536 networks
 
 
@@ -103,6 +104,8 @@ class Name:
 
 def hops_of(chain: str) -> tuple[Hop, ...]:
     """The hops of a chain's text, teacher first. Raises NetworkNameError where it isn't one, or its objectives can't stand so."""
+    if len(chain) > LONGEST_TEXT:
+        raise NetworkNameError(f"chain {chain[:60]}…: {len(chain)} characters; a folder's name has at most {LONGEST_TEXT}")
     if not re.fullmatch(CHAIN, chain):
         raise NetworkNameError(f"chain {chain[:200]!r}: expected members joined by '-', teacher first, as in 10-4-2")
     hops = tuple(Hop(member, said) for member, _, said in (part.partition("+") for part in chain.split("-")))

@@ -77,6 +77,10 @@ class Folder:
         """The file of weights that a network is taken from instead of being trained, where there is one."""
         return self.parameters.weights.get(name.member) if len(name.hops) == 1 else None
 
+    def as_brought(self, name: Name) -> Name:
+        """The name, under seed 0 where its weights were brought: they are one network, whatever the seed."""
+        return name.with_seed(0) if self.imported(name) is not None else name
+
     def started(self, name: Name) -> str | None:
         """The file of weights that a network's training begins from, where there is one."""
         return self.parameters.start.get(name.member)
@@ -121,6 +125,8 @@ class Tree:
                 self.broken[results] = ParameterError(f"{preset}: {error.strerror}")
 
     def _add(self, results: str, study: str, given: Parameters, paper: Mapping[str, AnyArtifact]) -> None:
+        if given.data and study in DATASETS:
+            raise ParameterError(f"presets/{study}.yaml: {study} is a data set of takd's; a study with `data:` needs another name")
         own = {study: given.members} if given.members else {}
         shown = specification.of_own_study(study, tuple(given.members)) if own else paper
         families = own or PAPER_FAMILIES
@@ -152,7 +158,7 @@ class Tree:
     def teacher(self, node: Node) -> Node:
         """A network's teacher. Raises ValueError where it has none."""
         folder = self.folder(node.results)
-        return Node(folder.teachers, node.name.teacher(folder.teacher_seed))
+        return Node(folder.teachers, folder.as_brought(node.name.teacher(folder.teacher_seed)))
 
     def lineage(self, node: Node) -> list[Node]:
         """Every network above one, and itself, teachers first."""
@@ -180,7 +186,8 @@ class Tree:
                 if where not in self.folders:
                     known = ", ".join(folder.parameters.variants)
                     raise ParameterError(f"{artifact.where}: {results} has no variant {cell.variant!r}; it has {known or 'none'}")
-                nodes |= {Node(where, each.name): None for each in cell.networks(folder.datasets, folder.parameters.seeds)}
+                shown = (each.name for each in cell.networks(folder.datasets, folder.parameters.seeds))
+                nodes |= {Node(where, folder.as_brought(name)): None for name in shown}
                 if len(nodes) > MOST_NETWORKS:
                     raise ParameterError(f"{results}: more than {MOST_NETWORKS:,} networks; ask for fewer seeds or data sets")
         return list(nodes)

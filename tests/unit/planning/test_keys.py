@@ -9,7 +9,7 @@ import yaml
 from takd.code import code_hash
 from takd.errors import ParameterError
 from takd.planning import keys as planning_keys
-from takd.planning.lock import Lock
+from takd.planning.lock import Lock, digest_of
 from takd.records import key as records_key
 from takd.study.tree import Node
 from tests.unit.planning.project import Project, node
@@ -165,7 +165,10 @@ def own(project: Project, **changes: Any) -> Node:
 
 
 def lock(project: Project, digest: str) -> None:
-    Lock(digest=digest, classes=3, train=100, test=20, size=32).write(project.root / "presets/pets.lock")
+    images = project.workflow().tree.folder("results/pets").parameters.data
+    assert images is not None
+    read = Lock(digest=digest, classes=3, train=100, test=20, size=32, data=digest_of(images))
+    read.write(project.root / "presets/pets.lock")
 
 
 def line(project: Project, last: Node) -> list[str]:
