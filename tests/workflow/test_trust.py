@@ -218,10 +218,15 @@ def test_results_behind_a_link_are_looked_at_too(project: Project, tmp_path: Pat
 
 
 def test_dates_in_the_future_bless_nothing(project: Project, tmp_path: Path) -> None:
-    for path in (project.folder / "results/small").rglob("*"):
-        if path.is_file():
-            os.utime(path, (2_000_000_000, 2_000_000_000))
+    files = [path for path in (project.folder / "results/small").rglob("*") if path.is_file()]
+    for path in files:
+        os.utime(path, (2_000_000_000, 2_000_000_000))
+    assert "Nothing to be done" in project.run("-n").output
     project.write("epochs: 2")
+    ran = project.run()
+    assert ran.code == 2 and "is dated in the future" in ran.output and "Traceback" not in ran.output
+    for path in files:
+        path.touch()
     assert project.run().code == 0
     assert project.table == right(project, tmp_path / "right")
 

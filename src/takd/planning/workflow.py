@@ -20,6 +20,7 @@ from takd.study.artifacts import Table, look_up
 from takd.study.names import Name
 from takd.study.tree import Node, Tree
 
+CLOCKS_APART = 2  # seconds that clocks of machines may differ by
 UNKNOWN = "unknown"  # in the place of a key, where one can't be told yet
 SOFT_TARGETS_AT_MOST = 4_000_000_000  # bytes of a file; a teacher whose answers are larger runs beside its students
 
@@ -231,18 +232,20 @@ class Workflow:
             if not path.is_file() or path.read_bytes() != f"{key}\n".encode():
                 write_text(path, f"{key}\n")
             if self.state(kind, wildcards) == "stale":
-                date = max(time.time(), *(there + 1 for there in self._dates(product)))  # a clock may have been ahead
-                os.utime(path, (date, date))
+                self._check_dates(product)
+                os.utime(path)
             elif path.stat().st_mtime != 0:
                 os.utime(path, (0, 0))
         return layout.key_file(product)
 
-    def _dates(self, product: str) -> list[float]:
-        """When the files of a job were written: those beside its product, and those that its record names."""
+    def _check_dates(self, product: str) -> None:
+        """Raises ParameterError where a stale file is dated in the future: Snakemake would take it for newer than its key."""
         path = self.root / product
         beside = [path.parent, path.parent.parent] if path.parent.name == "made" else [path.parent]
         files = [file for folder in beside if folder.is_dir() for file in folder.iterdir() if file.is_file()]
-        return [0.0, *(file.stat().st_mtime for file in files if file.parent != path.parent.parent or file.stem == path.stem)]
+        for file in files:
+            if file.stat().st_mtime > time.time() + CLOCKS_APART:
+                raise ParameterError(f"{file}: is dated in the future, by a clock that was ahead; touch it, and run again")
 
     def _is_unread(self, wildcards: Mapping[str, str]) -> bool:
         """Whether a job is about images of one's own that nobody has read yet, so that no key is known before they are."""
