@@ -1,5 +1,7 @@
 """made/….json: of a table, a figure or another file for people, the key that made it and the digests of its files."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -27,21 +29,31 @@ class Made(Section):
         return cls(key=key, files={path.name: sha256_of(path) for path in files}, made_from=digests)
 
     def write(self, path: Path) -> None:
-        """Write the record, whole or not at all."""
-        write_json(path, self.model_dump(mode="json"))
+        """Write the record, whole or not at all, with a digest of what it says."""
+        values = self.model_dump(mode="json")
+        write_json(path, values | {"digest": _digest(values)})
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """A record. Raises RecordError where the file isn't one."""
         try:
-            return cls.model_validate(parsed_json(read_text(path, 100_000_000)))
+            values = parsed_json(read_text(path, 100_000_000))
+            written = values.pop("digest", None) if isinstance(values, dict) else None
+            record = cls.model_validate(values)
         except ValidationError as error:
             raise RecordError(f"{path}: not the record of what was made: {first_problem(error)}") from None
         except TakdError as error:
             raise RecordError(str(error)) from None
         except (ValueError, RecursionError):
             raise RecordError(f"{path}: not the record of what was made") from None
+        if written != _digest(values):
+            raise RecordError(f"{path}: isn't what was written: it was changed by hand, or damaged")
+        return record
 
     def changed(self, folder: Path) -> list[str]:
         """Those of its files that aren't there, or aren't what was written."""
         return [name for name, digest in self.files.items() if not (folder / name).is_file() or sha256_of(folder / name) != digest]
+
+
+def _digest(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
