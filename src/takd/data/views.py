@@ -109,12 +109,12 @@ class Normalisation(NamedTuple):
 class Views:
     """A split's images as networks are shown them: normalised, and cropped and flipped as the augmentation has it.
 
-    augmented: an older way to say crop_flip. Raises ValueError for an augmentation that there isn't.
+    Raises ValueError for an augmentation that there isn't.
     """
 
-    def __init__(self, split: Split, normalisation: Normalisation, *, augmentation: str = "none", augmented: bool = False) -> None:
+    def __init__(self, split: Split, normalisation: Normalisation, *, augmentation: str = "none") -> None:
         self.split = split
-        self.augmentation: Augmentation = "crop_flip" if augmented else checked(augmentation)
+        self.augmentation: Augmentation = checked(augmentation)
         # For a row of pixels: a factor for each of its W * 3 bytes is applied four times as fast as three factors again and again.
         self.scale, self.shift = normalisation.scale.repeat(split.size), normalisation.shift.repeat(split.size)
         bytes_of_images = len(split) * split.size**2 * 3
