@@ -1,13 +1,15 @@
 """What training sees of the images: shuffling, held-out splits, crops and flips, normalisation. All drawn from (seed, epoch)."""
 
 import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from takd.data.randomness import generator as generator
-from takd.data.splits import Split
+from takd.data.splits import Split, StreamedSplit
 from takd.data.view_names import Augmentation, checked
 from takd.data.view_names import ViewsName as ViewsName
 from takd.data.view_names import covers as covers
@@ -157,6 +159,20 @@ class Views:
             chosen = cropped(padded, torch.arange(len(padded), device=padded.device), views[positions])
         rows = chosen.flatten(2).to(torch.float32).mul_(self.scale).add_(self.shift)
         return rows.view_as(chosen).permute(0, 3, 1, 2)
+
+    def batches(self, batches: Sequence[Tensor], views: Tensor | None) -> Iterator[Tensor]:
+        """What `batch` gives for each of `batches`, in order. Streamed images are read while the batch before is used."""
+        if not isinstance(self.split, StreamedSplit):
+            yield from (self.batch(positions, views) for positions in batches)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            ahead = None
+            for positions in batches:
+                here, ahead = ahead, reader.submit(self.batch, positions, views)
+                if here is not None:
+                    yield here.result()
+            if ahead is not None:
+                yield ahead.result()
 
 
 def cropped(padded: Tensor, positions: Tensor, views: Tensor) -> Tensor:

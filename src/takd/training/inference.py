@@ -20,8 +20,8 @@ def still(network: nn.Module, precision: torch.dtype, images: Views) -> nn.Modul
 def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None) -> Tensor:
     """Logits of all images of a split in their order: (N, C), float32. views: as Views.batch takes them."""
     precision = next(frozen_network.parameters()).dtype
-    positions = torch.arange(len(images), device=images.device)
-    return torch.cat([frozen_network(images.batch(chunk, views).to(precision)) for chunk in positions.split(BATCH)])
+    chunks = torch.arange(len(images), device=images.device).split(BATCH)
+    return torch.cat([frozen_network(batch.to(precision)) for batch in images.batches(chunks, views)])
 
 
 def top1_answers(frozen_network: nn.Module, images: Views) -> Tensor:

@@ -89,11 +89,11 @@ def train(
         targets = None if answers is None else answers.of_epoch(epoch).to(device)
         batches = in_batches(shuffled(positions, name.seed, epoch).to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
-        for step, batch in enumerate(batches):
+        for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
             if is_random:
                 step_randomness(name.seed, epoch, step)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                outputs = model(images.batch(batch, views))
+                outputs = model(pictures)
             given = Batch(everything.labels[batch], None if targets is None else targets[batch], epoch)
             loss = objective.loss(outputs.float(), given, recipe.objective)
             loss.backward()

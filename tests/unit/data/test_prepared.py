@@ -13,6 +13,7 @@ from takd.data import prepared
 from takd.data.prepared import PreparedData, StreamedSplit, prepare_own
 from takd.data.registry import DATASETS, OwnImages, dataset
 from takd.data.splits import in_order
+from takd.data.views import Normalisation, Views
 from takd.errors import DataError, NetworkNameError
 from takd.files import packed, read_tensors, write_tensors
 from tests.unit.data.pictures_of import folder_of_classes, random_pixels, save
@@ -272,6 +273,28 @@ def test_a_streamed_picture_that_changed_is_told(tmp_path: Path) -> None:
     (tmp_path / "images/train/dog/1.png").unlink()
     with pytest.raises(DataError, match=r"train/dog/1.png: no such file"):
         data.train.pixels(torch.arange(4))
+
+
+def test_streamed_batches_are_those_of_memory_in_order(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        folder_of_classes(tmp_path / "images" / part, {"cat": 6, "dog": 6})
+    memory, streamed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    prepare_own("pets", OwnImages(folder=str(tmp_path / "images")), memory, expected=None)
+    prepare_own("pets", OwnImages(folder=str(tmp_path / "images")), streamed, expected=None, in_memory_bytes=1)
+    shown = [_crops(prepared.load(path).train) for path in (memory, streamed)]
+    order = torch.randperm(12).split(5)
+    views = shown[0].of_epoch(0, 3)
+    expected, found = (list(images.batches(order, views)) for images in shown)
+    assert [len(batch) for batch in found] == [5, 5, 2]
+    assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
+    assert list(shown[1].batches([], views)) == []
+    save(tmp_path / "images/train/dog/1.png", random_pixels(9999))  # belongs to one batch of the three
+    with pytest.raises(DataError, match=r"dog/1.png: not the picture that was prepared"):
+        list(shown[1].batches(order, views))
+
+
+def _crops(split: prepared.Split) -> Views:
+    return Views(split, Normalisation.of(split, "paper"), augmentation="crop_flip")
 
 
 def test_streamed_names_may_hold_any_bytes(tmp_path: Path) -> None:
