@@ -8,6 +8,7 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, own_numbers
+from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
 from takd.reporting.markdown import aligned, escaped
 from takd.reporting.verdicts import VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
@@ -85,6 +86,7 @@ def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, held_out:
     sections = [
         (ON_HELD_OUT if held_out else "") + HOW.format(equal_within=measured.equal_within) + _summary(claims, judged),
         _sums([row for row in judged.rows if row.claim in claims.claims]),
+        _beside_the_paper(claims, judged, measured),
         _section("Comparisons that were run", ROWS_SAY, _table(_of_rows(run), run)),
         _section("Joint tests", JOINT_SAYS, _table(_OF_JOINT, joint)),
         _section("What claims suppose", PREMISES_SAY, _premises(claims, judged)),
@@ -122,6 +124,19 @@ def _counted(rows: Sequence[Row]) -> str:
 def _sums(rows: Sequence[Row]) -> str:
     once = counted_once(rows)
     return f"Each comparison counted once, under the first claim that makes it: {len(once)}, of which {_counted(once)}.\n"
+
+
+def _beside_the_paper(claims: Claims, judged: Judged, measured: Measured) -> str:
+    """Two numbers over all that was run: how many of the paper's orders hold, and how far accuracies are from the paper's."""
+    datasets = tuple(dict.fromkeys(row.dataset for row in judged.rows if row.claim in claims.claims))
+    far, counts = distance(claims, datasets, measured), orders(claims, judged)
+    if not far.cells:
+        return ""
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+    compared = f"The paper puts one cell above another in {sum(counts.values())} pairs that were run: {said}. " if said else ""
+    best = "" if math.isnan(far.best) else f", and by {far.best:.2f} by the best epoch, as the paper counts"
+    differs = f"our accuracy differs from the paper's by {far.last:.2f} points on average"
+    return f"{compared}Over {far.cells} cells {differs}{best}.\n"
 
 
 def _of_rows(rows: Iterable[Row]) -> dict[str, Callable[[Row], str]]:

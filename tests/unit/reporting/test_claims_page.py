@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy import stats
 
+from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.claims_page import COLUMNS, as_csv, as_markdown
 from takd.reporting.effects import SharedSeeds
 from takd.reporting.judging import Measured, judge
@@ -27,7 +28,7 @@ NO_RISES = pd.DataFrame({name: pd.Series(dtype=object) for name in ("dataset", "
 
 
 def read_accuracy() -> pd.DataFrame:
-    return pd.read_csv(ACCURACY, dtype={"chain": str, "variant": str})
+    return pd.read_csv(ACCURACY, dtype={"chain": str, "variant": str}).fillna({"variant": ""})
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +192,7 @@ def test_the_example_in_the_docs_is_what_the_accuracies_give() -> None:
     page = " ".join((ROOT / "docs/how-a-claim-is-judged.md").read_text().split())
     accuracy = read_accuracy()
     paths = ["10-8-2", "10-6-2", "10-4-2", "10-8-6-2", "10-8-4-2", "10-6-4-2", "10-8-6-4-2"]
-    chosen = accuracy[(accuracy["dataset"] == "cifar100") & accuracy["chain"].isin([*paths, "10-2"]) & accuracy["variant"].isna()]
+    chosen = accuracy[(accuracy["dataset"] == "cifar100") & accuracy["chain"].isin([*paths, "10-2"]) & (accuracy["variant"] == "")]
     table = chosen.pivot(index="seed", columns="chain", values="accuracy")
     effect, deviation, error, freedom = by_hand(table, paths, "10-2")
     half = float(stats.t.ppf(0.975, freedom)) * error
@@ -219,3 +220,50 @@ def test_the_verdicts_that_the_docs_name_are_those_of_the_page(pages: tuple[pd.D
     assert f"{len(above)} of the {len(c6)} paths, {', '.join(above)}, are reproduced singly" in page
     asked = pages[0][(pages[0]["claim"] == "C6") & (pages[0]["kind"] != "joint")]
     assert f"C6 asks {len(asked)} questions" in page
+
+
+def test_two_numbers_say_how_near_we_are_to_the_paper() -> None:
+    off = {"2": (70.16, -2), "10-2": (72.57, -2), "10-4-2": (73.51, 1)}
+    rows = [
+        ("cifar10", "plain", chain, "", seed, number + by + spread, number + by + 1 + spread)
+        for chain, (number, by), spreads in zip(off, off.values(), ((-1, 0, 1), (0, 1, -1), (1, -1, 0)), strict=True)
+        for seed, spread in enumerate(one / 100 for one in spreads)
+    ]
+    columns = ["dataset", "family", "chain", "variant", "seed", "accuracy", "best_test_accuracy"]
+    measured = Measured(pd.DataFrame(rows, columns=columns).assign(epochs=10, training_share=1.0), NO_RISES, PUBLISHED, 0.3)
+    far = distance(PAPER, DATASETS, measured)
+    named = {place for _, place in measured.numbers if place.endswith(("CNN/NOKD", "CNN/BLKD", "CNN/TAKD", "TA=4"))}
+    assert far.cells <= len(named) and math.isclose(far.best, far_by_hand(measured, 1), abs_tol=1e-9)
+    assert math.isclose(far.last, far_by_hand(measured, 0), abs_tol=1e-9)
+    judged = judge(PAPER, DATASETS, measured)
+    assert orders(PAPER, judged) == {"reproduced": 3}  # 10-2 over 2, 10-4-2 over 10-2 and over 2
+    page = as_markdown(PAPER, judged, measured)
+    assert "The paper puts one cell above another in 3 pairs that were run: 3 reproduced. " in page
+    assert f"Over {far.cells} cells our accuracy differs from the paper's by {far.last:.2f} points on average, and by" in page
+
+
+def far_by_hand(measured: Measured, more: int) -> float:
+    """Of three chains that lie 2 below, 2 below and 1 above the paper, at the places that claims name for each."""
+    by = {"2": -2, "10-2": -2, "10-4-2": 1}
+    places = {
+        (place, chain)
+        for claim in PAPER.claims.values()
+        for said in claim.comparisons
+        if said.family == "plain" and not said.variant
+        for chain, place in said.paper.items()
+        if chain in by and ("cifar10", place) in measured.numbers
+    }
+    return sum(abs(by[chain] + more) for _, chain in places) / len(places)
+
+
+def test_an_order_that_the_papers_own_numbers_turn_round_is_held_against_those_numbers(pages: tuple[pd.DataFrame, str]) -> None:
+    table, _ = pages
+    judged = judge(PAPER, DATASETS, Measured(read_accuracy(), NO_RISES, PUBLISHED, 0.3))
+    of_claims = table["claim"].isin(list(PAPER.claims)) & (table["kind"] != "joint") & (table["kind"] != "equal")
+    pairs = table[of_claims & (table["unit"] == "points")].drop_duplicates(["dataset", "family", "variant", "better", "worse"])
+    run = pairs[pairs["verdict"] != "not run"]
+    up, down = run[run["paper_effect"] > 0], run[run["paper_effect"] < 0]
+    assert len(down), "CIFAR-100's TA=8 is below BLKD in the paper"
+    same = (up["verdict"] == "reproduced").sum() + (down["verdict"] == "contradicted").sum()
+    assert orders(PAPER, judged).get("reproduced", 0) == same
+    assert sum(orders(PAPER, judged).values()) == len(up) + len(down)
