@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import import_module
-from typing import TYPE_CHECKING
 
-from takd.errors import NetworkNameError, ParameterError
-
-if TYPE_CHECKING:
-    from torch import nn
+from takd.errors import ParameterError
 
 _PAPER_SIZES = {"plain": (10, 8, 6, 4, 2), "resnet": (110, 56, 44, 32, 26, 20, 14, 8)}
 
@@ -80,27 +74,3 @@ def library_of(builder: str) -> str | None:
 def nearest(name: str, names: list[str], count: int = 3) -> str:
     """For an error's text: the names most like `name`, joined by commas; the first few where none is."""
     return ", ".join(get_close_matches(name.lower(), names, count, cutoff=0.4) or names[:count])
-
-
-@dataclass(frozen=True)
-class Family:
-    """`module` defines build(size, classes) -> nn.Module, which takes images (B, 3, 32, 32) to logits (B, classes)."""
-
-    module: str
-    sizes: tuple[int, ...]
-
-
-FAMILIES: dict[str, Family] = {name: Family(f"takd.networks.{name}", sizes[::-1]) for name, sizes in _PAPER_SIZES.items()}
-
-
-def family(name: str) -> Family:
-    """The family of that name. Raises NetworkNameError where there is none."""
-    if name not in FAMILIES:
-        raise NetworkNameError(f"unknown family {name!r}; there are {', '.join(FAMILIES)}")
-    return FAMILIES[name]
-
-
-def build(family_name: str, size: int, classes: int) -> nn.Module:
-    """A network with freshly drawn weights (torch's global generator), on the CPU, in training mode."""
-    network: nn.Module = import_module(family(family_name).module).build(size, classes)
-    return network

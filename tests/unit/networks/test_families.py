@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from takd.networks.builders import build
 from takd.networks.frozen import folded, frozen
 from takd.networks.layers import Convolution, _ConvolutionOfSmallImages, parameter_count
-from takd.networks.registry import FAMILIES, build
+from takd.networks.registry import PAPER_FAMILIES
 
 # Of the paper's networks, as their authors' code builds them.
 PARAMETERS = {
@@ -30,11 +31,11 @@ CASES = [
 
 @pytest.mark.parametrize(("family", "size", "classes", "count"), CASES)
 def test_a_network_has_the_published_number_of_parameters(family: str, size: int, classes: int, count: int) -> None:
-    assert parameter_count(build(family, size, classes)) == count
+    assert parameter_count(build(f"{family}:{size}", classes)) == count
 
 
 def test_every_size_is_counted() -> None:
-    assert {name: set(family.sizes) for name, family in FAMILIES.items()} == {
+    assert {name: set(map(int, members)) for name, members in PAPER_FAMILIES.items()} == {
         name: set(by_classes[10]) for name, by_classes in PARAMETERS.items()
     }
 
@@ -42,7 +43,7 @@ def test_every_size_is_counted() -> None:
 @pytest.mark.parametrize(("family", "size"), [("plain", 2), ("plain", 6), ("plain", 10), ("resnet", 14)])
 @pytest.mark.parametrize("classes", [10, 100])
 def test_size_counts_the_layers_on_the_way(family: str, size: int, classes: int) -> None:
-    network = build(family, size, classes)
+    network = build(f"{family}:{size}", classes)
     kernels = [module.kernel_size for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert kernels.count((3, 3)) == (size if family == "plain" else size - 1)
     assert network(torch.randn(2, 3, 32, 32)).shape == (2, classes)
@@ -65,7 +66,7 @@ def moved(network: nn.Module) -> dict[str, Tensor]:
 
 def test_plain_4_computes_what_the_paper_draws() -> None:
     torch.manual_seed(0)
-    network, images = build("plain", 4, 10), torch.randn(4, 3, 32, 32)
+    network, images = build("plain:4", 10), torch.randn(4, 3, 32, 32)
     parameters = moved(network)
     layers = [name.removesuffix(".0.weight") for name in parameters if name.endswith(".0.weight")]
     x = images
@@ -79,7 +80,7 @@ def test_plain_4_computes_what_the_paper_draws() -> None:
 
 def test_resnet_8_computes_what_he_et_al_describe() -> None:
     torch.manual_seed(0)
-    network, images = build("resnet", 8, 10), torch.randn(4, 3, 32, 32)
+    network, images = build("resnet:8", 10), torch.randn(4, 3, 32, 32)
     parameters = moved(network)
     x = F.relu(written_out(parameters, images, "0"))
     for block, stride in (("2", 1), ("3", 2), ("4", 2)):
@@ -94,7 +95,7 @@ def test_resnet_8_computes_what_he_et_al_describe() -> None:
 @pytest.mark.parametrize(("family", "size"), [("plain", 4), ("resnet", 8)])
 def test_folding_batch_norm_keeps_the_function(family: str, size: int) -> None:
     torch.manual_seed(0)
-    network = build(family, size, 10)
+    network = build(f"{family}:{size}", 10)
     images = torch.randn(8, 3, 32, 32)
     network(images)  # moves the running statistics away from zero and one
     expected = network.eval()(images)
@@ -108,7 +109,7 @@ def test_folding_batch_norm_keeps_the_function(family: str, size: int) -> None:
 def test_the_last_layer_of_a_frozen_network_speaks_in_float32(family: str) -> None:
     """In bfloat16 the largest two of its logits are often the same."""
     torch.manual_seed(0)
-    network, images = build(family, 8, 10), torch.randn(64, 3, 32, 32)
+    network, images = build(f"{family}:8", 10), torch.randn(64, 3, 32, 32)
     network(images)
     logits = frozen(network, torch.bfloat16)(images.bfloat16())
     assert logits.dtype == torch.float32
@@ -118,7 +119,7 @@ def test_the_last_layer_of_a_frozen_network_speaks_in_float32(family: str) -> No
 
 def test_resnet_convolutions_start_with_he_deviation() -> None:
     torch.manual_seed(0)
-    convolutions = [m for m in build("resnet", 56, 10).modules() if isinstance(m, nn.Conv2d) and m.out_channels == 64]
+    convolutions = [m for m in build("resnet:56", 10).modules() if isinstance(m, nn.Conv2d) and m.out_channels == 64]
     assert len(convolutions) == 19  # 18 in the blocks of the last stage, and its shortcut
     for module in convolutions[2:]:
         expected = math.sqrt(2 / (module.kernel_size[0] ** 2 * 64))

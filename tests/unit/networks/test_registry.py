@@ -4,15 +4,14 @@ import sys
 import pytest
 
 from takd.errors import ParameterError
-from takd.networks.registry import FAMILIES, PAPER_FAMILIES, check_builder, is_library, library_of
+from takd.networks.registry import PAPER_FAMILIES, check_builder, is_library, library_of
 
 
 def test_the_papers_families_name_their_members_largest_first() -> None:
     assert list(PAPER_FAMILIES["plain"]) == ["10", "8", "6", "4", "2"]
     assert list(PAPER_FAMILIES["resnet"]) == ["110", "56", "44", "32", "26", "20", "14", "8"]
     assert PAPER_FAMILIES["resnet"]["110"] == "resnet:110"
-    for name, members in PAPER_FAMILIES.items():
-        assert {int(member) for member in members} == set(FAMILIES[name].sizes)
+    for members in PAPER_FAMILIES.values():
         for builder in members.values():
             check_builder(builder)
 
