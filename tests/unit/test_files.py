@@ -2,6 +2,7 @@ import ast
 import errno
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 import takd
 from takd.errors import CheckpointError, ParameterError, shortened
 from takd.files import check_outputs, packed, read_metadata, read_tensors, read_text, write_tensors, write_text, written_whole
+from tests.conftest import ROOT
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -244,3 +246,12 @@ def test_every_text_file_is_opened_with_its_encoding() -> None:
             if called in ("read_text", "write_text", "open") and not said:
                 without.append(f"{path.name}:{node.lineno}: {ast.unparse(node)[:60]}")
     assert without == []
+
+
+def test_git_passes_over_weights_that_lie_about_and_keeps_what_is_published(tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    passed_over = ["teacher.pth", "weights/deep/teacher.pth", "results/table2.csv", "data/raw/x.tar.gz"]
+    kept = ["presets/pets.yaml", "presets/pets.lock", "results/published/table2.csv", "nets/own.py"]
+    said = subprocess.run(["git", "-C", tmp_path, "check-ignore", *passed_over, *kept], capture_output=True, text=True)
+    assert said.stdout.split() == passed_over
