@@ -36,7 +36,17 @@ def _options(
 
 
 # Commands import what they need themselves: torch takes seconds to import, and most commands do without.
-for room in ("gone", "init", "study", "data", "train", "measure", "show", "plan"):
+ROOMS = (
+    "gone",
+    "init",
+    "study",
+    "data",
+    "train",
+    "measure",
+    "show",
+    "plan",
+)
+for room in ROOMS:
     import_module(f"takd.cli.{room}").add_to(app)
 
 

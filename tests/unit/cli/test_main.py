@@ -1,7 +1,9 @@
 """What all commands have in common: help, version, errors in one line, and an end at any time that leaves nothing half written."""
 
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,3 +149,20 @@ def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_left(
     named = resume if resumes else tmp_path / "out" / "model.safetensors"
     assert (code, err) == (2, f"takd: {named}: File too large\n")
     assert files_in(tmp_path) == []
+
+
+def test_a_command_is_added_as_the_docs_say(tmp_path: Path) -> None:
+    section = (ROOT / "docs/extend.md").read_text().partition("## A command\n")[2].partition("\n## ")[0]
+    module, line = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (tmp_path / "src/takd/cli/mine.py").write_text(module)
+    rooms = tmp_path / "src/takd/cli/__init__.py"
+    rooms.write_text(re.sub(r"(?<=^ROOMS = \()(.*?)(?=^\))", rf"\g<1>{line}", rooms.read_text(), flags=re.MULTILINE | re.DOTALL))
+    out = subprocess.run(
+        [sys.executable, "-m", "takd", "teachers", "digits/plain/10-4-2/seed0"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert out.splitlines() == ["digits/plain/10-4/seed0", "digits/plain/10/seed0"]
