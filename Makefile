@@ -14,10 +14,10 @@ demo: .venv/ready  ## Table 2 on toy data, from nothing
 	@echo "Other processors give other last digits. Next: . .venv/bin/activate; takd list; docs/your-own.md"
 
 test: lint  ## what holds this together, within a quarter of an hour
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: lint  ## and what takes longer: every failure of a run, hostile files at full count
-	pytest -n 2 --dist loadfile -m "long or not long"
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
 
 lint: .venv/ready
 	ruff check

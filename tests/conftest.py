@@ -15,6 +15,11 @@ ROOT = Path(__file__).parents[1]
 WORKFLOW = ("Snakefile", "params.yaml", "presets", "profiles", "paper", "workflow")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs of the workflow come first: with two processes, minutes of them at the end would leave one idle."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
@@ -31,13 +36,18 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A folder with the workflow and no results."""
-    for name in WORKFLOW:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name)
-        else:
-            shutil.copy(source, tmp_path / name)
+    copy_workflow(tmp_path)
     return tmp_path
+
+
+def copy_workflow(folder: Path) -> None:
+    """Everything but results and the package, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in WORKFLOW:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name)
+        else:
+            shutil.copy(ROOT / name, folder / name)
 
 
 def recipe(*, objective: str = "labels", builder: str = "plain:4", peer: str | None = None, **changes: Any) -> Recipe:

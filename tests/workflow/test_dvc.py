@@ -249,6 +249,7 @@ def test_an_experiment_in_the_workspace(reproduced: Repository, tmp_path: Path, 
     assert "soft" in repository.dvc("exp", "list", "--name-only")
 
 
+@pytest.mark.long
 def test_queued_experiments_are_what_direct_runs_are(
     reproduced: Repository, tmp_path: Path, direct: Callable[[float], float]
 ) -> None:

@@ -2,14 +2,17 @@
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from takd.records.metrics import Metrics
+from tests.conftest import copy_workflow
 from tests.workflow.conftest import TABLE, Ran, settled
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -38,15 +41,24 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.write("epochs: 1")
+
+    @classmethod
+    def create(cls, folder: Path) -> "Project":
+        copy_workflow(folder)
         (folder / "paper/artifacts.yaml").write_text((folder / "paper/artifacts.yaml").read_text() + TABLE)
         tool = folder / "bin/takd"
         tool.parent.mkdir()
         tool.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
         tool.chmod(0o755)
+        return cls(folder)
 
     def write(self, train: str) -> None:
         (self.folder / "presets/small.yaml").write_text(preset(train))
+
+    @property
+    def train(self) -> str:
+        (found,) = re.findall("^train: {(.*), schedule", (self.folder / "presets/small.yaml").read_text(), flags=re.MULTILINE)
+        return str(found)
 
     def run(self, *options: str, fail: str = "", how: str = "exit") -> Ran:
         path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -62,22 +74,40 @@ class Project:
         return (self.folder / TARGET).read_text()
 
 
+Right = Callable[[Project], str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose table was made once. Tests copy it before they change anything."""
+    return made_from_nothing(tmp_path_factory.mktemp("made") / "project", "epochs: 1")
+
+
 @pytest.fixture
-def project(workspace: Path) -> Project:
-    made = Project(workspace)
-    assert made.run().code == 0
-    return made
+def project(made: Project, tmp_path: Path) -> Project:
+    """A copy of it, dates included."""
+    return Project(shutil.copytree(made.folder, tmp_path / "project", symlinks=True))
 
 
-def right(project: Project, folder: Path) -> str:
-    """The table that a run from nothing gives, by the presets as they are now."""
-    kept = shutil.ignore_patterns("results", ".snakemake", ".takd", "data")
-    shutil.copytree(project.folder, folder, ignore=kept)
-    fresh = Project.__new__(Project)
-    fresh.folder = folder
-    ran = fresh.run()
+def made_from_nothing(folder: Path, train: str) -> Project:
+    project = Project.create(folder)
+    project.write(train)
+    ran = project.run()
     assert ran.code == 0, ran.output
-    return fresh.table
+    return project
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory: pytest.TempPathFactory) -> Right:
+    """The table that a run from nothing gives, by a project's preset as it is now."""
+    tables: dict[str, str] = {}
+
+    def table(project: Project) -> str:
+        if project.train not in tables:
+            tables[project.train] = made_from_nothing(tmp_path_factory.mktemp("right") / "project", project.train).table
+        return tables[project.train]
+
+    return table
 
 
 def spoil(records: Path, how: str) -> None:
@@ -89,7 +119,7 @@ def spoil(records: Path, how: str) -> None:
                 path.write_bytes(b"")
 
 
-def check(project: Project, tmp: Path, stage: str, how: str, change: str, then: str, records: str) -> None:
+def check(project: Project, right: Right, stage: str, how: str, change: str, then: str, records: str) -> None:
     before = project.table
     project.write(CHANGES[change])
     failed = project.run(fail=STAGES[stage], how=how)
@@ -99,7 +129,7 @@ def check(project: Project, tmp: Path, stage: str, how: str, change: str, then: 
         project.write("epochs: 3" if then == "other" else "epochs: 1")
     again = project.run()
     assert again.code == 0, again.output
-    assert project.table == right(project, tmp / "right"), again.output
+    assert project.table == right(project), again.output
     assert (project.table == before) == (then == "none")
     assert "Nothing to be done" in project.run("-n").output
 
@@ -115,9 +145,9 @@ EVERY = list(itertools.product(STAGES, HOW, CHANGES, THEN, RECORDS))
 
 @pytest.mark.parametrize(("stage", "how", "change", "then", "records"), SAMPLE)
 def test_after_a_failure_the_table_is_that_of_a_run_from_nothing(
-    project: Project, tmp_path: Path, stage: str, how: str, change: str, then: str, records: str
+    project: Project, right: Right, stage: str, how: str, change: str, then: str, records: str
 ) -> None:
-    check(project, tmp_path, stage, how, change, then, records)
+    check(project, right, stage, how, change, then, records)
 
 
 @pytest.mark.long
@@ -126,20 +156,20 @@ def test_after_a_failure_the_table_is_that_of_a_run_from_nothing(
     [case for case in EVERY if not (case[2] == "the student's temperature" and case[0] in ("teacher", "soft targets"))],
 )
 def test_after_every_failure_the_table_is_that_of_a_run_from_nothing(
-    project: Project, tmp_path: Path, stage: str, how: str, change: str, then: str, records: str
+    project: Project, right: Right, stage: str, how: str, change: str, then: str, records: str
 ) -> None:
-    check(project, tmp_path, stage, how, change, then, records)
+    check(project, right, stage, how, change, then, records)
 
 
 @pytest.mark.parametrize("how", ["--touch", "--rerun-triggers=mtime", "empty", "missing"])
-def test_no_option_and_no_lost_record_blesses_what_lies_there(project: Project, tmp_path: Path, how: str) -> None:
+def test_no_option_and_no_lost_record_blesses_what_lies_there(project: Project, right: Right, how: str) -> None:
     project.write("epochs: 2")
     if how.startswith("--"):
         project.run(how)
     else:
         spoil(project.folder / ".snakemake/metadata", how)
     assert project.run().code == 0
-    assert project.table == right(project, tmp_path / "right")
+    assert project.table == right(project)
 
 
 FILES = (
@@ -197,27 +227,27 @@ def test_a_clone_with_dates_upside_down_has_nothing_to_do(project: Project) -> N
     assert "Nothing to be done" in project.run("-n").output
 
 
-def test_what_is_deleted_on_purpose_is_not_missed_until_it_is_needed(project: Project, tmp_path: Path) -> None:
+def test_what_is_deleted_on_purpose_is_not_missed_until_it_is_needed(project: Project, right: Right) -> None:
     shutil.rmtree(project.folder / "results/small/soft_targets")
     shutil.rmtree(project.folder / "results/small/models/digits/plain/4")
     (project.folder / "results/small/models/digits/plain/4-2/seed0/model.safetensors").unlink()
     assert "Nothing to be done" in project.run("-n").output
     project.write("epochs: 1, temperature: 9")
     assert project.run().code == 0
-    assert project.table == right(project, tmp_path / "right")
+    assert project.table == right(project)
 
 
-def test_results_behind_a_link_are_looked_at_too(project: Project, tmp_path: Path) -> None:
+def test_results_behind_a_link_are_looked_at_too(project: Project, right: Right) -> None:
     moved = project.folder / "elsewhere"
     (project.folder / "results/small").rename(moved)
     (project.folder / "results/small").symlink_to(moved)
     shutil.rmtree(project.folder / ".snakemake")
     project.write("epochs: 2")
     assert project.run().code == 0
-    assert project.table == right(project, tmp_path / "right")
+    assert project.table == right(project)
 
 
-def test_dates_in_the_future_bless_nothing(project: Project, tmp_path: Path) -> None:
+def test_dates_in_the_future_bless_nothing(project: Project, right: Right) -> None:
     files = [path for path in (project.folder / "results/small").rglob("*") if path.is_file()]
     for path in files:
         os.utime(path, (2_000_000_000, 2_000_000_000))
@@ -228,7 +258,7 @@ def test_dates_in_the_future_bless_nothing(project: Project, tmp_path: Path) -> 
     for path in files:
         path.touch()
     assert project.run().code == 0
-    assert project.table == right(project, tmp_path / "right")
+    assert project.table == right(project)
 
 
 def test_a_network_of_the_same_key_and_other_numbers_makes_its_table_again(project: Project) -> None:
