@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import FailFast, Field, ValidationError, model_validator
+from pydantic import AfterValidator, FailFast, Field, ValidationError, model_validator
 
 from takd.errors import CheckpointError, shortened
 from takd.files import read_metadata, read_tensors, write_tensors
@@ -18,8 +18,17 @@ if TYPE_CHECKING:
 
 LARGEST = 16_000_000_000  # bytes of a file
 PART = 1 << 22  # elements that are looked at at a time
-Channel = Annotated[float, Field(ge=-1e6, le=1e6)]
-Label = Annotated[str, Field(max_length=400)]
+Scale = Annotated[float, Field(gt=0, le=1e6)]
+Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+def _printable(label: str) -> str:
+    if not label.isprintable():
+        raise ValueError("holds what can't be printed")
+    return label
+
+
+Label = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_printable)]
 
 
 class About(Section):
@@ -35,8 +44,8 @@ class About(Section):
     classes: Classes
     labels: Annotated[tuple[Label, ...], Field(max_length=65_536), FailFast()]
     size: Annotated[int, Field(ge=1, le=4096)]
-    scale: Annotated[tuple[Channel, ...], Field(min_length=3, max_length=3)]
-    shift: Annotated[tuple[Channel, ...], Field(min_length=3, max_length=3)]
+    scale: Annotated[tuple[Scale, ...], Field(min_length=3, max_length=3)]
+    shift: Annotated[tuple[Shift, ...], Field(min_length=3, max_length=3)]
     precision: Literal["bfloat16", "float32"]
     held_out: HeldOut
     data_digest: Digest
@@ -47,6 +56,8 @@ class About(Section):
     def _a_label_a_class(self) -> Self:
         if len(self.labels) not in (0, self.classes):
             raise ValueError(f"labels: {len(self.labels)} for {self.classes} classes")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels: two classes of one name")
         return self
 
     @property

@@ -29,6 +29,11 @@ def check_network(builder: str, data: PreparedData, batch_size: int | None = Non
             raise ParameterError(
                 f"{builder}: its state has {name}, {kind}; right would be float32, int64, or a buffer with persistent=False"
             )
+        if not value.isfinite().all():
+            raise ParameterError(
+                f"{builder}: {name} begins with numbers that are infinite or none; right would be finite ones, or a buffer with "
+                "persistent=False"
+            )
 
 
 def check_recipe(name: Name, recipe: Recipe) -> None:

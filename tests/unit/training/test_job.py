@@ -363,6 +363,11 @@ def test_a_network_whose_layers_share_a_weight_is_trained_and_goes_on(
             "    network.register_buffer('mask', torch.ones(3) > 0)\n    return network",
             "nets.py:small: its state has mask, bool; right would be float32, int64, or a buffer with persistent=False",
         ),
+        (
+            "def small(classes):\n    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
+            "    network.register_buffer('mask', torch.tensor(float('-inf')))\n    return network",
+            "nets.py:small: mask begins with numbers that are infinite or none; right would be finite ones, or a buffer with",
+        ),
         ("def small(classes):\n    return nn.Linear(3, classes)", "nets.py:small: fails on images of 32x32 pixels"),
         ("def small(classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 7))", r"right would be \(2, 10\)"),
         ("def small(classes):\n    raise KeyError('width')", r"nets.py:small: KeyError: 'width' \(nets.py, line 4\)"),
