@@ -18,7 +18,7 @@ from takd.study.names import Name
 from takd.study.tree import Node
 
 Finding = Literal["as it should be", "adopted", "stale", "changed", "foreign"]
-_PASSED_OVER = ("logs", "resume", "published")  # what jobs said, trainings under way, and copies
+_PASSED_OVER = ("logs", "resume", "published", "exports", "search")  # what jobs said or keep to go on, and copies
 _PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
 
 
