@@ -50,6 +50,8 @@ def test_a_chain_is_trained_once_and_again_only_where_something_changed(
     assert listed() == {}
     both = {"train": 2, "soft_targets": 1, "table": 1}
     assert listed("epochs: 1", "epochs: 2") == both
+    shown = snakemake("-n", TARGET, run="there").output
+    assert shown.count("takd: results/small/small.csv: 1 network is there, but stale and not shown: digits/plain/4-2/seed0") == 1
     # the temperature concerns the student alone
     assert listed("epochs: 1", "epochs: 1, temperature: 3") == {"train": 1, "table": 1}
     # the same two values the other way round

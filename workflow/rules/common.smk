@@ -23,11 +23,16 @@ try:
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)
     targets.check_writable(TAKD.root)
-    for target in [argument for argument in sys.argv[1:] if workflow.is_main_process]:
+    asked_for = [argument for argument in sys.argv[1:] if workflow.is_main_process]
+    for target in asked_for:
         targets.check(TAKD, target)
+    shown = [target for target in asked_for if target.startswith("results/")] or [f"{CHOSEN}/report.html"]
+    left_out = [line for target in shown for line in targets.left_out(TAKD, target) if workflow.is_main_process]
 except TakdError as error:
     mistake(error)
-for line in [f"{results}: left out: {error}" for results, error in TAKD.tree.broken.items()] + [*targets.warnings(TAKD.root)]:
+for line in (
+    [f"{results}: left out: {error}" for results, error in TAKD.tree.broken.items()] + left_out + [*targets.warnings(TAKD.root)]
+):
     print(f"takd: {line}", file=sys.stderr)
 
 

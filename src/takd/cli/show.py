@@ -1,5 +1,6 @@
 """`takd show`: a table, a figure, the verdicts or the report, from what trainings measured."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -25,6 +26,8 @@ def show(
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
     targets.check(workflow, target)
+    for line in targets.left_out(workflow, target):
+        print(f"takd: {line}", file=sys.stderr)
     for path in make(workflow, target, expected_key(key)):
         print(path)
 

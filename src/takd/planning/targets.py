@@ -97,6 +97,18 @@ def warnings(root: Path) -> Iterator[str]:
         yield f"{own.resolve()} is here, but the code that runs is {runs}; PYTHONPATH=src runs what is here"
 
 
+def left_out(workflow: Workflow, target: str) -> Iterator[str]:
+    """Where a target shows what is there (`run: there`): a line about networks that are there, but stale, and so aren't shown."""
+    results, stem = str(Path(target).parent), Path(target).stem
+    if results not in workflow.tree.folders or workflow.tree.folder(results).parameters.run != "there":
+        return
+    names = [stem] if stem in workflow.tree.folder(results).artifacts else workflow.tree.shown(results)
+    stale = [node.name for node in workflow.tree.cells(results, names) if workflow.keys.state(node) == "stale"]
+    if stale:
+        count, others = ("1 network is", "") if len(stale) == 1 else (f"{len(stale)} networks are", " and others")
+        yield f"{target}: {count} there, but stale and not shown: {stale[0]}{others}; takd verify says why, `run: all` trains"
+
+
 def check_writable(root: Path) -> None:
     """Raises ParameterError where results/ can't be written, which Snakemake says nothing of under `--quiet all`."""
     results = root / "results"

@@ -10,7 +10,7 @@ from takd.errors import NetworkNameError, ParameterError, TakdError
 from takd.planning import targets
 from takd.planning.targets import all_files, check
 from tests.conftest import ROOT
-from tests.unit.planning.project import Project
+from tests.unit.planning.project import Project, node
 
 
 @pytest.fixture
@@ -137,3 +137,20 @@ def test_nothing_depends_on_a_machines_locale(presets: Project) -> None:
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_what_is_there_and_stale_is_told_where_only_what_is_there_is_shown(project: Project) -> None:
+    project.make_line(node("digits/plain/10-4-2/seed0"))
+    project.make_line(node("digits/plain/10-4-2/seed1"))
+    before = project.values["train"]["temperature"]
+    project.train(temperature=9.5)
+    assert list(targets.left_out(project.workflow(), "results/table2.csv")) == []  # they are trained
+    project.write(run="there")
+    (said,) = targets.left_out(project.workflow(), "results/table2.csv")
+    assert said.startswith("results/table2.csv: 2 networks are there, but stale and not shown: ") and "\n" not in said
+    assert ": digits/plain/10-4-2/seed0 and others; " in said
+    assert list(targets.left_out(project.workflow(), "results/report.html")) == [said.replace("table2.csv", "report.html")]
+    for quiet in ("results/models/digits/plain/10-4-2/seed0/metrics.json", "data/prepared/digits.safetensors", "--cores"):
+        assert list(targets.left_out(project.workflow(), quiet)) == []
+    project.train(temperature=before)
+    assert list(targets.left_out(project.workflow(), "results/table2.csv")) == []
