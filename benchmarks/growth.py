@@ -52,7 +52,7 @@ def training_core_hours() -> list[float]:
             recipe = workflow.tree.folder("results").recipe(Name.parse(f"{DATASET}/{FAMILY}/{member}/seed0"))
             measured[DATASET, recipe.network.builder] = epoch_seconds(DATASET, lock, recipe)
         add_to_file(Path(folder) / FILE, measured)
-        return [made_plan(workflow, f"results/{name}.csv", cores=1).seconds / 3600 for name in FIGURES]
+        return [made_plan(workflow, [f"results/{name}.csv"], cores=1).seconds / 3600 for name in FIGURES]
 
 
 def dry_run(about: int) -> dict[str, float]:

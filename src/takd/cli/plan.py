@@ -22,45 +22,54 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(
-    target: Annotated[str, typer.Argument(help="What would be made, as in results/quick/table2.csv; a network's metrics too.")],
+    targets: Annotated[
+        list[str], typer.Argument(help="What would be made, as in results/quick/table2.csv; a network's metrics too.")
+    ],
     cores: Annotated[int | None, typer.Option(min=1, max=100_000, help="Cores to count with; by default all.")] = None,
     changes: Changes = "",
     measure: Annotated[bool, typer.Option(help="Time a few steps of what no record tells of; else it stays unknown.")] = True,
 ) -> None:
-    """Print the networks that a target needs, those already there, and the hours that the others take on this machine."""
+    """Print the networks that targets need, those already there, and the time that the others take on this machine."""
     from rich.console import Console
     from rich.table import Column, Table
 
     from takd.study.layout import VARIANTS
 
-    made = _plan(target, cores, changes, measure)
-    title = f"{target}: {len(made.networks)} networks"
-    table = Table(Column("network", overflow="fold"), "epochs", "minutes on one core", title=title)
+    made = _plan(targets, cores, changes, measure)
+    title = f"{targets[0] if len(targets) == 1 else f'{len(targets)} targets'}: {len(made.networks)} networks"
+    table = Table(Column("network", overflow="fold"), "epochs", "time on one core", title=title)
     for planned in made.networks:
         seconds = planned.seconds
-        minutes = "there" if seconds == 0 else "unknown" if seconds is None else f"{seconds / 60:.1f}"
+        takes = "there" if seconds == 0 else "unknown" if seconds is None else duration(seconds)
         variant = planned.node.results.partition(VARIANTS)[2]
-        table.add_row(f"{variant} {planned.node.name}".lstrip(), str(planned.epochs), minutes)
+        table.add_row(f"{variant} {planned.node.name}".lstrip(), str(planned.epochs), takes)
     Console().print(table)
     print(_in_a_line(made))
 
 
 def cost_line(target: str, cores: int | None) -> str:
     """What a target takes, in a line."""
-    return _in_a_line(_plan(target, cores, "", measure=True))
+    return _in_a_line(_plan([target], cores, "", measure=True))
 
 
-def _plan(target: str, cores: int | None, changes: str, measure: bool) -> "Plan":
-    """The plan for a target; what no record tells of is timed by a few steps, where that is asked for."""
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it: 0.4 s, 12 s, 3.5 min, 12.00 hours."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3597 else f"{seconds / 3600:.2f} hours"
+
+
+def _plan(targets: list[str], cores: int | None, changes: str, measure: bool) -> "Plan":
+    """The plan for targets; what no record tells of is timed by a few steps, where that is asked for."""
     from takd.planning.costs import FILE, add_to_file
     from takd.planning.plan import cores_here, made_plan
     from takd.planning.workflow import Workflow
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
-    made = made_plan(workflow, target, cores or cores_here())
+    made = made_plan(workflow, targets, cores or cores_here())
     if made.unknown and measure:
         add_to_file(FILE, _measured(workflow, [planned.node for planned in made.unknown]))
-        made = made_plan(workflow, target, cores or cores_here())
+        made = made_plan(workflow, targets, cores or cores_here())
     return made
 
 
@@ -68,9 +77,9 @@ def _in_a_line(made: "Plan") -> str:
     there = len(made.networks) - len(made.missing)
     size = f"; soft targets: {made.bytes_of_soft_targets / 1e9:.2f} GB" if made.bytes_of_soft_targets else ""
     streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
-    return (
-        f"{len(made.missing)} to train, {there} there: about {made.seconds / 3600:.2f} hours on {made.cores} cores{size}{streamed}"
-    )
+    unknown = f", without {len(made.unknown)} of which no record tells" if made.unknown else ""
+    time = f"about {duration(made.seconds)} on {made.cores} cores{unknown}"
+    return f"{len(made.missing)} to train, {there} there: {time}{size}{streamed}"
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:

@@ -1,4 +1,4 @@
-"""What a target needs: its networks, which of them are there, and how long the others will take."""
+"""What targets need: their networks, which of them are there, and how long the others will take."""
 
 import os
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All networks that a target needs, teachers first. seconds: with `cores` at once, no student before its teacher."""
+    """All networks that targets need, teachers first. seconds: with `cores` at once, no student before its teacher."""
 
     networks: list[Planned]
     cores: int
@@ -62,9 +62,9 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     return workflow.tree.needed(results, workflow.tree.shown(results))
 
 
-def made_plan(workflow: Workflow, target: str, cores: int) -> Plan:
-    """The plan for a table, a figure, the report, or a network. Raises ParameterError for another target."""
-    nodes = nodes_of(workflow, target)
+def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
+    """The plan for tables, figures, the report, or networks, each network once. Raises ParameterError for another target."""
+    nodes = list(dict.fromkeys(node for target in targets for node in nodes_of(workflow, target)))
     costs = Costs.of(workflow, nodes)
     planned: list[Planned] = []
     missing: set[Node] = set()

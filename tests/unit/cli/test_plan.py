@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from takd.cli.plan import duration
 from takd.planning.plan import made_plan
 from takd.planning.workflow import Workflow
 from tests.unit.cli.conftest import Run
@@ -47,7 +48,7 @@ def test_a_variants_plan_tells_its_shared_teachers_from_its_own_networks(takd: R
     ],
 )
 def test_a_plan_adds_up_what_is_to_be_trained(target: str, cores: int, seconds: float) -> None:
-    assert made_plan(Workflow(writes_keys=False), target, cores).seconds == pytest.approx(seconds)
+    assert made_plan(Workflow(writes_keys=False), [target], cores).seconds == pytest.approx(seconds)
 
 
 def test_what_no_record_tells_of_is_timed_once(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +61,7 @@ def test_what_no_record_tells_of_is_timed_once(takd: Run, workspace: Path, monke
 
     monkeypatch.setattr("takd.measuring.costs.epoch_seconds", epoch_seconds)
     target = "results/toy/models/digits/plain/10-4-2/seed0/metrics.json"
-    assert "hours" in takd("plan", target, "--no-measure")[1] and timed == []
+    assert "without 3 of which no record tells" in takd("plan", target, "--no-measure")[1] and timed == []
     assert "about 6.00 hours on 1 cores" in takd("plan", target, "--cores", "1")[1]  # three networks of four epochs
     assert timed == ["plain:10", "plain:4", "plain:2"]
     takd("plan", target)
@@ -106,4 +107,23 @@ def test_what_can_be_made_is_listed(takd: Run) -> None:
 
 def test_changes_count_after_any_file(takd: Run) -> None:
     target = "results/toy/models/digits/plain/2/seed0/metrics.json"
-    assert "about 0.01 hours on 1 cores" in takd("plan", target, "--cores", "1", "--changes", "train: {epochs: 18}")[1]
+    assert "about 36 s on 1 cores" in takd("plan", target, "--cores", "1", "--changes", "train: {epochs: 18}")[1]
+
+
+def test_several_targets_have_one_plan(takd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    networks = [f"results/toy/models/digits/plain/{chain}/seed0/metrics.json" for chain in ("10-4", "10-2")]
+    code, out, _ = takd("plan", *networks, "--cores", "1", "--changes", "train: {epochs: 1}")
+    assert code == 0 and out.splitlines()[-1].startswith("3 to train, 0 there: about 16 s on 1 cores")
+    assert [line.split()[5] for line in out.splitlines() if " digits/plain/" in line] == ["10", "4.0", "2.0"]
+    code, _, err = takd("plan", networks[0], "results/tabel2.csv")
+    assert code == 2 and "results/tabel2.csv: nothing makes it" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.04, "0.0 s"), (0.4, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1.0 min"), (90, "1.5 min"), (3590, "59.8 min"),
+     (3598, "1.00 hours"), (21_600, "6.00 hours")],
+)  # fmt: skip
+def test_a_time_has_the_unit_that_suits_it(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown

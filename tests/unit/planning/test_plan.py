@@ -17,7 +17,7 @@ SECONDS = {("digits", f"plain:{size}"): float(size) for size in (10, 8, 6, 4, 2)
 
 
 def planned(project: Project, target: str = "results/table2.csv", cores: int = 1) -> Plan:
-    return made_plan(project.workflow(), target, cores)
+    return made_plan(project.workflow(), [target], cores)
 
 
 @pytest.fixture
@@ -128,6 +128,14 @@ def test_every_kind_of_target_has_a_plan(project: Project, target: str, count: i
     assert len(planned(project, target).networks) == count
 
 
+def test_what_two_targets_need_is_planned_once(timed: Project) -> None:
+    network = "results/models/digits/plain/10-8/seed7/metrics.json"
+    both = made_plan(timed.workflow(), ["results/table2.csv", network, "results/table2.md"], 1)
+    names = [str(each.node.name) for each in both.networks]
+    assert len(names) == len(set(names)) == 10 + 1
+    assert both.seconds == planned(timed, cores=1).seconds + 2 * 8
+
+
 @pytest.mark.parametrize(
     "target", ["results/tabel2.csv", "nothing", "", "results", "/etc/passwd", "results/models/digits/plain/3/seed0"]
 )
@@ -152,6 +160,6 @@ def test_a_plan_needs_no_torch(project: Project) -> None:
     code = (
         "import sys; from pathlib import Path\nfrom takd.planning.plan import made_plan\n"
         f"from takd.planning.workflow import Workflow\nworkflow = Workflow(Path({str(project.root)!r}), writes_keys=False)\n"
-        "made_plan(workflow, 'results/table2.csv', 1); sys.exit('torch' in sys.modules)"
+        "made_plan(workflow, ['results/table2.csv'], 1); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parent).returncode == 0
