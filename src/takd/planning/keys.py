@@ -22,7 +22,7 @@ from takd.records.key import (
     training_code,
 )
 from takd.study import layout
-from takd.study.artifacts import Surfaces, look_up
+from takd.study.artifacts import Answers, Surfaces, look_up
 from takd.study.layout import VARIANTS
 from takd.study.recipe import Recipe
 from takd.study.tree import Node, Tree
@@ -123,6 +123,10 @@ class Keys:
         """The networks whose loss surface a figure shows; none where it shows accuracies."""
         shown = look_up(self.tree.folder(results).artifacts, name)
         return self.networks_shown(results, [name]) if isinstance(shown, Surfaces) else []
+
+    def needs_labels(self, results: str, name: str) -> bool:
+        """Whether something shown holds networks' answers against the labels of the test images."""
+        return isinstance(self.tree.folder(results).artifacts.get(name), Answers)
 
     def artifact(self, results: str, name: str) -> str:
         """Of a table or figure."""

@@ -11,7 +11,6 @@ from takd.data.view_names import PATTERN
 from takd.errors import ParameterError, TakdError, shortened
 from takd.planning.workflow import Workflow
 from takd.study import layout
-from takd.study.artifacts import Table
 from takd.study.names import Name
 from takd.study.tree import Node
 
@@ -67,7 +66,7 @@ def product_of(workflow: Workflow, target: str) -> Node | None:
 def files_of(workflow: Workflow, results: str) -> Iterator[str]:
     """Every file for people that a folder of results can have."""
     for name, one in workflow.tree.folder(results).artifacts.items():
-        for suffix in ("csv", "md") if isinstance(one, Table) else ("csv", "png", "svg"):
+        for suffix in ("csv", "md") if one.is_table else ("csv", "png", "svg"):
             yield layout.shown(results, name, suffix)
     yield from (f"{results}/{name}" for name in GATHERED)
 

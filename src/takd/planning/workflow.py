@@ -16,7 +16,7 @@ from takd.files import write_text
 from takd.networks.registry import is_library
 from takd.planning.keys import Keys, State
 from takd.study import layout
-from takd.study.artifacts import Table, look_up
+from takd.study.artifacts import look_up
 from takd.study.names import Name
 from takd.study.tree import Node, Tree
 
@@ -61,7 +61,7 @@ class Workflow:
     def artifacts(self, *, tables: bool) -> list[str]:
         """The names of all tables, or of all figures."""
         shown = [folder.artifacts for folder in self.tree.folders.values()]
-        return list(dict.fromkeys(name for each in shown for name, one in each.items() if isinstance(one, Table) == tables))
+        return list(dict.fromkeys(name for each in shown for name, one in each.items() if one.is_table == tables))
 
     # Jobs.
 
@@ -178,13 +178,15 @@ class Workflow:
         if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
             return [layout.surface(*node) for node in surfaces if keys.state_of_surface(node) != "fresh"]
         nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
-        return [layout.metrics(*node) for node in nodes if not keys.has_record(node)]
+        labels = dict.fromkeys(node.name.dataset for node in nodes) if keys.needs_labels(results, what) else {}
+        lacking = [layout.prepared(name) for name in labels if keys.state_of_data(name, self._results_of(name)) != "fresh"]
+        return lacking + [layout.metrics(*node) for node in nodes if not keys.has_record(node)]
 
     def reported(self, results: str) -> list[str]:
         """Everything under `report` of a folder of results."""
         artifacts = self.tree.folder(results).artifacts
         names = self.tree.shown(results)
-        suffix = {name: "md" if isinstance(look_up(artifacts, name), Table) else "png" for name in names}
+        suffix = {name: "md" if look_up(artifacts, name).is_table else "png" for name in names}
         return [*(layout.shown(results, name, suffix[name]) for name in names), layout.shown(results, "report", "html")]
 
     # Keys.

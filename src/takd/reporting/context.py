@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from takd.csv_files import read as read_csv
 from takd.data.registry import DATASETS
 from takd.errors import RecordError, shortened
 from takd.records.accuracy import on_held_out
+from takd.reporting.kept_answers import KeptAnswers
 from takd.study.artifacts import Cell
 
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
@@ -24,7 +25,8 @@ class Context:
     """One folder of results, as its tables and figures see it.
 
     datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
-    published: as paper/published.csv. order: family to its members, largest first.
+    published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
+    images, where it is asked for.
     """
 
     datasets: tuple[str, ...]
@@ -33,6 +35,7 @@ class Context:
     points: pd.DataFrame
     published: pd.DataFrame
     order: Mapping[str, list[str]]
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
     def title(self, dataset: str) -> str:
         """What people call a data set."""

@@ -18,7 +18,7 @@ def make(name: str, spec: AnyArtifact, context: Context, place: Path) -> list[Pa
 
 def files(spec: AnyArtifact, place: Path) -> list[Path]:
     """The files that `make` writes."""
-    suffixes = ("csv", "md") if spec.kind == "table" else ("csv", "png", "svg")
+    suffixes = ("csv", "md") if spec.is_table else ("csv", "png", "svg")
     return [place.with_name(f"{place.name}.{suffix}") for suffix in suffixes]
 
 
@@ -28,6 +28,10 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import tables
 
         return tables
+    if kind == "answers":
+        from takd.reporting import answers
+
+        return answers
     from takd.reporting import lines, paths, rates, surfaces
 
     return {"lines": lines, "paths": paths, "rates": rates, "surfaces": surfaces}[kind]

@@ -15,8 +15,9 @@ from takd.records.metrics import Metrics
 from takd.reporting import claims_page, kinds, page, report, summary
 from takd.reporting.context import Context, read_published, titles_of
 from takd.reporting.judging import Measured, judge
+from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims, layout
-from takd.study.artifacts import Table, look_up
+from takd.study.artifacts import look_up
 from takd.study.layout import VARIANTS
 from takd.study.own_claims import of_own_study
 from takd.study.tree import Node
@@ -82,13 +83,15 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
     order = {name: list(members) for name, members in folder.families.items()}
     surfaces = workflow.keys.surfaces_shown(results, what)
     nodes = [] if surfaces else workflow.keys.networks_shown(results, [what])
+    records = _records(workflow, results, nodes)
     return Context(
         datasets=folder.datasets,
         titles=titles_of(folder.datasets),
-        accuracy=accuracies.rows_of(_records(workflow, results, nodes), order),
+        accuracy=accuracies.rows_of(records, order),
         points=surface.read_points([Path(layout.surface(*node)) for node in surfaces]),
         published=published_of(workflow, results),
         order=order,
+        kept=kept_of(records) if workflow.keys.needs_labels(results, what) else KeptAnswers(),
     )
 
 
@@ -133,7 +136,7 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     for what in (*names, "accuracy", "claims"):
         _whole(workflow, results, what)
     records = _records(workflow, results, workflow.keys.networks_reported(results))
-    suffix = {name: "md" if isinstance(look_up(folder.artifacts, name), Table) else "png" for name in names}
+    suffix = {name: "md" if look_up(folder.artifacts, name).is_table else "png" for name in names}
     sections = [Path(results, f"{name}.{suffix[name]}") for name in names]
     if not records:
         raise ParameterError(f"{results}: no network is there, so there is nothing to report")

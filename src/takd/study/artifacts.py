@@ -61,6 +61,7 @@ class Artifact(_Entry):
     """What all kinds have: a title, where in the paper it stands, and cells."""
 
     how_to_read: ClassVar[str] = ""  # said below a picture
+    is_table: ClassVar[bool] = False  # whether it is a .md, and no picture
     title: str
     where: str
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
@@ -117,6 +118,7 @@ class _Rows(Artifact):
 class Table(_Rows):
     """Rows of accuracies."""
 
+    is_table = True
     kind: Literal["table"]
 
 
@@ -242,7 +244,46 @@ class Rates(Artifact):
                     yield Cell(hop, self.family, name, variant, chain, variant)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces
+class Pairs(_Entry):
+    """Chains of one family, each held against others."""
+
+    family: str
+    only: tuple[str, ...] = Field(default=(), description="The paper's data sets, where it isn't all; others stand in for them.")
+    pairs: dict[str, tuple[str, ...]] = Field(min_length=1, description="Chain to the chains that it is held against.")
+
+    @model_validator(mode="after")
+    def _never_itself(self) -> Self:
+        for chain, others in self.pairs.items():
+            if not others or chain in others or len({*others}) < len(others):
+                raise ValueError(f"pairs: {chain}: expected other chains, each once, not {', '.join(others) or 'none'}")
+        return self
+
+    def shown(self, datasets: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `datasets` that it is for; all of them where it is for none (toy data)."""
+        return tuple(name for name in datasets if name in self.only) or datasets
+
+
+class Answers(Artifact):
+    """Pairs of chains, held against each other by what their networks answer to each test image."""
+
+    is_table = True
+    kind: Literal["answers"]
+    rows: tuple[Pairs, ...] = Field(min_length=1)
+
+    def pairs(self, datasets: tuple[str, ...]) -> Iterator[tuple[Cell, Cell]]:
+        """Each chain beside each that it is held against."""
+        for row in self.rows:
+            for name in row.shown(datasets):
+                for chain, others in row.pairs.items():
+                    first, *rest = (Cell("", row.family, name, one, one, self.variant) for one in (chain, *others))
+                    yield from ((first, other) for other in rest)
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """Both sides of its pairs, each once."""
+        yield from dict.fromkeys(cell for pair in self.pairs(datasets) for cell in pair)
+
+
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 

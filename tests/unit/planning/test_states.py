@@ -152,6 +152,19 @@ def test_the_state_of_prepared_data(project: Project) -> None:
     assert its() == "stale"
 
 
+def test_what_holds_answers_against_labels_lacks_the_images_until_they_are_prepared(project: Project) -> None:
+    project.write(datasets=["digits"], seeds=1)
+    images = layout.prepared("digits")
+
+    def lacking(what: str) -> list[str]:
+        return project.workflow().lacking("shown", {"results": "results", "what": what})
+
+    assert images in lacking("answers") and images not in lacking("table1")
+    assert layout.metrics("results", "digits/plain/10-4-2/seed0") in lacking("answers")
+    write_tensors(project.root / images, {"x": torch.zeros(1)}, {"digest": Lock.of_published("digits").digest})
+    assert images not in lacking("answers")
+
+
 def test_where_a_study_takes_what_is_there_stale_networks_are_left_out(project: Project) -> None:
     project.write(run="there")
     assert project.workflow().keys.networks_shown("results", ["table2"]) == []
