@@ -183,7 +183,9 @@ def test_accuracy(tmp_path: Path, data: st.DataObject) -> None:
 @cases
 def test_surfaces(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "surface.csv"
-    surface.write_points(path, Name.parse(examples.NAME), [(0, 0, 0.5), (1, 0, 0.25)], images=10, commit="c", key=examples.KEY)
+    surface.write_points(
+        path, Name.parse(examples.NAME), [(0, 0, 0.5, 0.6), (1, 0, 0.25, 0.5)], images=10, commit="c", key=examples.KEY
+    )
     before = surface.read_points([path])
     path.write_bytes(data.draw(mutated(st.just(path.read_bytes()))))
     try:

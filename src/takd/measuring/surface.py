@@ -5,6 +5,8 @@ without that, networks whose weights differ in size couldn't be compared.
 """
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,6 +20,7 @@ from takd.data.randomness import generator
 from takd.data.splits import Split
 from takd.data.views import training_and_held_out
 from takd.errors import DivergenceError, ParameterError
+from takd.measuring.matched import fitted_scales, matched_loss
 from takd.networks.frozen import folded
 from takd.records.key import check_key, surface_key
 from takd.records.provenance import commit
@@ -27,6 +30,7 @@ from takd.training.inference import BATCH
 from takd.training.opened import opened, shown
 
 Direction = dict[str, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]  # of logits (N, C) and labels (N,)
 
 
 def direction(network: nn.Module, seed: int, axis: int) -> Direction:
@@ -52,9 +56,15 @@ def _with_norms_of(weight: Tensor, draw: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def losses_around(
-    network: nn.Module, first: Direction, second: Direction, offsets: list[float], images: Tensor, labels: Tensor
+    network: nn.Module,
+    first: Direction,
+    second: Direction,
+    offsets: list[float],
+    images: Tensor,
+    labels: Tensor,
+    loss: Loss = cross_entropy,
 ) -> Tensor:
-    """Mean cross-entropy with the labels, in nats, where the weights are moved by a · first + b · second.
+    """The loss of logits with the labels, in nats, where the weights are moved by a · first + b · second.
 
     images: (N, 3, H, W), as the network takes them; labels: (N,). Returns (len(offsets), len(offsets)), float32, a by rows and b by
     columns. The network is in evaluation mode, its running statistics stay what they are, and it isn't changed.
@@ -67,12 +77,12 @@ def losses_around(
         for j, b in enumerate(offsets):
             for name, weight in weights.items():
                 weight.copy_(origin[name] + a * first[name] + b * second[name])
-            losses[i, j] = _loss(folded(moved), images, labels)
+            losses[i, j] = loss(_logits(folded(moved), images), labels)
     return losses
 
 
-def _loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(torch.cat([network(batch) for batch in images.split(BATCH)]), labels)
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    return torch.cat([network(batch) for batch in images.split(BATCH)])
 
 
 def measured_images(data: PreparedData, held_out: tuple[float, int], count: int) -> Split:
@@ -87,6 +97,14 @@ def measured_images(data: PreparedData, held_out: tuple[float, int], count: int)
     return data.train.subset(trained_on[order[:count]])
 
 
+def judged_images(data: PreparedData, count: int) -> Split:
+    """`count` of the test images, or all where there are fewer, the same ones for every network. Raises ParameterError below 2."""
+    if min(count, len(data.test)) < 2:
+        raise ParameterError(f"images: {min(count, len(data.test))} test images have no two halves; ask for 2 or more")
+    order = torch.randperm(len(data.test), generator=generator("surface test images"))
+    return data.test.subset(order[:count])
+
+
 def write_surface(
     model: Path,
     data_path: Path,
@@ -99,6 +117,8 @@ def write_surface(
 ) -> None:
     """Write the losses around a trained network as a CSV, a row a point. The directions are those of its seed.
 
+    Each point has the loss on training images, and that on as many test images at matched temperature: see matched.py.
+
     Raises CheckpointError where the network was trained on another data set, ParameterError where there are too few images,
     DivergenceError where a loss isn't finite.
     """
@@ -108,13 +128,19 @@ def write_surface(
     name = about.network
     key = surface_key(about.key, grid.model_dump(), code=code_hash("takd.measuring.surface"))
     check_key(output, key, expected_key)
-    chosen = measured_images(data, about.held_out, grid.images).to(device)
-    images = shown(chosen, about).batch(torch.arange(len(chosen), device=device), None)
+    splits = [split.to(device) for split in (measured_images(data, about.held_out, grid.images), judged_images(data, grid.images))]
+    (images, labels), (test_images, test_labels) = (
+        (shown(split, about).batch(torch.arange(len(split), device=device), None), split.labels) for split in splits
+    )
     network = network.to(device)
     first, second = (direction(network, name.seed, axis) for axis in (0, 1))
     offsets = grid.offsets()
-    losses = losses_around(network, first, second, offsets, images, chosen.labels)
-    if not losses.isfinite().all():
+    losses = losses_around(network, first, second, offsets, images, labels)
+    with torch.inference_mode():
+        scales = fitted_scales(_logits(folded(network), test_images), test_labels)
+    at_matched = partial(matched_loss, scales=scales)
+    matched = losses_around(network, first, second, offsets, test_images, test_labels, at_matched)
+    if not (losses.isfinite() & matched.isfinite()).all():
         raise DivergenceError(f"{name}: the loss isn't finite everywhere on the grid; try a span below {grid.span:g}")
-    points = [(a, b, losses[i, j].item()) for i, a in enumerate(offsets) for j, b in enumerate(offsets)]
+    points = [(a, b, losses[i, j].item(), matched[i, j].item()) for i, a in enumerate(offsets) for j, b in enumerate(offsets)]
     write_points(output, name, points, images=grid.images, commit=made_at, key=key)

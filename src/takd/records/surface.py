@@ -10,15 +10,31 @@ from takd.errors import NetworkNameError, RecordError
 from takd.files import read_text, write_text
 from takd.study.names import Name
 
-POINT_COLUMNS = ["dataset", "family", "chain", "method", "seed", "images", "commit", "key", "a", "b", "loss"]
+POINT_COLUMNS = ["dataset", "family", "chain", "method", "seed", "images", "commit", "key", "a", "b", "loss", "matched_loss"]
 _FILE_COLUMNS = [*POINT_COLUMNS, "digest"]  # of all lines, less this column
-COLUMNS = ["dataset", "family", "chain", "method", "seed", "loss", "rise", "points", "span", "images", "commit"]
+COLUMNS = [
+    "dataset",
+    "family",
+    "chain",
+    "method",
+    "seed",
+    "loss",
+    "rise",
+    "matched_loss",
+    "matched_rise",
+    "points",
+    "span",
+    "images",
+    "commit",
+]
 NETWORK = ["dataset", "family", "chain", "method", "seed"]
 _SEED, _IMAGES, _ANY = (0, 999_999), (1, 1e7), (-1e30, 1e30)
 
 
-def write_points(path: Path, name: Name, points: list[tuple[float, float, float]], *, images: int, commit: str, key: str) -> None:
-    """Write a surface. points: a, b and the loss there, in nats."""
+def write_points(
+    path: Path, name: Name, points: list[tuple[float, float, float, float]], *, images: int, commit: str, key: str
+) -> None:
+    """Write a surface. points: a, b, the loss there, and that at matched temperature, in nats."""
     about = (name.dataset, name.family, name.chain, name.method, name.seed, images, commit, key)
     table = pd.DataFrame([(*about, *point) for point in points], columns=POINT_COLUMNS)
     lines = table.to_csv(index=False, lineterminator="\n", float_format="%.6g").splitlines()
@@ -35,7 +51,7 @@ def read_points(paths: list[Path]) -> pd.DataFrame:
 
     Raises RecordError where a file isn't one, isn't what was written, or two are of one network.
     """
-    numbers = {"seed": _SEED, "images": _IMAGES, "a": _ANY, "b": _ANY, "loss": _ANY}
+    numbers = {"seed": _SEED, "images": _IMAGES, "a": _ANY, "b": _ANY, "loss": _ANY, "matched_loss": _ANY}
     otherwise = "not a loss surface; takd surface writes one"
     tables = []
     for path in paths:
@@ -50,7 +66,7 @@ def read_points(paths: list[Path]) -> pd.DataFrame:
 
 def _check(path: Path, table: pd.DataFrame) -> None:
     """Raise RecordError where a surface isn't whole, of one network, or what was written."""
-    if table[["a", "b", "loss", "seed", "images"]].isna().any(axis=None) or len(table) == 0:
+    if table[["a", "b", "loss", "matched_loss", "seed", "images"]].isna().any(axis=None) or len(table) == 0:
         raise RecordError(f"{path}: not a whole loss surface; `takd surface` writes one")
     if len(table[[*NETWORK, "images", "commit", "key"]].drop_duplicates()) > 1:
         raise RecordError(f"{path}: of several networks; takd surface writes one file for each")
@@ -74,7 +90,16 @@ def stored_key(path: Path) -> str | None:
 
 def read_rises(paths: list[Path]) -> pd.DataFrame:
     """How flat surfaces are, each network once. Raises RecordError where a file isn't one, or two differ about a network."""
-    bounds = {"seed": _SEED, "loss": _ANY, "rise": _ANY, "points": (3, 201), "span": (0, 10), "images": _IMAGES}
+    bounds = {
+        "seed": _SEED,
+        "loss": _ANY,
+        "rise": _ANY,
+        "matched_loss": _ANY,
+        "matched_rise": _ANY,
+        "points": (3, 201),
+        "span": (0, 10),
+        "images": _IMAGES,
+    }
     otherwise = "not the flatness of surfaces; a figure of surfaces writes it"
     tables = [
         read(path, COLUMNS, RecordError, numbers=bounds, whole=["seed", "points", "images"], otherwise=otherwise) for path in paths

@@ -51,7 +51,8 @@ ROWS_SAY = (
     "the differences within seeds, where a premise of the model fails or there are two chains; `samples`, Welch's t, where no "
     "seeds are shared; `constant`, against a quoted number. Small: within the margin of equality, as a whole. Paper: its effect, "
     "and whether our interval holds it. Seeds: how many would tell the paper's effect from none four times out of five. Where "
-    "seeds vary the last hop alone (`vary: student`), effects are those of other students of the same teacher and assistant."
+    "seeds vary the last hop alone (`vary: student`), effects are those of other students of the same teacher and assistant. "
+    "Matched: on test images, each network's logits scaled by one number that was fitted on the other half of them."
 )
 JOINT_SAYS = (
     "A row asks one question of several chains at once, and is judged at 95 % by itself. Under one label the effects on several "

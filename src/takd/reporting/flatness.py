@@ -10,6 +10,7 @@ def rises(points: pd.DataFrame) -> pd.DataFrame:
 
     points: of loss surfaces, one or many. The rise is the mean of loss(a, b) - loss(0, 0) over the grid's points in the disc
     a² + b² <= span², each point counting the same. Weights in the corners of the grid are further away, so they don't count.
+    matched_loss, matched_rise: the same on test images at matched temperature.
     """
     rows = [_row(surface) for _, surface in points.groupby(NETWORK, sort=False)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -28,7 +29,10 @@ def in_disc(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(surface: pd.DataFrame) -> dict[str, object]:
-    own = surface.loc[(surface["a"] == 0) & (surface["b"] == 0), "loss"].item()
-    rise = float((in_disc(surface)["loss"] - own).mean())
-    measured = {"loss": own, "rise": rise, "points": surface["a"].nunique(), "span": float(surface["a"].max())}
+    centre, disc = surface[(surface["a"] == 0) & (surface["b"] == 0)], in_disc(surface)
+    measured: dict[str, object] = {}
+    for prefix in ("", "matched_"):
+        own = centre[f"{prefix}loss"].item()
+        measured |= {f"{prefix}loss": own, f"{prefix}rise": float((disc[f"{prefix}loss"] - own).mean())}
+    measured |= {"points": surface["a"].nunique(), "span": float(surface["a"].max())}
     return {name: surface[name].iloc[0] for name in [*NETWORK, "images", "commit"]} | measured

@@ -74,7 +74,7 @@ class _Part:
     @cached_property
     def unit(self) -> Unit:
         if isinstance(self.said, Flatter):
-            return "nats"
+            return "nats, matched" if self.said.matched else "nats"
         return "% of NOKD" if isinstance(self.said, Peak) and self.said.over else "points"
 
     @cached_property
@@ -82,7 +82,7 @@ class _Part:
         """A row a seed, a column a chain; higher is better. Gains over NOKD are in per cent of its accuracy."""
         said = self.said
         if isinstance(said, Flatter):
-            return -self._by_seed(self.measured.rises, "rise", said.read)
+            return -self._by_seed(self.measured.rises, "matched_rise" if said.matched else "rise", said.read)
         values = self._by_seed(self.measured.accuracy, "accuracy", said.read)
         if isinstance(said, Peak) and said.over:
             alone = values[list(said.over)].set_axis(list(said.chains), axis=1)
@@ -182,7 +182,7 @@ class _Part:
         if chains[0] not in self.values:
             return self.measured.numbers.get((self.dataset, chains[0]), math.nan)
         mean = sum(self.means[chain] for chain in chains) / len(chains)
-        return -mean if self.unit == "nats" else mean
+        return -mean if isinstance(self.said, Flatter) else mean
 
 
 def _side(chains: tuple[str, ...]) -> str:

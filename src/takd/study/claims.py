@@ -135,6 +135,7 @@ class Flatter(_Listed):
     """The loss surface around each chain's networks rises less than around the next one's."""
 
     kind: Literal["flatter"]
+    matched: Annotated[bool, Field(description="At matched temperature, on test images; else on training images.")] = False
 
 
 class Above(_Comparison):

@@ -13,7 +13,8 @@ from takd.data import prepared
 from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation, Views
 from takd.errors import CheckpointError, DivergenceError, ParameterError
-from takd.measuring.surface import direction, losses_around, measured_images, write_surface
+from takd.measuring.matched import fitted_scale
+from takd.measuring.surface import direction, judged_images, losses_around, measured_images, write_surface
 from takd.records.surface import read_points, stored_key
 from takd.reporting import flatness
 from takd.study.params import Surface
@@ -126,6 +127,29 @@ def test_a_point_is_the_loss_of_the_moved_network(data: PreparedData, digits: Pa
         assert found == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_point_at_matched_temperature_is_the_scaled_loss_of_the_moved_network(
+    data: PreparedData, digits: Path, model: Path, tmp_path: Path
+) -> None:
+    write_surface(model, digits, Surface(points=3, span=0.5, images=60), tmp_path / "s.csv", CPU)
+    table = read_points([tmp_path / "s.csv"])
+    chosen = judged_images(data, 60)
+    images = Views(chosen, Normalisation.of(data.train, "dataset"), augmentation="none").batch(torch.arange(60), None)
+    moved, _ = opened(model)
+    with torch.no_grad():
+        scales = [fitted_scale(moved(images)[1 - half :: 2], chosen.labels[1 - half :: 2]) for half in (0, 1)]
+        for name, move in direction(moved, seed=2, axis=0).items():
+            moved.get_parameter(name).add_(0.5 * move)
+        halves = [cross_entropy(moved(images)[half::2] * scales[half], chosen.labels[half::2]).item() for half in (0, 1)]
+    found = table.loc[(table["a"] == 0.5) & (table["b"] == 0), "matched_loss"].item()
+    assert found == pytest.approx(sum(halves) / 2, rel=1e-4)
+
+
+def test_test_images_have_two_halves(data: PreparedData) -> None:
+    assert len(judged_images(data, 10_000)) == len(data.test) and len(judged_images(data, 5)) == 5
+    with pytest.raises(ParameterError, match="images: 1 test images have no two halves"):
+        judged_images(data, 1)
+
+
 def test_a_network_of_torchvision_has_a_surface_too(data: PreparedData, digits: Path, tmp_path: Path) -> None:
     path = write_network(tmp_path / "model", data, "digits/own/small/seed0", "torchvision:resnet18")
     write_surface(path, digits, Surface(points=3, span=0.5, images=20), tmp_path / "s.csv", CPU)
@@ -177,10 +201,11 @@ def test_the_centre_of_a_grid_is_the_network_itself() -> None:
 
 def test_the_rise_is_a_mean_over_the_disc() -> None:
     offsets = Surface(points=3, span=2, images=1).offsets()
-    points = [(a, b, 1.5 + a**2 + b**2) for a in offsets for b in offsets]
-    table = pd.DataFrame(points, columns=["a", "b", "loss"]).assign(
+    points = [(a, b, 1.5 + a**2 + b**2, 2.5 + 2 * b**2) for a in offsets for b in offsets]
+    table = pd.DataFrame(points, columns=["a", "b", "loss", "matched_loss"]).assign(
         dataset="digits", family="plain", chain="2", method="NOKD", seed=0, images=1, commit="c"
     )
     row = flatness.rises(table).iloc[0]
     # the centre and the four ends of the axes; the corners are outside
     assert (row["loss"], row["rise"], row["span"], row["points"]) == (1.5, 4 * 4 / 5, 2, 3)
+    assert (row["matched_loss"], row["matched_rise"]) == (2.5, 2 * 8 / 5)

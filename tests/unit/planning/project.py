@@ -87,7 +87,7 @@ class Project:
     def surface(self, node: Node) -> Path:
         """The loss around a network."""
         path = self.root / layout.surface(*node)
-        write_points(path, node.name, [(0.0, 0.0, 0.5)], images=10, commit="abc", key=self.workflow().keys.surface(node))
+        write_points(path, node.name, [(0.0, 0.0, 0.5, 0.6)], images=10, commit="abc", key=self.workflow().keys.surface(node))
         return path
 
     def show(self, results: str, what: str, *suffixes: str) -> None:

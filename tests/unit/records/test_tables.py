@@ -106,7 +106,7 @@ def test_accuracies_on_held_out_images_are_not_mixed_with_others() -> None:
 
 # Loss surfaces.
 
-POINTS = [(a, b, 0.5 + a * a + b * b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)]
+POINTS = [(a, b, 0.5 + a * a + b * b, 0.25 + a * a) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)]
 NAME = Name.parse("digits/plain/10-4/seed3")
 
 
@@ -118,7 +118,7 @@ def written(path: Path, name: Name = NAME) -> Path:
 def test_a_surface_comes_back_as_it_was(tmp_path: Path) -> None:
     table = surface.read_points([written(tmp_path / "a.csv"), written(tmp_path / "b.csv", NAME.with_seed(4))])
     assert list(table.columns) == surface.POINT_COLUMNS and len(table) == 18
-    assert table[["a", "b", "loss"]][:9].to_numpy().tolist() == [list(point) for point in POINTS]
+    assert table[["a", "b", "loss", "matched_loss"]][:9].to_numpy().tolist() == [list(point) for point in POINTS]
     assert table["seed"].unique().tolist() == [3, 4] and set(table["method"]) == {"BLKD"}
     assert surface.stored_key(tmp_path / "a.csv") == KEY
     assert len(surface.read_points([])) == 0

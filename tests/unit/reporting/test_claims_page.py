@@ -24,7 +24,7 @@ PAPER = claims.load(ROOT / "paper/claims.yaml")
 PUBLISHED = pd.read_csv(ROOT / "paper/published.csv")
 ACCURACY = ROOT / "results/published/quick/accuracy.csv"
 DATASETS = ("cifar10", "cifar100")
-NO_RISES = pd.DataFrame({name: pd.Series(dtype=object) for name in ("dataset", "family", "chain", "seed", "rise")})
+NO_RISES = pd.DataFrame({name: pd.Series(dtype=object) for name in ("dataset", "family", "chain", "seed", "rise", "matched_rise")})
 
 
 def read_accuracy() -> pd.DataFrame:
@@ -60,7 +60,7 @@ def test_claims_csv_is_tidy_a_row_a_comparison(pages: tuple[pd.DataFrame, str]) 
     table, _ = pages
     assert list(table.columns) == [*COLUMNS, "premise"]
     single = table[table["kind"] != "joint"]
-    assert not single.duplicated(["claim", "dataset", "family", "variant", "better", "worse"]).any()
+    assert not single.duplicated(["claim", "dataset", "family", "variant", "unit", "better", "worse"]).any()
     expected = sum(
         (2 if one.kind == "peak" else len(one.compared) - 1 if one.kind == "nearest" else len(one.pairs()))
         * len(one.shown(DATASETS))

@@ -11,13 +11,13 @@ from scipy import stats
 
 from takd.errors import ParameterError
 from takd.reporting.judging import ALL, Measured, judge, supposed
-from takd.reporting.verdicts import Judged, Row, of_claim
+from takd.reporting.verdicts import Judged, Row, counted_once, of_claim
 from takd.study import claims
 
 ROOT = Path(__file__).parents[3]
 PAPER = claims.load(ROOT / "paper/claims.yaml")
 PUBLISHED = pd.read_csv(ROOT / "paper/published.csv")
-NO_RISES = pd.DataFrame({name: pd.Series(dtype=object) for name in ("dataset", "family", "chain", "seed", "rise")})
+NO_RISES = pd.DataFrame({name: pd.Series(dtype=object) for name in ("dataset", "family", "chain", "seed", "rise", "matched_rise")})
 READ = sorted({cell.chain for claim in PAPER.all().values() for cell in claim.cells(("cifar100",)) if cell.family == "plain"})
 PATHS_TO_2 = ["10-8-2", "10-6-2", "10-4-2", "10-8-6-2", "10-8-4-2", "10-6-4-2", "10-8-6-4-2"]
 NOISE = np.random.default_rng(0).normal(0, 1, (40, len(READ)))
@@ -44,6 +44,7 @@ def judged(
 ) -> Judged:
     """Those claims judged, or all of them, with the premises."""
     of_rises = table(rises, "rise").drop(columns=["variant", "epochs"]) if rises else NO_RISES
+    of_rises = of_rises.assign(matched_rise=4 - of_rises["rise"])  # the other way round
     said = PAPER.model_copy(update={"claims": {name: PAPER.claims[name] for name in only or PAPER.claims}})
     return judge(said, datasets, Measured(table(values, **changes), of_rises, PUBLISHED, 0.3))
 
@@ -115,12 +116,24 @@ RISES = {"2": 3.0, "10-2": 2.0, "10-4-2": 1.0}
     ],
 )
 def test_the_lower_rise_is_the_flatter_surface(rises: dict[str, float] | None, verdict: str) -> None:
-    rows = plain(judged(as_the_paper_has_it(), "C8", rises=rises), "C8")
+    rows = [row for row in plain(judged(as_the_paper_has_it(), "C8", rises=rises), "C8") if row.unit == "nats"]
     assert [(row.better, row.worse, row.unit) for row in rows] == [("10-4-2", "10-2", "nats"), ("10-2", "2", "nats")]
     assert of_claim(rows) == verdict
     if rises == RISES:
         assert [row.found.effect for row in rows] == pytest.approx([1.0, 1.0])
         assert (rows[0].better_mean, rows[0].worse_mean) == pytest.approx((1.0, 2.0))
+
+
+def test_at_matched_temperature_another_surface_may_be_the_flatter() -> None:
+    found = judged(as_the_paper_has_it(), "C8", rises=RISES)
+    rows = [row for row in plain(found, "C8") if row.unit == "nats, matched"]
+    assert [(row.better, row.worse, row.verdict) for row in rows] == [
+        ("10-4-2", "10-2", "contradicted"),
+        ("10-2", "2", "contradicted"),
+    ]
+    assert (rows[0].better_mean, rows[0].worse_mean) == pytest.approx((3.0, 2.0))
+    assert of_claim(plain(found, "C8")) == "contradicted", "as flat as the paper says, but only where the logits are not scaled"
+    assert len(counted_once(plain(found, "C8"))) == 4
 
 
 def test_a_difference_of_gains_is_in_per_cent_of_nokd() -> None:

@@ -22,12 +22,15 @@ def points(without: str = "") -> pd.DataFrame:
     """Parabolas around every network of the figure under two seeds, steeper for the second, but for one family."""
     offsets = np.linspace(-1, 1, 5)
     rows = [
-        (n.dataset, n.family, n.chain, n.method, n.seed, 10, "abc", "k", a, b, 0.5 + (STEEPNESS[n.method] + n.seed) * (a**2 + b**2))
+        (
+            n.dataset, n.family, n.chain, n.method, n.seed, 10, "abc", "k", a, b,
+            0.5 + (STEEPNESS[n.method] + n.seed) * (a**2 + b**2), 0.75 + STEEPNESS[n.method] * (a**2 + b**2),
+        )
         for n, _ in FIGURE.networks(("cifar100",), seeds=2)
         if n.family != without
         for a in offsets
         for b in offsets
-    ]
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
 
