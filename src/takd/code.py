@@ -21,8 +21,10 @@ NOT_COUNTED = (
     "takd.networks.resnet",
     "takd.objectives.registry",
     "takd.objectives.labels",
-    "takd.objectives.distillation",
     "takd.objectives.mutual",
+    "takd.objectives.dkd",
+    "takd.objectives.dist",  # and distillation
+    "takd.objectives.logit_std",
     "takd.data.registry",
     "takd.data.sources",
     "takd.data.archives",

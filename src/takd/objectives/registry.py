@@ -24,6 +24,10 @@ class Fields(BaseModel):
         return 0
 
 
+Weight = Field(ge=0, le=1e6)
+Temperature = Field(ge=1e-2, le=1e4)
+
+
 class LabelFields(Fields):
     """Eq. 1 has none."""
 
@@ -67,6 +71,52 @@ class MutualFields(Fields):
         return self.separate_epochs
 
 
+class DKDFields(Fields):
+    """Decoupled distillation's."""
+
+    source = "Zhao et al. 2022, eq. 7"
+    name: Literal["dkd"] = "dkd"
+    dkd_alpha: Annotated[float, Weight, Field(description="α: the weight of what the teacher says of the label's class.")] = 1
+    dkd_beta: Annotated[
+        float,
+        Weight,
+        Field(
+            description="β: the weight of what the teacher says of the other classes among themselves. Paper: chosen by "
+            "pair, 1 to 8; its authors' code: 8 unless a pair's own file says another."
+        ),
+    ] = 8
+    dkd_temperature: Annotated[float, Temperature, Field(description="τ of DKD. Paper: 4, on CIFAR-100.")] = 4
+    dkd_warm_up_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs in which the weight of DKD rises in even steps to all of it. Not in the paper; its authors' code: "
+            "20 of 240.",
+        ),
+    ] = 20
+
+
+class DISTFields(Fields):
+    """DIST's."""
+
+    source = "Huang et al. 2022, eqs. 8 to 10"
+    name: Literal["dist"] = "dist"
+    dist_beta: Annotated[float, Weight, Field(description="β: the weight of the relations between classes, image by image.")] = 1
+    dist_gamma: Annotated[float, Weight, Field(description="γ: the weight of the relations between images, class by class.")] = 1
+    dist_temperature: Annotated[float, Temperature, Field(description="τ of DIST.")] = 1
+
+
+class LogitStdFields(Fields):
+    """Logit standardisation's."""
+
+    source = "Sun et al. 2024, algorithms 1 and 2"
+    name: Literal["logit_std"] = "logit_std"
+    logit_std_label_weight: Annotated[float, Weight, Field(description="The weight of the labels' cross-entropy.")] = 0.1
+    logit_std_weight: Annotated[float, Weight, Field(description="The weight of the standardised soft targets.")] = 9
+    logit_std_temperature: Annotated[float, Temperature, Field(description="The base temperature τ of standardised logits.")] = 2
+
+
 @dataclass(frozen=True)
 class Objective:
     """module: has the learner and the loss. fields: what a recipe says for it.
@@ -88,6 +138,9 @@ DISTILLATION = Objective("distillation", "takd.objectives.distillation", Distill
 # What a hop says after a `+`, as in 26-8+mutual. A new objective is one entry here and the module that it names.
 OBJECTIVES: dict[str, Objective] = {
     "mutual": Objective("mutual", "takd.objectives.mutual", MutualFields, "peer"),
+    "dkd": Objective("dkd", "takd.objectives.dkd", DKDFields, "teacher"),
+    "dist": Objective("dist", "takd.objectives.dist", DISTFields, "teacher"),
+    "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher"),
 }
 
 ALL: dict[str, Objective] = {one.name: one for one in (LABELS, DISTILLATION, *OBJECTIVES.values())}

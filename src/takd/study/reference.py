@@ -30,6 +30,16 @@ UNITS = {
     "separate_epochs": "epochs",
     "trade_off": "",
     "temperature": "",
+    "dkd_alpha": "",
+    "dkd_beta": "",
+    "dkd_temperature": "",
+    "dkd_warm_up_epochs": "epochs",
+    "dist_beta": "",
+    "dist_gamma": "",
+    "dist_temperature": "",
+    "logit_std_label_weight": "",
+    "logit_std_weight": "",
+    "logit_std_temperature": "",
     "size": "pixels",
     "test_share": "of each class",
     "test_seed": "",
@@ -42,11 +52,19 @@ SOURCES = {
     "trade_off": "Not in the paper; its authors' code searches 0.05 to 1.",
     "temperature": "Not in the paper; its authors' code searches 1 to 20.",
     "kl_reduction": "Paper: `batchmean`; its authors' code: `elementmean`.",
+    "dkd_alpha": "Zhao et al.: 1.",
+    "dist_beta": "Huang et al.'s code: 1.",
+    "dist_gamma": "Huang et al.'s code: 1.",
+    "dist_temperature": "Huang et al.'s code: 1.",
+    "logit_std_label_weight": "Sun et al.'s code: 0.1.",
+    "logit_std_weight": "Sun et al.'s code: 9.",
+    "logit_std_temperature": "Sun et al.'s code: 2.",
     "points": "Not in the paper.",
     "span": "Li et al. 2018.",
     "images": "Not in the paper.",
     "equal_within": "takd's.",
 }  # where the field itself doesn't say it
+TITLES = {"dkd": "DKD", "dist": "DIST", "logit_std": "Logit standardisation"}  # of objectives that aren't called as in names
 _SOURCE = re.compile(r"(Paper|Not in the paper|He et al)\b")  # how a sentence begins that says where a value is from
 _OWN = ("data", "members", "weights", "start")
 _WORDS = {"boolean": "true or false", "string": "text", "object": "a mapping"}
@@ -82,7 +100,7 @@ def page() -> str:
         parts += [f"### {(section.__doc__ or '').rstrip('.')}\n", table(section)]
     for objective in ALL.values():
         if objective.fields.typed():
-            title = f"### {objective.name.capitalize()} ({objective.fields.source})\n"
+            title = f"### {TITLES.get(objective.name) or objective.name.capitalize()} ({objective.fields.source})\n"
             parts += [title, table(objective.fields, objective.fields.typed())]
     parts += ["## Loss surfaces: `surface`\n", table(Surface), "## Verdicts: `claims`\n", table(Claims)]
     parts += ["## A study of one's own\n", own, "Its images, under `data`:\n", table(OwnImages)]

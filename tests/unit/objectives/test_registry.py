@@ -5,11 +5,14 @@ from types import ModuleType
 
 import pytest
 import torch
+import yaml
+from pydantic_core import PydanticUndefined
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from takd.objectives.batch import Batch
 from takd.objectives.registry import ALL, DISTILLATION, FIELDS, LABELS, OBJECTIVES, Fields, Objective
+from tests.conftest import ROOT
 
 SETTINGS = {"trade_off": 0.3, "temperature": 2, "kl_reduction": "batchmean", "separate_epochs": 3}
 
@@ -36,7 +39,7 @@ def test_an_objective_trains_what_its_learner_holds(objective: Objective) -> Non
     with torch.no_grad():
         for weight in weights:
             assert weight.grad is not None and weight.grad.abs().max() > 0
-            weight.sub_(0.05 * weight.grad)
+            weight.sub_(0.01 * weight.grad)
     assert module.loss(learner(images), batch, fields) < before
 
 
@@ -78,3 +81,16 @@ def test_the_separate_epochs_of_a_pair_come_first() -> None:
     losses = [module.loss(logits, Batch(labels, None, epoch), fields) for epoch in (0, 2, 3)]
     assert torch.equal(losses[0], apart) and torch.equal(losses[1], apart) and losses[2] > apart
     assert fields.epochs_before == 3
+
+
+def test_every_method_has_its_row_on_the_page_of_methods() -> None:
+    rows = [line for line in (ROOT / "docs/methods.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `26-8")]
+    assert [row.split("`")[1] for row in rows] == ["26-8", *(f"26-8+{name}" for name in OBJECTIVES)]
+
+
+def test_what_params_yaml_says_of_the_methods_is_what_holds_where_nothing_is_said() -> None:
+    said = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]
+    for objective in OBJECTIVES.values():
+        for name in objective.fields.typed():
+            default = objective.fields.model_fields[name].default
+            assert name in said and (default is PydanticUndefined or said[name] == default), name
