@@ -25,6 +25,7 @@ NOT_COUNTED = (
     "takd.objectives.dkd",
     "takd.objectives.dist",  # and distillation
     "takd.objectives.logit_std",
+    "takd.objectives.at",
     "takd.data.registry",
     "takd.data.sources",
     "takd.data.archives",

@@ -57,6 +57,11 @@ def places(network: nn.Module, example: Tensor) -> tuple[str, ...]:
     return tuple(_sources(network, example))
 
 
+def stages(network: nn.Module, example: Tensor) -> tuple[str, ...]:
+    """The places after whole stages, in order: one at each resolution, (B, C, H, W). Empty where the network has none."""
+    return tuple(place for place in _sources(network, example) if place not in ("stem", POOLED) and not place.endswith(":pre"))
+
+
 def with_features(network: nn.Module, wanted: tuple[str, ...], example: Tensor) -> WithFeatures:
     """The network, maybe a frozen one, with the features of the places wanted. Raises ParameterError where one isn't there."""
     sources = _sources(network, example)

@@ -117,18 +117,34 @@ class LogitStdFields(Fields):
     logit_std_temperature: Annotated[float, Temperature, Field(description="The base temperature τ of standardised logits.")] = 2
 
 
+class ATFields(Fields):
+    """Attention transfer's."""
+
+    source = "Zagoruyko and Komodakis 2017, eq. 2"
+    name: Literal["at"] = "at"
+    at_weight: Annotated[
+        float, Weight, Field(description="β of eq. 2, before it is divided by the pixels of a stage's map. Paper: 1000.")
+    ] = 1000
+    at_distance: Annotated[
+        Literal["norm", "squared"],
+        Field(description="Half the norm of the maps' difference. Paper: `norm`; its authors' code: the whole norm, `squared`."),
+    ] = "norm"
+
+
 @dataclass(frozen=True)
 class Objective:
     """module: has the learner and the loss. fields: what a recipe says for it.
 
     partner: what the network one hop before is: a `teacher`, trained before and asked for its soft targets, or a `peer`, trained
-    in the same job; None where there is no such network.
+    in the same job; None where there is no such network. features: whether it compares them, so that the teacher runs beside its
+    student; its module then has an adapter too.
     """
 
     name: str
     module: str
     fields: type[Fields]
     partner: Literal["teacher", "peer"] | None
+    features: bool = False
 
 
 # Eq. 1: the first hop of a chain. Eq. 3: a later hop that says no other.
@@ -141,6 +157,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dkd": Objective("dkd", "takd.objectives.dkd", DKDFields, "teacher"),
     "dist": Objective("dist", "takd.objectives.dist", DISTFields, "teacher"),
     "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher"),
+    "at": Objective("at", "takd.objectives.at", ATFields, "teacher", features=True),
 }
 
 ALL: dict[str, Objective] = {one.name: one for one in (LABELS, DISTILLATION, *OBJECTIVES.values())}

@@ -79,10 +79,11 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
             missing.add(node)
             seconds = _seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
-            if teacher is not None and (teacher, views) not in asked:
-                asked.add((teacher, views))
+            shows = node.name.objective.features  # its teacher is asked again at each step
+            if teacher is not None and (shows or (teacher, views) not in asked):
+                asked |= set() if shows else {(teacher, views)}
                 answers = costs.epoch(teacher.name, recipe)
-                if seconds is not None and answers is not None and recipe.views.augmentation != "none":
+                if seconds is not None and answers is not None and (shows or recipe.views.augmentation != "none"):
                     seconds += FORWARD_SHARE * recipe.all_epochs * answers
                 size += workflow.soft_targets_bytes(node)
         planned.append(Planned(node, recipe.all_epochs, seconds))

@@ -90,7 +90,7 @@ class Workflow:
                 f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
                 "validation_share and _seed"
             )
-        if self.soft_targets_bytes(node) > self.soft_targets_at_most:
+        if node.name.objective.features or self.soft_targets_bytes(node) > self.soft_targets_at_most:
             return {"teacher": layout.model(*teacher)}
         return {"soft-targets": layout.soft_targets(*teacher, self._views(node))}
 
@@ -99,7 +99,9 @@ class Workflow:
         return views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
 
     def soft_targets_bytes(self, node: Node) -> int:
-        """How large a file of its teacher's answers is for a network; 0 where nobody knows how many images there are."""
+        """How large a file of its teacher's answers is; 0 where it has none, or nobody knows how many images there are."""
+        if node.name.objective.features:
+            return 0
         lock = self.keys.lock(node.results, node.name.dataset)
         return 0 if lock is None else 2 * parse_views(self._views(node)).epochs * lock.train * lock.classes
 

@@ -40,6 +40,7 @@ UNITS = {
     "logit_std_label_weight": "",
     "logit_std_weight": "",
     "logit_std_temperature": "",
+    "at_weight": "",
     "size": "pixels",
     "test_share": "of each class",
     "test_seed": "",
@@ -64,7 +65,12 @@ SOURCES = {
     "images": "Not in the paper.",
     "equal_within": "takd's.",
 }  # where the field itself doesn't say it
-TITLES = {"dkd": "DKD", "dist": "DIST", "logit_std": "Logit standardisation"}  # of objectives that aren't called as in names
+TITLES = {
+    "dkd": "DKD",
+    "dist": "DIST",
+    "at": "AT",
+    "logit_std": "Logit standardisation",
+}  # of objectives that aren't called as in names
 _SOURCE = re.compile(r"(Paper|Not in the paper|He et al)\b")  # how a sentence begins that says where a value is from
 _OWN = ("data", "members", "weights", "start")
 _WORDS = {"boolean": "true or false", "string": "text", "object": "a mapping"}

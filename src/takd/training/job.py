@@ -22,6 +22,7 @@ from takd.training.checks import check_images, check_network, check_recipe
 from takd.training.device import chosen_device
 from takd.training.loop import chosen_images, initialised, train
 from takd.training.soft_targets import Answers, from_file, online
+from takd.training.watched import Beside
 from takd.training.written import Measured, origin_of, write
 
 
@@ -116,9 +117,12 @@ def train_network(
         progress.finish()
 
 
-def _answers(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Answers | None:
+def _answers(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Answers | Beside | None:
     """What its teacher says, from a file or as it is asked; None for a network without one."""
     given = files.soft_targets or files.teacher
+    shows = name.objective.features
+    if shows and (given is None or files.soft_targets is not None):
+        raise ParameterError(f"{name}: needs --teacher, {name.teacher()}, as +{name.objective.name} compares features with it")
     if name.is_distilled and given is None:
         raise ParameterError(f"{name}: needs --soft-targets of {name.teacher()}, which `takd targets` makes, or --teacher")
     if not name.is_distilled and given is not None:
@@ -126,7 +130,8 @@ def _answers(name: Name, recipe: Recipe, files: Files, data: PreparedData, devic
     if files.soft_targets is not None:
         return from_file(files.soft_targets, name, recipe, data)
     if files.teacher is not None:
-        return online(files.teacher, name, recipe, data, device, files.teacher_builder)
+        teacher = online(files.teacher, name, recipe, data, device, files.teacher_builder)
+        return Beside(teacher) if shows else teacher
     return None
 
 

@@ -23,10 +23,11 @@ from takd.study.recipe import Recipe
 from takd.study.recipe import Views as WhichImages
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
-from takd.training.inference import share_correct, still, top1_answers
+from takd.training.inference import EXAMPLE, share_correct, still, top1_answers
 from takd.training.optimiser import SGD
 from takd.training.schedule import learning_rate
 from takd.training.soft_targets import Answers
+from takd.training.watched import Beside, watched
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def train(
     name: Name,
     recipe: Recipe,
     data: PreparedData,
-    answers: Answers | None,
+    answers: Answers | Beside | None,
     *,
     device: torch.device,
     start: dict[str, Tensor] | None = None,
@@ -76,6 +77,11 @@ def train(
     objective = import_module(ALL[recipe.objective.name].module)
     other = None if peer is None else initialised(peer, data.classes, name.seed, data.size, root)
     model: nn.Module = objective.learner(student, other).to(device, memory_format=torch.channels_last)
+    beside = answers if isinstance(answers, Beside) else None
+    if beside is not None:
+        few = torch.arange(min(EXAMPLE, len(images)), device=device)
+        example = images.batch(few, images.of_epoch(name.seed, 0))
+        model = watched(model, str(name), beside, objective.adapter, example, name.seed)
     is_random = uses_randomness(model)
     optimiser = SGD.of(model, recipe.optimiser)
     best: dict[str, Tensor] = {}
@@ -86,7 +92,7 @@ def train(
         started = time.perf_counter()
         model.train()
         views = images.of_epoch(name.seed, epoch)
-        targets = None if answers is None else answers.of_epoch(epoch).to(device)
+        targets = None if answers is None or isinstance(answers, Beside) else answers.of_epoch(epoch).to(device)
         batches = in_batches(shuffled(positions, name.seed, epoch).to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
         for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
@@ -94,7 +100,10 @@ def train(
                 step_randomness(name.seed, epoch, step)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 outputs = model(pictures)
-            given = Batch(everything.labels[batch], None if targets is None else targets[batch], epoch)
+            given = Batch(everything.labels[batch], None if targets is None else targets[batch], epoch, epochs=recipe.all_epochs)
+            if beside is not None:
+                said, features = beside.of_step(batch, views)
+                given = given._replace(teacher_logits=said, teacher_features=features)
             loss = objective.loss(outputs.float(), given, recipe.objective)
             loss.backward()
             optimiser.step(learning_rate(recipe, epoch, step / len(batches)))

@@ -18,6 +18,7 @@ from takd.study.recipe import Recipe, Views
 from takd.training.checkpoint import apart
 from takd.training.device import instructions, used_precision
 from takd.training.soft_targets import Answers
+from takd.training.watched import Beside
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def origin_of(
     precision: str,
     threads: int,
     recipe: Recipe | None = None,
-    teacher: Answers | None = None,
+    teacher: Answers | Beside | None = None,
     weights: str | None = None,
 ) -> Origin:
     """Everything that a network's bits depend on, and where it is made. weights: digest of the file that it is taken from."""

@@ -5,7 +5,7 @@ from torch import nn
 
 from takd.errors import ParameterError
 from takd.networks.builders import build
-from takd.networks.features import places, with_features
+from takd.networks.features import places, stages, with_features
 from takd.networks.frozen import frozen
 
 
@@ -107,3 +107,15 @@ def test_a_place_that_there_is_not_is_refused_with_those_that_there_are() -> Non
     network, images = build("plain:2", 5), torch.randn(2, 3, 32, 32)
     with pytest.raises(ParameterError, match="'stage9'; it has stage1:pre, stage1"):
         with_features(network, ("stage9",), images)
+
+
+@pytest.mark.parametrize(
+    ("builder", "found"),
+    [("plain:4", ("stage1", "stage2")), ("resnet:8", ("stage1", "stage2", "stage3"))],
+)
+def test_stages_are_places_after_whole_stages(builder: str, found: tuple[str, ...]) -> None:
+    assert stages(build(builder, 10), torch.randn(2, 3, 32, 32)) == found
+
+
+def test_a_network_of_one_layer_has_no_stages() -> None:
+    assert stages(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), torch.randn(2, 3, 32, 32)) == ()

@@ -7,10 +7,10 @@ import pytest
 import torch
 import yaml
 from pydantic_core import PydanticUndefined
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from takd.objectives.batch import Batch
+from takd.objectives.batch import Batch, Outputs
 from takd.objectives.registry import ALL, DISTILLATION, FIELDS, LABELS, OBJECTIVES, Fields, Objective
 from tests.conftest import ROOT
 
@@ -22,6 +22,20 @@ def parts(objective: Objective) -> tuple[ModuleType, Fields]:
     return import_module(objective.module), objective.fields.model_validate(given | {"name": objective.name})
 
 
+class Staged(nn.Module):
+    """A student of two stages, watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other, self.last = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 7, 3, stride=2, padding=1), nn.Linear(7, 4)
+        self.adapter: nn.Module = nn.Identity()
+
+    def forward(self, images: Tensor) -> Outputs:
+        one = self.one(images).relu()
+        other = self.other(one).relu()
+        return Outputs(self.last(other.mean((2, 3))), self.adapter((one, other)))
+
+
 @pytest.mark.parametrize("objective", ALL.values(), ids=list(ALL))
 def test_an_objective_trains_what_its_learner_holds(objective: Objective) -> None:
     """One step down its own gradient lowers its loss, and moves the student, and the peer where there is one."""
@@ -31,6 +45,12 @@ def test_an_objective_trains_what_its_learner_holds(objective: Objective) -> Non
     learner = module.learner(student, peer)
     batch = Batch(torch.arange(8) % 4, torch.randn(8, 4).half() if objective.partner == "teacher" else None, epoch=9)
     images = torch.randn(8, 6)
+    if objective.features:
+        taught = tuple(torch.randn(8, 5, size, size) for size in (8, 4))
+        learner, images = Staged(), torch.randn(8, 3, 8, 8)
+        student = learner  # type: ignore[assignment]
+        learner.adapter = module.adapter(learner(images).features, taught)
+        batch = batch._replace(teacher_features=taught)
     before = module.loss(learner(images), batch, fields)
     assert before.dim() == 0
     before.backward()

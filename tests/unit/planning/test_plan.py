@@ -110,6 +110,15 @@ def test_answers_to_augmented_views_take_a_forward_pass_each(timed: Project) -> 
     assert made.bytes_of_soft_targets == 2 * 2 * 1438 * 10
 
 
+def test_a_teacher_whose_features_are_compared_runs_beside_each_student(timed: Project) -> None:
+    made = planned(timed, "results/models/digits/plain/10-4+at/seed0/metrics.json")
+    assert made.networks[1].seconds == 2 * 4 + plan.FORWARD_SHARE * 2 * 10
+    assert made.bytes_of_soft_targets == 0
+    wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4+at", "seed": "0"}
+    assert timed.workflow().teacher(wildcards) == {"teacher": "results/models/digits/plain/10/seed0/model.safetensors"}
+    assert timed.workflow().lacking("network", wildcards)[-1] == "results/models/digits/plain/10/seed0/model.safetensors"
+
+
 def test_imported_networks_are_not_trained(project: Project) -> None:
     own(project, weights={"large": "teacher.pt"})
     (project.root / "teacher.pt").write_bytes(b"weights")

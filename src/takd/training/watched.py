@@ -1,0 +1,98 @@
+"""Features of student and teacher, stage by stage, for objectives that compare more than logits."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from takd.data.randomness import generator
+from takd.errors import ParameterError
+from takd.networks.features import WithFeatures, stages, with_features
+from takd.objectives.batch import Outputs
+from takd.training.inference import EXAMPLE
+from takd.training.soft_targets import Online
+
+Adapter = Callable[[Sequence[Tensor], Sequence[Tensor]], nn.Module]
+
+
+class Watched(nn.Module):
+    """A student, its features, and the objective's adapter, which is trained along and never saved with the student."""
+
+    def __init__(self, student: WithFeatures, adapter: nn.Module) -> None:
+        super().__init__()
+        self.student = student
+        self.adapter = adapter
+
+    def forward(self, images: Tensor) -> Outputs:
+        """(B, 3, H, W) to logits and adapted features."""
+        logits, features = self.student(images)
+        return Outputs(logits, self.adapter(tuple(features.values())))
+
+
+class Beside:
+    """A teacher that runs beside its student and shows its features, step by step."""
+
+    def __init__(self, online: Online) -> None:
+        """Raises ParameterError where the teacher names no stages."""
+        self.teacher, self.teacher_key, self.teacher_digest = online.teacher, online.teacher_key, online.teacher_digest
+        self.images = online.images
+        self.seed = online.views.seed
+        self.network = online.network
+        self.stages = _stages_of(self.network, str(self.teacher), self.example)
+        self.watched = with_features(self.network, self.stages, self.example)
+
+    @property
+    def example(self) -> Tensor:
+        """Some images, as the teacher takes them."""
+        positions = torch.arange(min(EXAMPLE, len(self.images)), device=self.images.device)
+        return self._shown(positions, self.images.of_epoch(self.seed, 0))
+
+    def keep(self, count: int) -> None:
+        """Show the last `count` stages alone: those that the student has too."""
+        self.stages = self.stages[-count:]
+        self.watched = with_features(self.network, self.stages, self.example)
+
+    @torch.no_grad()
+    def of_step(self, positions: Tensor, views: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Its logits, in half precision, and its features, in float32, for images as its student is shown them.
+
+        positions: (B,), of training images. views: as Views.of_epoch gives them.
+        """
+        logits, features = self.watched(self._shown(positions, views))
+        return logits.half(), tuple(each.float() for each in features.values())
+
+    def _shown(self, positions: Tensor, views: Tensor | None) -> Tensor:
+        return self.images.batch(positions, views).to(next(self.network.parameters()).dtype)
+
+
+def watched(student: nn.Module, called: str, teacher: Beside, adapter: Adapter, example: Tensor, seed: int) -> Watched:
+    """The student with its features beside its teacher's: stages are paired from the last, as many as both have.
+
+    called: the student's name. example: some images, as the student takes them, on its device. seed: draws the adapter's weights.
+    Raises ParameterError where the student names no stages.
+    """
+    own = _stages_of(student, called, example)
+    count = min(len(own), len(teacher.stages))
+    teacher.keep(count)
+    with_them = with_features(student, own[-count:], example)
+    modes = [(module, module.training) for module in student.modules()]
+    with_them.eval()  # running statistics stay what they are
+    with torch.no_grad():
+        features = tuple(with_them(example)[1].values())
+        taught = tuple(each.float() for each in teacher.watched(teacher.example)[1].values())
+    for module, mode in modes:
+        module.training = mode
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator("adapter", seed).initial_seed())
+        made = adapter(features, taught)
+    return Watched(with_them, made.to(example.device))
+
+
+def _stages_of(network: nn.Module, called: str, example: Tensor) -> tuple[str, ...]:
+    found = stages(network, example)
+    if not found:
+        raise ParameterError(
+            f"{called}: has no stages whose features could be compared: none of its modules gives (B, C, H, W) with H above 1; "
+            "take a method over soft targets, as +dkd"
+        )
+    return found

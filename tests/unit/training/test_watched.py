@@ -1,0 +1,111 @@
+"""Trainings whose student is compared with its teacher stage by stage."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from takd.data import prepared
+from takd.data.prepared import PreparedData
+from takd.errors import ParameterError
+from takd.records.metrics import Metrics
+from takd.records.weights import Weights
+from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.training.checkpoint import Progress
+from takd.training.job import Files, train_network
+from takd.training.loop import train
+from takd.training.soft_targets import online
+from takd.training.watched import Beside
+from tests.conftest import recipe
+from tests.unit.training.conftest import CPU, Stop, same, stop_after, weights, write_network
+
+NAME = Name.parse("digits/resnet/14-8+at/seed3")
+METHODS = ["at"]
+
+
+def how(method: str, **changes: Any) -> Recipe:
+    given: dict[str, Any] = {"builder": "resnet:8", "epochs": 2, "augmentation": "crop_flip", "batch_size": 50}
+    return recipe(objective=method, **(given | changes))
+
+
+def called(method: str) -> Name:
+    return Name.parse(f"digits/resnet/14-8+{method}/seed3")
+
+
+def teacher(folder: Path, data: PreparedData, name: Name, recipe: Recipe, builder: str = "resnet:14") -> Beside:
+    path = write_network(folder / "teacher.safetensors", data, str(name.teacher()), builder)
+    return Beside(online(path, name, recipe, data, CPU))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("builder", "of"), [("resnet:8", "resnet:14"), ("plain:2", "plain:6"), ("plain:4", "resnet:8")])
+def test_a_student_learns_beside_any_teacher(fewer: PreparedData, tmp_path: Path, method: str, builder: str, of: str) -> None:
+    name, recipe = called(method), how(method, builder=builder)
+    first, again = (train(name, recipe, fewer, teacher(tmp_path, fewer, name, recipe, of), device=CPU) for _ in range(2))
+    alone = train(name, how("labels", builder=builder), fewer, None, device=CPU)
+    assert same(weights(first.network), weights(again.network))
+    assert weights(first.network).keys() == weights(alone.network).keys()  # no adapter, no teacher
+    assert not same(weights(first.network), weights(alone.network))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("interrupted_after", [1, 2])
+def test_an_interrupted_training_ends_in_the_same_bits(
+    fewer: PreparedData, tmp_path: Path, method: str, interrupted_after: int
+) -> None:
+    name, recipe = called(method), how(method, epochs=3)
+    whole = train(name, recipe, fewer, teacher(tmp_path, fewer, name, recipe), device=CPU)
+    progress = Progress(tmp_path / "resume.safetensors", key="this training")
+    with pytest.raises(Stop):
+        given = teacher(tmp_path, fewer, name, recipe)
+        train(name, recipe, fewer, given, device=CPU, progress=progress, on_epoch=stop_after(interrupted_after))
+    resumed = train(name, recipe, fewer, teacher(tmp_path, fewer, name, recipe), device=CPU, progress=progress)
+    assert same(weights(whole.network), weights(resumed.network))
+
+
+def test_without_weight_it_is_a_network_alone(fewer: PreparedData, tmp_path: Path) -> None:
+    recipe = how("at", at_weight=0)
+    taught = train(NAME, recipe, fewer, teacher(tmp_path, fewer, NAME, recipe), device=CPU)
+    alone = train(NAME, how("labels"), fewer, None, device=CPU)
+    assert same(weights(taught.network), weights(alone.network))
+
+
+def test_a_teacher_shows_the_views_of_its_student(fewer: PreparedData, tmp_path: Path) -> None:
+    """Features and logits of a step are those of the frozen teacher for the same crops."""
+    recipe = how("at", precision="float32")
+    beside = teacher(tmp_path, fewer, NAME, recipe)
+    positions, views = torch.tensor([5, 2, 70]), beside.images.of_epoch(3, 1)
+    said, features = beside.of_step(positions, views)
+    assert said.dtype == torch.float16 and [each.shape[1:] for each in features] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
+    online_answers = online(tmp_path / "teacher.safetensors", NAME, recipe, fewer, CPU).of_epoch(1)
+    torch.testing.assert_close(said, online_answers[positions], rtol=1e-2, atol=1e-2)
+    assert not any(each.requires_grad for each in features)
+
+
+def job(folder: Path, data: Path, builder: str = "resnet:8", **given: Any) -> Metrics:
+    files = Files(data=data, output=folder / "model.safetensors", metrics=folder / "metrics.json", **given)
+    train_network(NAME, how("at", builder=builder, epochs=1, training_share=0.1), files, threads=1, device_name="cpu")
+    return Metrics.read(folder / "metrics.json")
+
+
+def test_a_job_runs_the_teacher_and_writes_the_student_alone(digits: Path, tmp_path: Path) -> None:
+    path = write_network(tmp_path / "teacher.safetensors", prepared.load(digits), "digits/resnet/14/seed3", "resnet:14")
+    record = job(tmp_path, digits, teacher=path)
+    assert record.teacher == "digits/resnet/14/seed3"
+    assert not [name for name in Weights.read(tmp_path / "model.safetensors").tensors if "adapter" in name or "student" in name]
+
+
+def test_what_it_cant_learn_from_is_said_in_one_line(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_network(tmp_path / "teacher.safetensors", prepared.load(digits), "digits/resnet/14/seed3", "resnet:14")
+    with pytest.raises(ParameterError, match=r"needs --teacher, digits/resnet/14/seed3, as \+at compares features"):
+        job(tmp_path, digits, soft_targets=path)
+    with pytest.raises(ParameterError, match=r"14-8\+at/seed3: needs --teacher, digits/resnet/14/seed3"):
+        job(tmp_path, digits)
+    code = "from torch import nn\ndef net(classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
+    (tmp_path / "flat.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match=r"14-8\+at/seed3: has no stages whose features could be compared"):
+        job(tmp_path, digits, builder="flat.py:net", teacher=path)
+    assert not (tmp_path / "model.safetensors").exists()
