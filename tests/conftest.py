@@ -9,7 +9,8 @@ import torch
 
 from takd.data import prepared
 from takd.objectives.registry import ALL
-from takd.study.recipe import NetworkSection, Recipe, resolve
+from takd.study.recipe import Recipe, resolve
+from takd.study.recipe_parts import NetworkSection
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ("Snakefile", "params.yaml", "presets", "profiles", "paper", "workflow")

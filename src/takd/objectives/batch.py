@@ -6,8 +6,9 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """labels: (B,), int64. teacher_logits: (B, C), half precision, where there is a teacher. epoch: counted from 0.
+    """What each step knows. labels: (B,), int64, or (B, C), float32, what they are softened to: as cross_entropy takes them.
 
+    teacher_logits: (B, C), half precision, where there is a teacher. epoch: counted from 0.
     teacher_features: where the objective compares features, the teacher's, float32, stage by stage. epochs: of the whole training.
     """
 

@@ -11,6 +11,7 @@ class Fields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     source: ClassVar[str] = ""
+    whole_labels: ClassVar[bool] = False  # whether its loss asks which class an image is of, and so can't use softened labels
     name: str
 
     @classmethod

@@ -6,166 +6,33 @@ People write its fields without their sections, in params.yaml, presets and on c
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import (
-    BaseModel,
-    Field,
-    SerializeAsAny,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from takd.errors import ParameterError, shortened
 from takd.objectives.registry import ALL, Fields, Objective
+from takd.study.recipe_parts import Labels, Length, NetworkSection, Optimiser, Part, Schedule, Views
 from takd.study.section import Section, check_kind, first_problem, one_line
 
 LONGEST = 100_000  # characters of a recipe
-Share = Annotated[float, Field(ge=0, lt=1)]
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class NetworkSection(Section):
-    """What is trained. It comes from the family, not from what people write."""
-
-    builder: Annotated[str, Field(max_length=400, description="What builds the network: plain:10, torchvision:resnet18, …")]
-    peer: Annotated[str | None, Field(max_length=400, description="The builder of the network that is trained with it.")] = None
-    start: Annotated[
-        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the weights that training begins from.")
-    ] = None
-
-
-class Views(Section):
-    """Which images, and how they are shown."""
-
-    augmentation: Annotated[
-        Literal["none", "crop_flip", "resized_crop_flip"],
-        Field(
-            description="Views that training takes of an image: itself; a random crop after padding by 4 pixels and a random "
-            "horizontal flip; or a random part of it, resized, and a flip. Not in the paper; its ResNets need crop and flip."
-        ),
-    ] = "none"
-    normalisation: Annotated[
-        Literal["paper", "dataset", "imagenet"],
-        Field(
-            description="Pixels are brought to -1…1, where their standard deviation is about 0.5 (paper), to zero mean and unit "
-            "deviation by the statistics of the training images, or by ImageNet's (for pretrained networks)."
-        ),
-    ] = "paper"
-    validation_share: Annotated[
-        Share,
-        Field(
-            description="Share of the training images held out, class by class, to choose hyper-parameters on; where it isn't 0, "
-            "accuracy is measured on them and the test images are never read. Paper: 0, and a choice by test accuracy."
-        ),
-    ] = 0
-    validation_seed: Annotated[int, Field(ge=0, le=999_999, description="Fixes which images are held out.")] = 0
-    training_share: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=1,
-            description="Share of the other training images that is trained on, class by class; a smaller one's are among a "
-            "larger one's. Paper: 1.",
-        ),
-    ] = 1
-
-    @property
-    def held_out(self) -> tuple[float, int]:
-        """What decides which images are held out: the share of them, and a seed."""
-        return self.validation_share, self.validation_seed
-
-
-class Optimiser(Section):
-    """How a step is made."""
-
-    batch_size: Annotated[
-        int, Field(ge=1, le=1_000_000, description="Images a step. Not in the paper; the authors' code has 128.")
-    ] = 128
-    momentum: Annotated[Share, Field(description="Momentum of SGD. Paper: 0.9.")] = 0.9
-    nesterov: Annotated[bool, Field(description="Nesterov's momentum. Paper: yes; the authors' code: no.")] = True
-    weight_decay: Annotated[
-        float, Field(ge=0, le=10, description="L2 penalty on all parameters. Paper: 1e-4 for ResNet, none for plain CNN.")
-    ] = 0
-    precision: Annotated[
-        Literal["bfloat16", "float32"],
-        Field(description="Arithmetic of the networks: bfloat16 where the processor or GPU has it, else float32. Paper: float32."),
-    ] = "bfloat16"
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov: needs a momentum above 0")
-        return self
-
-
-class Schedule(Section):
-    """How large steps are, epoch by epoch."""
-
-    learning_rate: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=100,
-            description="Step size at the start. Paper: 0.1; its authors' code: 0.01, by which plain CNNs learn.",
-        ),
-    ]
-    schedule: Annotated[
-        Literal["constant", "step", "cosine"],
-        Field(
-            description="How the learning rate falls: not at all (paper, plain CNN), to a tenth at each of `learning_rate_drops` "
-            "(paper, ResNet), or along half a cosine to zero at the last step."
-        ),
-    ] = "constant"
-    learning_rate_drops: Annotated[
-        tuple[Epochs, ...],
-        Field(
-            max_length=100,
-            description="Epochs after which the learning rate falls to a tenth, for the step schedule. Paper, ResNet: 80 and 120.",
-        ),
-    ] = ()
-    warm_up_epochs: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=100_000,
-            description="Epochs in which the learning rate rises from a tenth of what the schedule says to all of it. He et al. "
-            "2016 needed it for 110 layers; the paper doesn't say.",
-        ),
-    ] = 0
-
-    @field_validator("learning_rate_drops")
-    @classmethod
-    def _in_order(cls, drops: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(drops))
-
-
-class Length(Section):
-    """How long, and what is kept."""
-
-    epochs: Annotated[Epochs, Field(description="Passes over the training images. Paper: 150, and 80 for Figure 6.")]
-    select: Annotated[
-        Literal["last", "best_held_out", "best_test"],
-        Field(
-            description="The epoch whose weights are kept, and teach: the last, the best on held-out images, or the best on the "
-            "test images, as the authors' code has it. `accuracy` is the last epoch's in any case."
-        ),
-    ] = "last"
-
-
-class Recipe(Section):
+class Recipe(Part):
     """All sections of one training."""
+
+    quiet = frozenset({"labels"})
 
     network: NetworkSection
     views: Views
     optimiser: Optimiser
     schedule: Schedule
     length: Length
+    labels: Labels = Labels()
     objective: SerializeAsAny[Fields]
 
     TYPED: ClassVar[dict[str, type[Section]]] = {
-        "views": Views, "optimiser": Optimiser, "schedule": Schedule, "length": Length,
+        "views": Views, "optimiser": Optimiser, "schedule": Schedule, "length": Length, "labels": Labels,
     }  # fmt: skip
 
     @field_validator("objective", mode="before")
@@ -190,6 +57,8 @@ class Recipe(Section):
             raise ValueError(
                 f"learning_rate_drops: {said} before the end of {self.length.epochs} epochs, so `schedule: step` has no step"
             )
+        if self.labels.softens and self.objective.whole_labels:
+            raise ValueError(f"{self.labels.softens}: {self.objective.name} needs whole labels; leave it away for this network")
         return self
 
     @property
@@ -242,11 +111,7 @@ def resolve(network: NetworkSection, objective: Objective, settings: Iterable[Ma
     values: dict[str, Any] = {}
     for each in settings:
         values |= {name: value for name, value in each.items() if value is not None}
-    if values.get("schedule") != "step":
-        values.pop("learning_rate_drops", None)
-    values = _without_late_drops(values)
-    if not values.get("validation_share"):
-        values.pop("validation_seed", None)
+    values = _without_late_drops(_without_what_cannot_matter(values, objective))
     sections: dict[str, dict[str, Any]] = {name: {} for name in Recipe.TYPED}
     for name, value in values.items():
         if name in SECTION_OF:
@@ -258,6 +123,21 @@ def resolve(network: NetworkSection, objective: Objective, settings: Iterable[Ma
         problem = error.errors(include_url=False)[0]
         typed = problem["loc"][1:] if problem["loc"] and problem["loc"][0] in Recipe.model_fields else problem["loc"]
         raise ParameterError(one_line({**problem, "loc": typed or problem["loc"]})) from None  # people write no sections
+
+
+def _without_what_cannot_matter(values: dict[str, Any], objective: Objective) -> dict[str, Any]:
+    """Less the fields of what isn't used, so that equal trainings have equal recipes however they were typed."""
+    idle = set()
+    if values.get("schedule") != "step":
+        idle.add("learning_rate_drops")
+    if not values.get("validation_share"):
+        idle.add("validation_seed")
+    idle.add("nesterov" if values.get("optimiser") == "adamw" else "beta2")
+    if not values.get("weight_decay"):
+        idle.add("weight_decay_on")
+    if objective.name == "distillation" and values.get("trade_off") == 1:
+        idle.add("label_smoothing")
+    return {name: value for name, value in values.items() if name not in idle}
 
 
 def _without_late_drops(values: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from takd.study.artifacts import AnyArtifact, look_up
 from takd.study.layout import RESERVED, VARIANTS, folder_of
 from takd.study.names import Name, check_members
 from takd.study.params import Parameters, check_patterns, load_parameters
-from takd.study.recipe import NetworkSection, Recipe, resolve
+from takd.study.recipe import Recipe, resolve
+from takd.study.recipe_parts import NetworkSection
 from takd.yaml_files import cleaned
 
 PARAMS, PRESETS, ARTIFACTS = Path("params.yaml"), Path("presets"), Path("paper/artifacts.yaml")

@@ -13,7 +13,7 @@ from takd.errors import CheckpointError, ParameterError
 from takd.files import LONGEST_HEADER, read_metadata, read_tensors, write_tensors
 from takd.records.metrics import Epoch
 from takd.records.weights import tensors_digest
-from takd.training.optimiser import SGD
+from takd.training.optimiser import Optimiser
 
 _MODEL, _OPTIMISER, _BEST = "model.", "optimiser.", "best."
 _KIND = "a training under way"
@@ -35,7 +35,7 @@ class Progress:
                 f"{path}: not the state of a training that takd wrote, but would be written over; name another file"
             )
 
-    def restore(self, model: nn.Module, optimiser: SGD, best: dict[str, Tensor]) -> list[Epoch]:
+    def restore(self, model: nn.Module, optimiser: Optimiser, best: dict[str, Tensor]) -> list[Epoch]:
         """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply.
 
         best: gets the weights of the best epoch so far, where the file has them.
@@ -52,22 +52,22 @@ class Progress:
                 print(f"{self.path}: can't be gone on from, as it was cut short or damaged; the training starts afresh", flush=True)
             return []
         model.load_state_dict(_without_prefix(tensors, _MODEL))
+        remembered = _without_prefix(tensors, _OPTIMISER)
         for index, (name, parameter) in enumerate(model.named_parameters()):
-            if (momentum := tensors.get(_OPTIMISER + name)) is not None:
-                optimiser.momenta[index] = torch.empty_like(parameter.detach()).copy_(momentum)
+            of_parameter = {key.split(".", 1)[0]: tensor for key, tensor in remembered.items() if key.split(".", 1)[1] == name}
+            optimiser.state[index] = {key: _like(tensor, parameter) for key, tensor in of_parameter.items()}
         best.update(_without_prefix(tensors, _BEST))
         return history
 
-    def save(self, model: nn.Module, optimiser: SGD, best: dict[str, Tensor], history: list[Epoch]) -> None:
+    def save(self, model: nn.Module, optimiser: Optimiser, best: dict[str, Tensor], history: list[Epoch]) -> None:
         """Keep the state after an epoch. best: the weights of the best one so far, where they will be asked for.
 
         Raises OSError where it can't be written; what stood there before stays.
         """
         tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
         tensors |= {_BEST + name: tensor for name, tensor in best.items()}
-        for (name, _), momentum in zip(model.named_parameters(), optimiser.momenta, strict=True):
-            if momentum is not None:
-                tensors[_OPTIMISER + name] = momentum
+        for (name, _), state in zip(model.named_parameters(), optimiser.state, strict=True):
+            tensors |= {f"{_OPTIMISER}{key}.{name}": tensor for key, tensor in state.items()}
         tensors = apart(tensors)
         metadata: dict[str, Any] = {"kind": _KIND, "key": self.key, "history": [entry.model_dump() for entry in history]}
         write_tensors(self.path, tensors, metadata | {"digest": tensors_digest(tensors)})
@@ -105,3 +105,10 @@ def resume_key(*depends_on: str) -> str:
 
 def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """A copy on the parameter's device; of its shape, also laid out as it is."""
+    if tensor.shape != parameter.shape:
+        return tensor.to(parameter.device)
+    return torch.empty_like(parameter.detach()).copy_(tensor)

@@ -12,7 +12,8 @@ from takd.networks.checkpoints import load_into, read_state_dict
 from takd.records.key import check_key, imported_key, training_code
 from takd.records.provenance import commit
 from takd.study.names import Name
-from takd.study.recipe import Recipe, Views
+from takd.study.recipe import Recipe
+from takd.study.recipe_parts import Views
 from takd.training.checks import check_dataset, check_network
 from takd.training.device import chosen_device, used_precision
 from takd.training.inference import share_correct, still, top1_answers

@@ -20,11 +20,12 @@ from takd.objectives.registry import ALL
 from takd.records.metrics import Epoch
 from takd.study.names import Name
 from takd.study.recipe import Recipe
-from takd.study.recipe import Views as WhichImages
+from takd.study.recipe_parts import Views as WhichImages
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import EXAMPLE, share_correct, still, top1_answers
-from takd.training.optimiser import SGD
+from takd.training.labels import softened
+from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
 from takd.training.soft_targets import Answers
 from takd.training.watched import Beside, watched
@@ -82,8 +83,9 @@ def train(
         few = torch.arange(min(EXAMPLE, len(images)), device=device)
         example = images.batch(few, images.of_epoch(name.seed, 0))
         model = watched(model, str(name), beside, objective.adapter, example, name.seed)
+    clipped = [each for each in (student, other) if each is not None] if recipe.optimiser.clip_norm else []
     is_random = uses_randomness(model)
-    optimiser = SGD.of(model, recipe.optimiser)
+    optimiser = optimiser_of(model, recipe.optimiser)
     best: dict[str, Tensor] = {}
     history = [] if progress is None else progress.restore(model, optimiser, best)
 
@@ -100,12 +102,15 @@ def train(
                 step_randomness(name.seed, epoch, step)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 outputs = model(pictures)
-            given = Batch(everything.labels[batch], None if targets is None else targets[batch], epoch, epochs=recipe.all_epochs)
+            labels = softened(everything.labels[batch], data.classes, recipe.labels.label_smoothing)
+            given = Batch(labels, None if targets is None else targets[batch], epoch, epochs=recipe.all_epochs)
             if beside is not None:
                 said, features = beside.of_step(batch, views)
                 given = given._replace(teacher_logits=said, teacher_features=features)
             loss = objective.loss(outputs.float(), given, recipe.objective)
             loss.backward()
+            for each in clipped:
+                nn.utils.clip_grad_norm_(each.parameters(), recipe.optimiser.clip_norm)
             optimiser.step(learning_rate(recipe, epoch, step / len(batches)))
             losses[step] = loss.detach()
             on_step(len(batch))

@@ -1,36 +1,34 @@
-"""Stochastic gradient descent with momentum: torch's own fused step, without torch.optim's classes.
+"""The optimisers, each torch's own fused step without torch.optim's classes: SGD with momentum, and AdamW.
 
-Their first use imports torch.compile, sympy with it, only to be left alone by it: as long as importing torch itself.
+The classes' first use imports torch.compile, sympy with it, only to be left alone by it: as long as importing torch itself.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-from takd.study.recipe import Optimiser
+from takd.study.recipe_parts import Optimiser as Fields
+
+EPSILON = 1e-8  # of AdamW: torch's
 
 
-class SGD:
-    """torch.optim.SGD(…, fused=True), to the bit.
+class Optimiser(ABC):
+    """What moves parameters along their gradients.
 
-    momenta: one a parameter, None before its first step or without momentum.
+    decays: one a parameter, the weight decay that pulls at it. state: one a parameter, what is remembered of it, by name; empty
+    before its first step.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], *, momentum: float, nesterov: bool, weight_decay: float) -> None:
+    def __init__(self, parameters: Iterable[Parameter], *, weight_decay: float, weights_alone: bool = False) -> None:
         self.parameters = list(parameters)
-        self.momenta: list[Tensor | None] = [None] * len(self.parameters)
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-
-    @classmethod
-    def of(cls, model: nn.Module, recipe: Optimiser) -> Self:
-        """The optimiser of all of a model's parameters that a recipe asks for."""
-        return cls(model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=recipe.weight_decay)
+        self.decays = [0.0 if weights_alone and one.dim() < 2 else weight_decay for one in self.parameters]
+        self.state: list[dict[str, Tensor]] = [{} for _ in self.parameters]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -38,20 +36,117 @@ class SGD:
         or wasn't used, stays where it is.
         """
         moved = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        momenta = [self.momenta[index] for index in moved]
+        for decay in sorted(set(self.decays)):
+            group = [index for index in moved if self.decays[index] == decay]
+            gradients = [gradient for index in group if (gradient := self.parameters[index].grad) is not None]
+            if group:
+                self._move(group, gradients, learning_rate, decay)
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @abstractmethod
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+        """Move the parameters at the places of `group`, which have one weight decay."""
+
+
+class SGD(Optimiser):
+    """torch.optim.SGD(…, fused=True), to the bit. It remembers a `momentum`, where it has one."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        *,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+        weights_alone: bool = False,
+    ) -> None:
+        super().__init__(parameters, weight_decay=weight_decay, weights_alone=weights_alone)
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    @classmethod
+    def of(cls, model: nn.Module, fields: Fields) -> Self:
+        """The optimiser of all of a model's parameters that a recipe asks for."""
+        return cls(
+            model.parameters(),
+            momentum=fields.momentum,
+            nesterov=fields.nesterov,
+            weight_decay=fields.weight_decay,
+            weights_alone=fields.weight_decay_on == "weights",
+        )
+
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+        momenta = [self.state[index].get("momentum") for index in group]
         sgd(
-            [self.parameters[index] for index in moved],
-            [gradient for parameter in self.parameters if (gradient := parameter.grad) is not None],
+            [self.parameters[index] for index in group],
+            gradients,
             momenta,
             fused=True,
             lr=learning_rate,
             momentum=self.momentum,
             nesterov=self.nesterov,
-            weight_decay=self.weight_decay,
+            weight_decay=decay,
             dampening=0,
             maximize=False,
         )
-        for index, momentum in zip(moved, momenta, strict=True):
-            self.momenta[index] = momentum
-        for parameter in self.parameters:
-            parameter.grad = None
+        for index, momentum in zip(group, momenta, strict=True):
+            if momentum is not None:
+                self.state[index]["momentum"] = momentum
+
+
+class AdamW(Optimiser):
+    """torch.optim.AdamW(…, fused=True), to the bit (Loshchilov and Hutter 2019, algorithm 2).
+
+    It remembers `mean` and `square`, moving averages of gradient and squared gradient, and the number of `steps`.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Parameter], *, beta1: float, beta2: float, weight_decay: float, weights_alone: bool = False
+    ) -> None:
+        super().__init__(parameters, weight_decay=weight_decay, weights_alone=weights_alone)
+        self.beta1 = beta1
+        self.beta2 = beta2
+
+    @classmethod
+    def of(cls, model: nn.Module, fields: Fields) -> Self:
+        """The optimiser of all of a model's parameters that a recipe asks for."""
+        return cls(
+            model.parameters(),
+            beta1=fields.momentum,
+            beta2=fields.beta2,
+            weight_decay=fields.weight_decay,
+            weights_alone=fields.weight_decay_on == "weights",
+        )
+
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+        for index in group:
+            if not self.state[index]:
+                parameter = self.parameters[index]
+                self.state[index] = {
+                    "mean": torch.zeros_like(parameter),
+                    "square": torch.zeros_like(parameter),
+                    "steps": torch.zeros((), device=parameter.device),
+                }
+        states = [self.state[index] for index in group]
+        adamw(
+            [self.parameters[index] for index in group],
+            gradients,
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["steps"] for state in states],
+            fused=True,
+            amsgrad=False,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            lr=learning_rate,
+            weight_decay=decay,
+            eps=EPSILON,
+            maximize=False,
+        )
+
+
+def optimiser_of(model: nn.Module, fields: Fields) -> Optimiser:
+    """The optimiser of all of a model's parameters that a recipe asks for."""
+    return AdamW.of(model, fields) if fields.optimiser == "adamw" else SGD.of(model, fields)

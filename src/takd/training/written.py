@@ -14,7 +14,8 @@ from takd.records.metrics import Epoch, Metrics, Origin, packed_answers
 from takd.records.provenance import machine, versions
 from takd.records.weights import write_weights
 from takd.study.names import Name
-from takd.study.recipe import Recipe, Views
+from takd.study.recipe import Recipe
+from takd.study.recipe_parts import Views
 from takd.training.checkpoint import apart
 from takd.training.device import instructions, used_precision
 from takd.training.soft_targets import Answers

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from takd.errors import ParameterError
 from takd.objectives.registry import ALL
 from takd.study.params import Claims, Parameters, Surface
-from takd.study.recipe import Length, NetworkSection, Optimiser, Recipe, Schedule, Views, check_settings, read_recipe, resolve
+from takd.study.recipe import Recipe, check_settings, read_recipe, resolve
+from takd.study.recipe_parts import Labels, Length, NetworkSection, Optimiser, Schedule, Views
 from tests.conftest import mutual, recipe, taught
 
 
@@ -24,6 +25,26 @@ def test_what_cannot_matter_is_not_in_a_recipe() -> None:
     stepped: dict[str, Any] = {"schedule": "step", "epochs": 10}
     assert recipe(**stepped, learning_rate_drops=[7, 3, 10, 99]) == recipe(**stepped, learning_rate_drops=(3, 7))
     assert recipe(**stepped, learning_rate_drops=[3, 3]) != recipe(**stepped, learning_rate_drops=[3])
+
+
+def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> None:
+    """So that recipes, keys and records from before are what they were."""
+    off = recipe(optimiser="sgd", beta2=0.5, weight_decay_on="all", clip_norm=0, label_smoothing=0)
+    assert off.canonical() == recipe().canonical() and '"labels": {' not in off.canonical()
+    assert json.loads(off.canonical()).keys() == {"network", "views", "optimiser", "schedule", "length", "objective"}
+    assert flat(off) >= {"momentum", "nesterov", "weight_decay", "precision"} and "clip_norm" not in flat(off)
+    adamw: dict[str, Any] = {"optimiser": "adamw", "label_smoothing": 0.1}
+    assert flat(recipe(**adamw)) == flat(recipe()) | {"optimiser", "label_smoothing"}
+    assert recipe(**adamw, nesterov=False) == recipe(**adamw)
+    assert recipe(**adamw, nesterov=True, momentum=0).optimiser.optimiser == "adamw"
+    assert recipe(weight_decay=0, weight_decay_on="weights") == recipe(weight_decay=0)
+    assert taught(trade_off=1, label_smoothing=0.1) == taught(trade_off=1) and taught(label_smoothing=0.1) != taught()
+
+
+def test_an_objective_that_needs_whole_labels_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ALL["distillation"].fields, "whole_labels", True)
+    with pytest.raises(ParameterError, match=r"label_smoothing: distillation needs whole labels"):
+        taught(label_smoothing=0.1)
 
 
 def test_a_recipe_has_the_fields_of_its_objective_alone() -> None:
@@ -75,6 +96,11 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"learning_rate_drops": [10**30]}, "learning_rate_drops.0"),
         ({"learning_rate_drops": list(range(1, 200))}, "learning_rate_drops"),
         ({"warm_up_epochs": -1}, "warm_up_epochs"),
+        ({"optimiser": "adam"}, "optimiser: must be 'sgd' or 'adamw', not \"adam\""),
+        ({"beta2": 1}, "beta2: must be less than 1"),
+        ({"weight_decay_on": "biases"}, "weight_decay_on: must be 'all' or 'weights'"),
+        ({"clip_norm": -1}, "clip_norm: must be greater than or equal to 0"),
+        ({"label_smoothing": 1}, "label_smoothing: must be less than 1"),
         ({"separate_epochs": 10**9}, "separate_epochs"),
         ({"validation_share": 1}, "validation_share"),
         ({"training_share": 0}, "training_share"),
@@ -167,7 +193,7 @@ def test_a_recipe_of_the_wrong_types_is_refused_in_one_line(old: str, new: str) 
 
 
 def test_every_field_is_described_and_bounded() -> None:
-    sections: list[type[BaseModel]] = [Parameters, Surface, Claims, NetworkSection, Views, Optimiser, Schedule, Length]
+    sections: list[type[BaseModel]] = [Parameters, Surface, Claims, NetworkSection, Views, Optimiser, Schedule, Length, Labels]
     sections += [objective.fields for objective in ALL.values()]
     for section in sections:
         for name, field in section.model_fields.items():

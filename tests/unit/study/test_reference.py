@@ -8,7 +8,8 @@ from takd.data.registry import OwnImages
 from takd.objectives.registry import ALL
 from takd.study import reference
 from takd.study.params import Claims, Parameters, Surface
-from takd.study.recipe import Recipe, Schedule, Views
+from takd.study.recipe import Recipe
+from takd.study.recipe_parts import Schedule, Views
 from tests.conftest import ROOT
 
 MODELS: list[type[BaseModel]] = [

@@ -57,8 +57,10 @@ def test_the_same_training_ends_in_the_same_bits(fewer: PreparedData, builder: s
         (MUTUAL, mutual(builder="plain:2", peer="resnet:8", epochs=2, separate_epochs=1, augmentation="crop_flip")),
         (STUDENT, taught(builder="plain:2", epochs=3, augmentation="resized_crop_flip")),
         (ALONE, recipe(builder="plain:2", epochs=3, momentum=0, nesterov=False)),
+        (STUDENT, taught(builder="resnet:8", epochs=3, optimiser="adamw", learning_rate=1e-3, clip_norm=1, label_smoothing=0.1)),
+        (MUTUAL, mutual(builder="plain:2", peer="plain:4", optimiser="adamw", learning_rate=1e-3, clip_norm=1)),
     ],
-    ids=["alone", "mutual", "taught", "without momentum"],
+    ids=["alone", "mutual", "taught", "without momentum", "by AdamW", "mutual by AdamW"],
 )
 def test_an_interrupted_training_ends_in_the_same_bits(
     fewer: PreparedData, tmp_path: Path, name: Name, how: Recipe, interrupted_after: int
@@ -216,6 +218,42 @@ def test_a_step_of_mutual_learning_is_one_of_each_network_on_its_own_loss(few: P
     optimiser.step()
     for name, parameter in student.named_parameters():
         torch.testing.assert_close(trained.network.get_parameter(name), parameter, rtol=1e-3, atol=2e-4)  # sums in another order
+
+
+def test_a_gradient_is_clipped_for_each_network_by_itself(fewer: PreparedData) -> None:
+    """One step along the gradient itself: as long as is allowed, alone and in a pair; a larger norm changes nothing."""
+    plain: dict[str, Any] = {"momentum": 0, "nesterov": False, "schedule": "constant", "weight_decay": 0, "precision": "float32"}
+    plain |= {"builder": "plain:2", "epochs": 1, "learning_rate": 1}
+    before = weights(initialised("plain:2", 10, 0, 32))
+    clipped = train(ALONE, recipe(**plain, clip_norm=0.01), fewer, None, device=CPU)
+    moved = [(tensor - before[name]).square().sum() for name, tensor in clipped.network.named_parameters()]
+    torch.testing.assert_close(torch.stack(moved).sum().sqrt(), torch.tensor(0.01), rtol=1e-3, atol=0)
+    pairs: list[dict[str, Tensor]] = []
+
+    class Kept(Progress):
+        def save(self, model: nn.Module, *_: object) -> None:
+            pairs.append(weights(model))
+
+    how = mutual(**plain, peer="plain:4", separate_epochs=1, clip_norm=0.01)
+    train(MUTUAL, how, fewer, None, device=CPU, progress=Kept(Path("none"), key=""))
+    assert all(torch.equal(pairs[0]["student." + name], tensor) for name, tensor in weights(clipped.network).items())
+    free = train(ALONE, recipe(**plain), fewer, None, device=CPU)
+    assert same(weights(free.network), weights(train(ALONE, recipe(**plain, clip_norm=1e5), fewer, None, device=CPU).network))
+
+
+@pytest.mark.parametrize("how", [recipe, taught])
+def test_smoothed_labels_are_torchs(fewer: PreparedData, monkeypatch: pytest.MonkeyPatch, how: Any) -> None:
+    name, answers = (STUDENT, MadeUp(100, 2)) if how is taught else (ALONE, None)
+    ours = train(name, how(builder="plain:2", label_smoothing=0.2), fewer, answers, device=CPU)
+
+    def smoothed(logits: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(logits, labels, label_smoothing=0.2)
+
+    monkeypatch.setattr("takd.objectives.labels.F.cross_entropy", smoothed)
+    torchs = train(name, how(builder="plain:2"), fewer, answers, device=CPU)
+    assert ours.history[-1].loss == pytest.approx(torchs.history[-1].loss, rel=1e-3)
+    for key, tensor in weights(ours.network).items():
+        torch.testing.assert_close(tensor, weights(torchs.network)[key], rtol=1e-2, atol=1e-3)
 
 
 def test_a_peer_that_diverges_ends_the_training(few: PreparedData) -> None:

@@ -1,13 +1,15 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from takd.networks.builders import build
-from takd.training.optimiser import SGD
+from takd.training.optimiser import SGD, AdamW, optimiser_of
+from tests.conftest import recipe
 
 RATES = (0.1, 0.1, 0.01)
 IMAGES = torch.linspace(-1, 1, 8 * 3 * 32 * 32).view(8, 3, 32, 32)
@@ -41,6 +43,62 @@ def test_step_is_torchs_to_the_bit(momentum: float, nesterov: bool) -> None:
         return step
 
     assert all(map(torch.equal, after_steps(ours), after_steps(torchs)))
+
+
+@pytest.mark.parametrize("weights_alone", [False, True])
+def test_adamw_is_torchs_to_the_bit(weights_alone: bool) -> None:
+    """With one weight decay for all, and with torch's own groups: biases and norms have none."""
+
+    def ours(network: nn.Module) -> Callable[[float], None]:
+        return AdamW(network.parameters(), beta1=0.8, beta2=0.95, weight_decay=0.5, weights_alone=weights_alone).step
+
+    def torchs(network: nn.Module) -> Callable[[float], None]:
+        weights = [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+        others = [one for one in network.parameters() if all(one is not weight for weight in weights)]
+        groups: list[dict[str, Any]] = [{"params": others, "weight_decay": 0.0 if weights_alone else 0.5}, {"params": weights}]
+        optimiser = torch.optim.AdamW(groups, lr=1, betas=(0.8, 0.95), weight_decay=0.5, fused=True)
+
+        def step(rate: float) -> None:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+            optimiser.zero_grad()
+
+        return step
+
+    assert all(map(torch.equal, after_steps(ours), after_steps(torchs)))
+
+
+def test_adamw_is_the_papers_formula() -> None:
+    """Loshchilov and Hutter 2019, algorithm 2, line by line, in double precision."""
+    weight = nn.Parameter(torch.tensor([[1.0, -2.0]]))
+    optimiser = AdamW([weight], beta1=0.9, beta2=0.99, weight_decay=0.1)
+    theta = weight.detach().double()
+    m = v = torch.zeros_like(theta)
+    for t, rate in enumerate(RATES, 1):
+        (weight**3).sum().backward()
+        optimiser.step(rate)
+        gradient = 3 * theta**2
+        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient**2
+        theta = theta - rate * (m / (1 - 0.9**t) / ((v / (1 - 0.99**t)).sqrt() + 1e-8) + 0.1 * theta)
+    torch.testing.assert_close(weight.detach().double(), theta, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_weight_decay_can_be_kept_off_biases_and_norms(optimiser: str) -> None:
+    """Where nothing is learnt, it alone moves: with the paper's way everything, else what has two dimensions."""
+    for where, moved in (("all", {"0.weight", "0.bias", "1.weight", "1.bias"}), ("weights", {"0.weight"})):
+        network = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(1)
+                parameter.grad = torch.zeros_like(parameter)
+        fields = recipe(optimiser=optimiser, momentum=0, nesterov=False, weight_decay=0.5, weight_decay_on=where).optimiser
+        optimiser_of(network, fields).step(0.1)
+        shrunk = {name: parameter for name, parameter in network.named_parameters() if not (parameter == 1).any()}
+        assert shrunk.keys() == moved
+        for parameter in shrunk.values():
+            torch.testing.assert_close(parameter.detach(), torch.full_like(parameter, 0.95))
 
 
 def test_what_has_no_gradient_stays_where_it_is() -> None:
@@ -79,7 +137,7 @@ def test_what_has_no_gradient_stays_where_it_is() -> None:
 def test_training_does_not_import_the_compiler() -> None:
     code = """
 import sys, torch
-from takd.training.optimiser import SGD
+from takd.training.optimiser import SGD, AdamW, optimiser_of
 weight = torch.nn.Parameter(torch.ones(3))
 optimiser = SGD([weight], momentum=0.9, nesterov=True, weight_decay=0)
 weight.sum().backward()

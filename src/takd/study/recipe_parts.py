@@ -1,0 +1,206 @@
+"""The sections of a recipe: each field with its range, what it does and where it is from."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+
+from takd.study.section import Section
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Part(Section):
+    """A part of a recipe. quiet: fields that stand in it only where they say something else than what holds unless said.
+
+    They came when recipes had been written and hashed: a recipe without them is the one that it was.
+    """
+
+    quiet: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_quiet(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        written: dict[str, Any] = handler(self)
+        return {
+            name: value
+            for name, value in written.items()
+            if name not in self.quiet or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
+
+
+class NetworkSection(Part):
+    """What is trained. It comes from the family, not from what people write."""
+
+    builder: Annotated[str, Field(max_length=400, description="What builds the network: plain:10, torchvision:resnet18, …")]
+    peer: Annotated[str | None, Field(max_length=400, description="The builder of the network that is trained with it.")] = None
+    start: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the weights that training begins from.")
+    ] = None
+
+
+class Views(Part):
+    """Which images, and how they are shown."""
+
+    augmentation: Annotated[
+        Literal["none", "crop_flip", "resized_crop_flip"],
+        Field(
+            description="Views that training takes of an image: itself; a random crop after padding by 4 pixels and a random "
+            "horizontal flip; or a random part of it, resized, and a flip. Not in the paper; its ResNets need crop and flip."
+        ),
+    ] = "none"
+    normalisation: Annotated[
+        Literal["paper", "dataset", "imagenet"],
+        Field(
+            description="Pixels are brought to -1…1, where their standard deviation is about 0.5 (paper), to zero mean and unit "
+            "deviation by the statistics of the training images, or by ImageNet's (for pretrained networks)."
+        ),
+    ] = "paper"
+    validation_share: Annotated[
+        Share,
+        Field(
+            description="Share of the training images held out, class by class, to choose hyper-parameters on; where it isn't 0, "
+            "accuracy is measured on them and the test images are never read. Paper: 0, and a choice by test accuracy."
+        ),
+    ] = 0
+    validation_seed: Annotated[int, Field(ge=0, le=999_999, description="Fixes which images are held out.")] = 0
+    training_share: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Share of the other training images that is trained on, class by class; a smaller one's are among a "
+            "larger one's. Paper: 1.",
+        ),
+    ] = 1
+
+    @property
+    def held_out(self) -> tuple[float, int]:
+        """What decides which images are held out: the share of them, and a seed."""
+        return self.validation_share, self.validation_seed
+
+
+class Optimiser(Part):
+    """How a step is made."""
+
+    quiet = frozenset({"optimiser", "beta2", "weight_decay_on", "clip_norm"})
+
+    optimiser: Annotated[
+        Literal["sgd", "adamw"],
+        Field(
+            description="Stochastic gradient descent, or AdamW (Loshchilov and Hutter 2019), which transformers need. Paper: sgd."
+        ),
+    ] = "sgd"
+    batch_size: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Images a step. Not in the paper; the authors' code has 128.")
+    ] = 128
+    momentum: Annotated[Share, Field(description="Momentum of SGD; of AdamW, β₁. Paper: 0.9.")] = 0.9
+    beta2: Annotated[Share, Field(description="β₂ of AdamW: how long squared gradients are remembered. Not in the paper.")] = 0.999
+    nesterov: Annotated[bool, Field(description="Nesterov's momentum. Paper: yes; the authors' code: no.")] = True
+    weight_decay: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10,
+            description="L2 penalty on parameters; of AdamW, the share of a parameter that goes at each step, times the "
+            "learning rate. Paper: 1e-4 for ResNet, none for plain CNN.",
+        ),
+    ] = 0
+    weight_decay_on: Annotated[
+        Literal["all", "weights"],
+        Field(
+            description="What weight decay pulls at: all parameters, or weights alone and not biases and norms, which have one "
+            "dimension (He et al. 2019, section 3.1). Paper: all."
+        ),
+    ] = "all"
+    clip_norm: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1e6,
+            description="A network's gradient is scaled down to this norm where it is longer; 0: it isn't. Not in the paper.",
+        ),
+    ] = 0
+    precision: Annotated[
+        Literal["bfloat16", "float32"],
+        Field(description="Arithmetic of the networks: bfloat16 where the processor or GPU has it, else float32. Paper: float32."),
+    ] = "bfloat16"
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.optimiser == "sgd" and self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov: needs a momentum above 0")
+        return self
+
+
+class Schedule(Part):
+    """How large steps are, epoch by epoch."""
+
+    learning_rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=100,
+            description="Step size at the start. Paper: 0.1; its authors' code: 0.01, by which plain CNNs learn.",
+        ),
+    ]
+    schedule: Annotated[
+        Literal["constant", "step", "cosine"],
+        Field(
+            description="How the learning rate falls: not at all (paper, plain CNN), to a tenth at each of `learning_rate_drops` "
+            "(paper, ResNet), or along half a cosine to zero at the last step."
+        ),
+    ] = "constant"
+    learning_rate_drops: Annotated[
+        tuple[Epochs, ...],
+        Field(
+            max_length=100,
+            description="Epochs after which the learning rate falls to a tenth, for the step schedule. Paper, ResNet: 80 and 120.",
+        ),
+    ] = ()
+    warm_up_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs in which the learning rate rises from a tenth of what the schedule says to all of it. He et al. "
+            "2016 needed it for 110 layers; the paper doesn't say.",
+        ),
+    ] = 0
+
+    @field_validator("learning_rate_drops")
+    @classmethod
+    def _in_order(cls, drops: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(drops))
+
+
+class Length(Part):
+    """How long, and what is kept."""
+
+    epochs: Annotated[Epochs, Field(description="Passes over the training images. Paper: 150, and 80 for Figure 6.")]
+    select: Annotated[
+        Literal["last", "best_held_out", "best_test"],
+        Field(
+            description="The epoch whose weights are kept, and teach: the last, the best on held-out images, or the best on the "
+            "test images, as the authors' code has it. `accuracy` is the last epoch's in any case."
+        ),
+    ] = "last"
+
+
+class Labels(Part):
+    """What the labels say."""
+
+    quiet = frozenset({"label_smoothing"})
+
+    label_smoothing: Annotated[
+        Share,
+        Field(
+            description="Share of a label that is spread over all classes alike (Szegedy et al. 2016, section 7); 0 leaves labels "
+            "as they are. Not in the paper."
+        ),
+    ] = 0
+
+    @property
+    def softens(self) -> str | None:
+        """The field by which labels aren't whole; None where they are."""
+        return "label_smoothing" if self.label_smoothing else None
