@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -78,7 +79,9 @@ class Metrics(Origin):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         if self.recipe is not None and self.epochs != self.recipe.all_epochs:
-            raise ValueError(f"epochs: {self.epochs}, but its recipe has {self.recipe.all_epochs}")
+            waits = self.recipe.length.patience
+            if not waits or not ended_early([epoch.accuracy for epoch in self.history], waits):
+                raise ValueError(f"epochs: {self.epochs}, but its recipe has {self.recipe.all_epochs}")
         if self.history:
             accuracies = [epoch.accuracy for epoch in self.history]
             if not math.isclose(self.accuracy, accuracies[-1], abs_tol=1e-9):
@@ -120,6 +123,11 @@ class Metrics(Origin):
         if written != _digest(values):
             raise RecordError(f"{path}: isn't what was written: it was changed by hand, or damaged")
         return record
+
+
+def ended_early(accuracies: Sequence[float], patience: int) -> bool:
+    """Whether the best of the accuracies, epoch by epoch, lies `patience` epochs back; never where that is 0."""
+    return 0 < patience < len(accuracies) - accuracies.index(max(accuracies)) if accuracies else False
 
 
 def stored_key(path: Path) -> tuple[str, str | None] | None:

@@ -51,6 +51,10 @@ class Recipe(Part):
         if self.length.select not in ("last", judged):
             share = "of 0" if self.views.validation_share else "above 0"
             raise ValueError(f"select: {self.length.select} needs a validation_share {share}")
+        if (patience := self.length.patience) and self.length.select != "best_held_out":
+            raise ValueError(f"patience: {patience} needs `select: best_held_out`, which says what is waited for")
+        if patience >= self.all_epochs:
+            raise ValueError(f"patience: {patience} of {self.all_epochs} epochs can't end a training early; give fewer")
         drops = self.schedule.learning_rate_drops
         if self.schedule.schedule == "step" and not any(drop < self.length.epochs for drop in drops):
             said = ", ".join(map(str, drops)) or "none"

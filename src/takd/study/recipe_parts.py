@@ -177,6 +177,8 @@ class Schedule(Part):
 class Length(Part):
     """How long, and what is kept."""
 
+    quiet = frozenset({"ema_decay", "patience"})
+
     epochs: Annotated[Epochs, Field(description="Passes over the training images. Paper: 150, and 80 for Figure 6.")]
     select: Annotated[
         Literal["last", "best_held_out", "best_test"],
@@ -185,6 +187,22 @@ class Length(Part):
             "test images, as the authors' code has it. `accuracy` is the last epoch's in any case."
         ),
     ] = "last"
+    patience: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs without a better accuracy on held-out images after which training ends, where `select` is "
+            "`best_held_out`; 0: it never does before its time. Not in the paper.",
+        ),
+    ] = 0
+    ema_decay: Annotated[
+        Share,
+        Field(
+            description="Where it isn't 0, an exponential moving average of the weights is judged, kept and taught by: after each "
+            "step it keeps this share of itself and takes the rest from the weights. Not in the paper."
+        ),
+    ] = 0
 
 
 class Labels(Part):

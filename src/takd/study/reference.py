@@ -30,6 +30,8 @@ UNITS = {
     "learning_rate_drops": "epochs",
     "warm_up_epochs": "epochs",
     "epochs": "epochs",
+    "patience": "epochs",
+    "ema_decay": "",
     "separate_epochs": "epochs",
     "trade_off": "",
     "temperature": "",

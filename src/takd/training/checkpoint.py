@@ -15,7 +15,7 @@ from takd.records.metrics import Epoch
 from takd.records.weights import tensors_digest
 from takd.training.optimiser import Optimiser
 
-_MODEL, _OPTIMISER, _BEST = "model.", "optimiser.", "best."
+_MODEL, _OPTIMISER, _BEST, _AVERAGE = "model.", "optimiser.", "best.", "average."
 _KIND = "a training under way"
 
 
@@ -35,10 +35,13 @@ class Progress:
                 f"{path}: not the state of a training that takd wrote, but would be written over; name another file"
             )
 
-    def restore(self, model: nn.Module, optimiser: Optimiser, best: dict[str, Tensor]) -> list[Epoch]:
-        """Bring model and optimiser to where the file left them; the history until then, empty where it doesn't apply.
+    def restore(
+        self, model: nn.Module, optimiser: Optimiser, best: dict[str, Tensor], average: nn.Module | None = None
+    ) -> list[Epoch]:
+        """Bring model, optimiser and average to where the file left them; the history until then, empty where it doesn't apply.
 
-        best: gets the weights of the best epoch so far, where the file has them.
+        average: of the weights, where the recipe asks for one. best: gets the weights of the best epoch so far, where the file
+        has them.
         """
         try:
             if read_metadata(self.path).get("key") != self.key:
@@ -52,6 +55,8 @@ class Progress:
                 print(f"{self.path}: can't be gone on from, as it was cut short or damaged; the training starts afresh", flush=True)
             return []
         model.load_state_dict(_without_prefix(tensors, _MODEL))
+        if average is not None:
+            average.load_state_dict(_without_prefix(tensors, _AVERAGE))
         remembered = _without_prefix(tensors, _OPTIMISER)
         for index, (name, parameter) in enumerate(model.named_parameters()):
             of_parameter = {key.split(".", 1)[0]: tensor for key, tensor in remembered.items() if key.split(".", 1)[1] == name}
@@ -59,13 +64,22 @@ class Progress:
         best.update(_without_prefix(tensors, _BEST))
         return history
 
-    def save(self, model: nn.Module, optimiser: Optimiser, best: dict[str, Tensor], history: list[Epoch]) -> None:
+    def save(
+        self,
+        model: nn.Module,
+        optimiser: Optimiser,
+        best: dict[str, Tensor],
+        history: list[Epoch],
+        average: nn.Module | None = None,
+    ) -> None:
         """Keep the state after an epoch. best: the weights of the best one so far, where they will be asked for.
 
         Raises OSError where it can't be written; what stood there before stays.
         """
         tensors = {_MODEL + name: tensor for name, tensor in model.state_dict().items()}
         tensors |= {_BEST + name: tensor for name, tensor in best.items()}
+        if average is not None:
+            tensors |= {_AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
         for (name, _), state in zip(model.named_parameters(), optimiser.state, strict=True):
             tensors |= {f"{_OPTIMISER}{key}.{name}": tensor for key, tensor in state.items()}
         tensors = apart(tensors)

@@ -17,10 +17,11 @@ from takd.networks.builders import build
 from takd.networks.randomness import step_randomness, uses_randomness
 from takd.objectives.batch import Batch
 from takd.objectives.registry import ALL
-from takd.records.metrics import Epoch
+from takd.records.metrics import Epoch, ended_early
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views as WhichImages
+from takd.training.averages import add, averaged
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import EXAMPLE, share_correct, still, top1_answers
@@ -86,10 +87,14 @@ def train(
     clipped = [each for each in (student, other) if each is not None] if recipe.optimiser.clip_norm else []
     is_random = uses_randomness(model)
     optimiser = optimiser_of(model, recipe.optimiser)
+    average = averaged(student, recipe.length.ema_decay)
+    kept: nn.Module = student if average is None else average.get_submodule("module")
     best: dict[str, Tensor] = {}
-    history = [] if progress is None else progress.restore(model, optimiser, best)
+    history = [] if progress is None else progress.restore(model, optimiser, best, average)
 
     for epoch in range(len(history), recipe.all_epochs):
+        if ended_early([before.accuracy for before in history], recipe.length.patience):
+            break
         # train
         started = time.perf_counter()
         model.train()
@@ -112,26 +117,27 @@ def train(
             for each in clipped:
                 nn.utils.clip_grad_norm_(each.parameters(), recipe.optimiser.clip_norm)
             optimiser.step(learning_rate(recipe, epoch, step / len(batches)))
+            add(average, student)
             losses[step] = loss.detach()
             on_step(len(batch))
         _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
 
         # evaluate
-        chosen = top1_answers(still(student, precision, judged_images), judged_images)
+        chosen = top1_answers(still(kept, precision, judged_images), judged_images)
         accuracy = share_correct(chosen, judged.labels)
         if recipe.length.select != "last" and all(accuracy > before.accuracy for before in history):
-            best = {key: tensor.detach().clone() for key, tensor in student.state_dict().items()}
+            best = {key: tensor.detach().clone() for key, tensor in kept.state_dict().items()}
 
         # keep
         rate, seconds = learning_rate(recipe, epoch, 0), time.perf_counter() - started
         history.append(Epoch(epoch=epoch + 1, learning_rate=rate, loss=losses.mean().item(), accuracy=accuracy, seconds=seconds))
         if progress is not None:
-            progress.save(model, optimiser, best, history)
+            progress.save(model, optimiser, best, history, average)
         on_epoch(history[-1])
 
     if best:
-        student.load_state_dict(best)
-    return Trained(student, history, top1_answers(still(student, precision, judged_images), judged_images))
+        kept.load_state_dict(best)
+    return Trained(kept, history, top1_answers(still(kept, precision, judged_images), judged_images))
 
 
 def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from takd.errors import RecordError
 from takd.records import metrics as records
-from takd.records.metrics import Metrics, packed_answers, stored_key, unpacked_answers
+from takd.records.metrics import Epoch, Metrics, packed_answers, stored_key, unpacked_answers
 from tests.conftest import mutual, recipe, taught
 from tests.unit.records.examples import DIGEST, KEY, metrics
 
@@ -46,6 +46,18 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path, changes: dict[str, Any]) 
     assert Metrics.read(tmp_path / "metrics.json") == record
     assert stored_key(tmp_path / "metrics.json") == (KEY, DIGEST)
     assert record.training_share == 1.0 and record.network.seed == 0
+
+
+@pytest.mark.parametrize(("patience", "fits"), [(1, True), (2, False), (0, False)])
+def test_a_training_may_end_before_its_epochs_where_its_patience_did(patience: int, fits: bool) -> None:
+    history = [Epoch(epoch=epoch, learning_rate=0.1, loss=1.0, accuracy=60.0, seconds=1.0) for epoch in (1, 2)]
+    early = recipe(epochs=6, validation_share=0.1, select="best_held_out", patience=patience)
+    changes = {"measured_on": "validation", "best_test_accuracy": None, "test_answers": None, "history": history, "epochs": 2}
+    if fits:
+        assert metrics(recipe=early, accuracy=60.0, selected_accuracy=60.0, **changes).epochs == 2
+    else:
+        with pytest.raises(ValidationError, match="epochs: 2, but its recipe has 6"):
+            metrics(recipe=early, accuracy=60.0, selected_accuracy=60.0, **changes)
 
 
 def test_the_same_record_is_the_same_file(tmp_path: Path) -> None:

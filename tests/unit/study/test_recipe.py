@@ -29,7 +29,7 @@ def test_what_cannot_matter_is_not_in_a_recipe() -> None:
 
 def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> None:
     """So that recipes, keys and records from before are what they were."""
-    off = recipe(optimiser="sgd", beta2=0.5, weight_decay_on="all", clip_norm=0, label_smoothing=0)
+    off = recipe(optimiser="sgd", beta2=0.5, weight_decay_on="all", clip_norm=0, label_smoothing=0, ema_decay=0, patience=0)
     assert off.canonical() == recipe().canonical() and '"labels": {' not in off.canonical()
     assert json.loads(off.canonical()).keys() == {"network", "views", "optimiser", "schedule", "length", "objective"}
     assert flat(off) >= {"momentum", "nesterov", "weight_decay", "precision"} and "clip_norm" not in flat(off)
@@ -100,6 +100,8 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"beta2": 1}, "beta2: must be less than 1"),
         ({"weight_decay_on": "biases"}, "weight_decay_on: must be 'all' or 'weights'"),
         ({"clip_norm": -1}, "clip_norm: must be greater than or equal to 0"),
+        ({"ema_decay": 1}, "ema_decay: must be less than 1"),
+        ({"patience": 1.5}, "patience: expected a whole number"),
         ({"label_smoothing": 1}, "label_smoothing: must be less than 1"),
         ({"separate_epochs": 10**9}, "separate_epochs"),
         ({"validation_share": 1}, "validation_share"),
@@ -121,6 +123,8 @@ def test_a_field_that_cannot_be_used_is_named(settings: dict[str, Any], what_is_
     [
         ({"momentum": 0}, "nesterov: needs a momentum above 0"),
         ({"select": "best_held_out"}, "select: best_held_out needs a validation_share above 0"),
+        ({"patience": 1}, "patience: 1 needs `select: best_held_out`"),
+        ({"patience": 2, "select": "best_held_out", "validation_share": 0.1}, "patience: 2 of 2 epochs can't end a training early"),
         ({"select": "best_test", "validation_share": 0.1}, "select: best_test needs a validation_share of 0"),
         ({"schedule": "step", "learning_rate_drops": [80], "epochs": 20}, "learning_rate_drops: 80 before the end of 20 epochs"),
         ({"schedule": "step", "learning_rate_drops": []}, "learning_rate_drops: none before the end"),

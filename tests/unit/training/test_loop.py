@@ -20,6 +20,7 @@ from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import share_correct, still, top1_accuracy
 from takd.training.loop import chosen_images, in_batches, initialised, train
+from takd.training.optimiser import SGD
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, MadeUp, Stop, part, same, stop_after, weights
 
@@ -59,8 +60,10 @@ def test_the_same_training_ends_in_the_same_bits(fewer: PreparedData, builder: s
         (ALONE, recipe(builder="plain:2", epochs=3, momentum=0, nesterov=False)),
         (STUDENT, taught(builder="resnet:8", epochs=3, optimiser="adamw", learning_rate=1e-3, clip_norm=1, label_smoothing=0.1)),
         (MUTUAL, mutual(builder="plain:2", peer="plain:4", optimiser="adamw", learning_rate=1e-3, clip_norm=1)),
+        (ALONE, recipe(builder="resnet:8", epochs=3, ema_decay=0.8, batch_size=30, select="best_test")),
+        (MUTUAL, mutual(builder="plain:2", peer="plain:4", ema_decay=0.8)),
     ],
-    ids=["alone", "mutual", "taught", "without momentum", "by AdamW", "mutual by AdamW"],
+    ids=["alone", "mutual", "taught", "without momentum", "by AdamW", "mutual by AdamW", "averaged", "averaged mutual"],
 )
 def test_an_interrupted_training_ends_in_the_same_bits(
     fewer: PreparedData, tmp_path: Path, name: Name, how: Recipe, interrupted_after: int
@@ -239,6 +242,51 @@ def test_a_gradient_is_clipped_for_each_network_by_itself(fewer: PreparedData) -
     assert all(torch.equal(pairs[0]["student." + name], tensor) for name, tensor in weights(clipped.network).items())
     free = train(ALONE, recipe(**plain), fewer, None, device=CPU)
     assert same(weights(free.network), weights(train(ALONE, recipe(**plain, clip_norm=1e5), fewer, None, device=CPU).network))
+
+
+def test_averaged_weights_are_the_formula_and_are_judged_and_kept(fewer: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """average ← 0.7 average + 0.3 weights after each step, from the weights after the first one; running statistics too."""
+    seen: list[dict[str, Tensor]] = []
+    step = SGD.step
+
+    def watched(optimiser: SGD, rate: float) -> None:
+        step(optimiser, rate)
+        seen.append({name: tensor.clone() for name, tensor in zip(names, optimiser.parameters, strict=True)})
+
+    names = [name for name, _ in initialised("plain:2", 10, 0, 32).named_parameters()]
+    monkeypatch.setattr(SGD, "step", watched)
+    how: dict[str, Any] = {"builder": "plain:2", "batch_size": 30, "precision": "float32", "learning_rate": 0.1}
+    free = train(ALONE, recipe(**how), fewer, None, device=CPU)
+    seen.clear()
+    averaged = train(ALONE, recipe(**how, ema_decay=0.7), fewer, None, device=CPU)
+    assert len(seen) == 8 and torch.equal(seen[-1][names[0]], free.network.get_parameter(names[0]))  # what is trained is the same
+    expected = {name: tensor.double() for name, tensor in seen[0].items()}
+    for weights_then in seen[1:]:
+        expected = {name: 0.7 * expected[name] + 0.3 * weights_then[name].double() for name in names}
+    for name in names:
+        torch.testing.assert_close(averaged.network.get_parameter(name).double(), expected[name], rtol=1e-4, atol=1e-6)
+    images = Views(fewer.test, Normalisation.of(fewer.train, "paper"), augmentation="none")
+    judged = top1_accuracy(still(averaged.network, torch.float32, images), images, fewer.test.labels)
+    assert averaged.history[-1].accuracy == judged == share_correct(averaged.answers, fewer.test.labels)
+    assert weights(averaged.network).keys() == weights(free.network).keys()
+
+
+@pytest.mark.parametrize("interrupted_after", [None, 2, 4])
+def test_training_ends_where_patience_does(
+    fewer: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted_after: int | None
+) -> None:
+    """The second epoch is the best, the third as good; after two without a better one it ends, also where it was interrupted."""
+    judged = iter([50.0, 70.0, 70.0, 60.0, 99.0, 99.0])
+    monkeypatch.setattr("takd.training.loop.share_correct", lambda *_: next(judged))
+    how: dict[str, Any] = {"builder": "plain:2", "validation_share": 0.2, "select": "best_held_out", "schedule": "constant"}
+    progress, patient = Progress(tmp_path / "resume.safetensors", key=""), recipe(**how, epochs=6, patience=2)
+    if interrupted_after is not None:
+        with pytest.raises(Stop):
+            train(ALONE, patient, fewer, None, device=CPU, progress=progress, on_epoch=stop_after(interrupted_after))
+    trained = train(ALONE, patient, fewer, None, device=CPU, progress=progress)
+    assert [epoch.accuracy for epoch in trained.history] == [50, 70, 70, 60]
+    judged = iter([50.0, 70.0])
+    assert same(weights(trained.network), weights(train(ALONE, recipe(**how, epochs=2), fewer, None, device=CPU).network))
 
 
 @pytest.mark.parametrize("how", [recipe, taught])
