@@ -79,13 +79,14 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
             missing.add(node)
             seconds = _seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
-            shows = node.name.objective.features  # its teacher is asked again at each step
-            if teacher is not None and (shows or (teacher, views) not in asked):
-                asked |= set() if shows else {(teacher, views)}
+            online = recipe.only_online is not None
+            if teacher is not None and (online or (teacher, views) not in asked):
                 answers = costs.epoch(teacher.name, recipe)
-                if seconds is not None and answers is not None and (shows or recipe.views.augmentation != "none"):
+                if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
                     seconds += FORWARD_SHARE * recipe.all_epochs * answers
-                size += workflow.soft_targets_bytes(node)
+                if not online:
+                    asked.add((teacher, views))
+                    size += workflow.soft_targets_bytes(node)
         planned.append(Planned(node, recipe.all_epochs, seconds))
         done_after[node] = (seconds or 0.0) + (done_after.get(teacher, 0.0) if teacher is not None else 0.0)
     total = sum(one.seconds or 0.0 for one in planned)

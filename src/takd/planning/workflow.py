@@ -90,7 +90,7 @@ class Workflow:
                 f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
                 "validation_share and _seed"
             )
-        if node.name.objective.features or self.soft_targets_bytes(node) > self.soft_targets_at_most:
+        if recipe.only_online or self.soft_targets_bytes(node) > self.soft_targets_at_most:
             return {"teacher": layout.model(*teacher)}
         return {"soft-targets": layout.soft_targets(*teacher, self._views(node))}
 

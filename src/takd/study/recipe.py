@@ -63,7 +63,16 @@ class Recipe(Part):
             )
         if self.labels.softens and self.objective.whole_labels:
             raise ValueError(f"{self.labels.softens}: {self.objective.name} needs whole labels; leave it away for this network")
+        if self.labels.mixes and ALL[self.objective.name].features:
+            raise ValueError(
+                f"{self.labels.mixes}: {self.objective.name} compares features of the images as they are; leave it away"
+            )
         return self
+
+    @property
+    def only_online(self) -> str | None:
+        """The field for which a file can't hold a teacher's answers, so that it runs beside its student; None where one can."""
+        return self.labels.mixes or (f"+{self.objective.name}" if ALL[self.objective.name].features else None)
 
     @property
     def all_epochs(self) -> int:

@@ -206,9 +206,9 @@ class Length(Part):
 
 
 class Labels(Part):
-    """What the labels say."""
+    """What the labels say, and images that are mixed with their labels."""
 
-    quiet = frozenset({"label_smoothing"})
+    quiet = frozenset({"label_smoothing", "mixup", "cutmix"})
 
     label_smoothing: Annotated[
         Share,
@@ -217,8 +217,31 @@ class Labels(Part):
             "as they are. Not in the paper."
         ),
     ] = 0
+    mixup: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=100,
+            description="α of mixup (Zhang et al. 2018): images and labels of a step are averaged in pairs, by a weight drawn from "
+            "Beta(α, α). A teacher answers the mixed image. Not in the paper.",
+        ),
+    ] = None
+    cutmix: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=100,
+            description="α of CutMix (Yun et al. 2019): a box of another image of the step is pasted in, its share drawn from "
+            "Beta(α, α). With mixup too, each step draws one of the two. Not in the paper.",
+        ),
+    ] = None
 
     @property
     def softens(self) -> str | None:
         """The field by which labels aren't whole; None where they are."""
-        return "label_smoothing" if self.label_smoothing else None
+        return self.mixes or ("label_smoothing" if self.label_smoothing else None)
+
+    @property
+    def mixes(self) -> str | None:
+        """The field by which images are mixed; None where they aren't."""
+        return "mixup" if self.mixup else "cutmix" if self.cutmix else None

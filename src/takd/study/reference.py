@@ -25,6 +25,8 @@ UNITS = {
     "beta2": "",
     "clip_norm": "",
     "label_smoothing": "of each label",
+    "mixup": "",
+    "cutmix": "",
     "weight_decay": "",
     "learning_rate": "",
     "learning_rate_drops": "epochs",

@@ -24,6 +24,12 @@ def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None
     return torch.cat([frozen_network(batch.to(precision)) for batch in images.batches(chunks, views)])
 
 
+@torch.inference_mode()
+def logits_of(frozen_network: nn.Module, pictures: Tensor) -> Tensor:
+    """Logits of images as they are shown: (B, 3, H, W) to (B, C), float32."""
+    return frozen_network(pictures.to(next(frozen_network.parameters()).dtype))  # type: ignore[no-any-return]
+
+
 def top1_answers(frozen_network: nn.Module, images: Views) -> Tensor:
     """For each image of a split, in order, the class of the largest logit: (N,), int64."""
     return logits(frozen_network, images).argmax(dim=1)

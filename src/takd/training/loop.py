@@ -26,9 +26,10 @@ from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import EXAMPLE, share_correct, still, top1_answers
 from takd.training.labels import softened
+from takd.training.mixing import Mixing
 from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
-from takd.training.soft_targets import Answers
+from takd.training.soft_targets import Answers, Online
 from takd.training.watched import Beside, watched
 
 
@@ -87,6 +88,7 @@ def train(
     clipped = [each for each in (student, other) if each is not None] if recipe.optimiser.clip_norm else []
     is_random = uses_randomness(model)
     optimiser = optimiser_of(model, recipe.optimiser)
+    mixing = Mixing.of(recipe.labels, data.classes)
     average = averaged(student, recipe.length.ema_decay)
     kept: nn.Module = student if average is None else average.get_submodule("module")
     best: dict[str, Tensor] = {}
@@ -99,16 +101,22 @@ def train(
         started = time.perf_counter()
         model.train()
         views = images.of_epoch(name.seed, epoch)
-        targets = None if answers is None or isinstance(answers, Beside) else answers.of_epoch(epoch).to(device)
+        targets = None  # asked at each step, where a teacher shows features or answers mixed images
+        if answers is not None and not isinstance(answers, Beside) and mixing is None:
+            targets = answers.of_epoch(epoch).to(device)
         batches = in_batches(shuffled(positions, name.seed, epoch).to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
         for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
+            labels, said = everything.labels[batch], None if targets is None else targets[batch]
+            if mixing is not None:
+                if isinstance(answers, Online):
+                    said = answers.of_mixed(batch, views, mixing, labels, (name.seed, epoch, step))
+                pictures, labels = mixing(pictures, labels, name.seed, epoch, step)
             if is_random:
                 step_randomness(name.seed, epoch, step)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 outputs = model(pictures)
-            labels = softened(everything.labels[batch], data.classes, recipe.labels.label_smoothing)
-            given = Batch(labels, None if targets is None else targets[batch], epoch, epochs=recipe.all_epochs)
+            given = Batch(softened(labels, data.classes, recipe.labels.label_smoothing), said, epoch, epochs=recipe.all_epochs)
             if beside is not None:
                 said, features = beside.of_step(batch, views)
                 given = given._replace(teacher_logits=said, teacher_features=features)

@@ -16,7 +16,8 @@ from takd.records.weights import About
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.device import used_precision
-from takd.training.inference import logits, still
+from takd.training.inference import logits, logits_of, still
+from takd.training.mixing import Mixing
 from takd.training.opened import opened, shown
 
 
@@ -49,14 +50,28 @@ class Online:
         """
         if self.unaugmented is not None:
             return self.unaugmented
-        answers = logits(self.network, self.images, self.images.of_epoch(self.views.seed, epoch)).half()
+        answers = self._rounded(logits(self.network, self.images, self.images.of_epoch(self.views.seed, epoch)), epoch)
+        if self.views.augmentation == "none":
+            self.unaugmented = answers
+        return answers
+
+    def of_mixed(
+        self, positions: Tensor, views: Tensor | None, mixing: Mixing, labels: Tensor, draw: tuple[int, int, int]
+    ) -> Tensor:
+        """Its logits for the images of one step as its student sees them, mixed: (B, C), half precision, on the device.
+
+        views: of the epoch. labels: (B,), int64. draw: seed, epoch and step of the student. Raises DivergenceError as `of_epoch`.
+        """
+        pictures, _ = mixing(self.images.batch(positions, views), labels, *draw)
+        return self._rounded(logits_of(self.network, pictures), draw[1])
+
+    def _rounded(self, answers: Tensor, epoch: int) -> Tensor:
+        answers = answers.half()
         if not answers.isfinite().all():
             raise DivergenceError(
                 f"{self.teacher}: its logits overflow half precision (65,504) in epoch {epoch + 1}; it hasn't learnt, or learnt by "
                 "too high a learning rate"
             )
-        if self.views.augmentation == "none":
-            self.unaugmented = answers
         return answers
 
 
@@ -117,6 +132,11 @@ def views_of(recipe: Recipe, seed: int) -> str:
 
 def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData) -> FromFile:
     """The soft targets for a student, checked. Raises CheckpointError where they are another teacher's, data set's or view's."""
+    if recipe.only_online:
+        raise CheckpointError(
+            f"{path}: answers to images as they are, but {student} sees them changed by {recipe.only_online}; give its teacher "
+            "instead, by --teacher"
+        )
     targets = SoftTargets.read(path)
     about = targets.about
     _check_teacher(str(path), Name.parse(about.teacher), about.data_digest, about.held_out, student, recipe, data)

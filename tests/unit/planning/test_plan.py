@@ -119,6 +119,17 @@ def test_a_teacher_whose_features_are_compared_runs_beside_each_student(timed: P
     assert timed.workflow().lacking("network", wildcards)[-1] == "results/models/digits/plain/10/seed0/model.safetensors"
 
 
+def test_a_teacher_of_mixed_images_runs_beside_each_student_and_leaves_no_file(timed: Project) -> None:
+    timed.train(mixup=0.2)
+    made = planned(timed, "results/table2.csv")
+    assert made.bytes_of_soft_targets == 0
+    taught = {str(each.node.name): each.seconds for each in made.networks}
+    for seed in (0, 1):
+        assert taught[f"digits/plain/10-4-2/seed{seed}"] == 2 * 2 + plan.FORWARD_SHARE * 2 * 4
+    wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4", "seed": "0"}
+    assert timed.workflow().teacher(wildcards) == {"teacher": "results/models/digits/plain/10/seed0/model.safetensors"}
+
+
 def test_imported_networks_are_not_trained(project: Project) -> None:
     own(project, weights={"large": "teacher.pt"})
     (project.root / "teacher.pt").write_bytes(b"weights")
