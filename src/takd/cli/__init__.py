@@ -43,6 +43,7 @@ ROOMS = (
     "data",
     "train",
     "measure",
+    "search",
     "show",
     "plan",
 )

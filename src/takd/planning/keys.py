@@ -1,9 +1,10 @@
 """The key that each file of results should bear, and whether the file that is there bears it."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from takd.code import code_hash
 from takd.data.registry import DATASETS
@@ -25,11 +26,13 @@ from takd.study import layout
 from takd.study.artifacts import Answers, Surfaces, look_up
 from takd.study.layout import VARIANTS
 from takd.study.recipe import Recipe
+from takd.study.search import Range
 from takd.study.tree import Node, Tree
 
 State = Literal["missing", "fresh", "stale"]
 PAPER = ("paper/published.csv", "paper/claims.yaml")
 REPORTING = "takd.reporting.show"  # whose code, and all that it imports, is what shows
+SEARCH = "takd.search.job"  # likewise
 
 
 class Keys:
@@ -57,9 +60,9 @@ class Keys:
         lock = self.lock(node.results, node.name.dataset)
         return None if lock is None else lock.digest
 
-    def recipe(self, node: Node) -> Recipe:
-        """A network's recipe, with the digest of the weights that it begins from."""
-        recipe = self.tree.recipe(node)
+    def recipe(self, node: Node, *last: Mapping[str, Any]) -> Recipe:
+        """A network's recipe, with the digest of the weights that it begins from. last: settings that count after its own."""
+        recipe = self.tree.recipe(node, *last)
         start = self.tree.folder(node.results).started(node.name)
         if start is None:
             return recipe
@@ -82,11 +85,27 @@ class Keys:
                     data_digest=digest,
                 )
             else:
-                teacher = self.network(self.tree.teacher(node)) if node.name.is_distilled else None
-                network = recipe.network
-                code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
-                self._networks[node] = network_key(node.name, recipe, code=code, data_digest=digest, teacher_key=teacher)
+                self._networks[node] = self.trained(node, recipe)
         return self._networks[node]
+
+    def trained(self, node: Node, recipe: Recipe) -> str:
+        """Of a network that is trained by that recipe, which needn't be its folder's."""
+        teacher = self.network(self.tree.teacher(node)) if node.name.is_distilled else None
+        network = recipe.network
+        code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
+        return network_key(node.name, recipe, code=code, data_digest=self.data_digest(node), teacher_key=teacher)
+
+    def trials(self, node: Node, fields: Mapping[str, Range]) -> str:
+        """Of a search's trials: of everything that they share, however many there are. node: in the folder of the search."""
+        search = self.tree.folder(node.results).parameters.search
+        shared = self.trained(node, self.recipe(node, {name: where.example for name, where in fields.items()}))
+        ranges = {name: where.model_dump(mode="json") for name, where in fields.items()}
+        return key_of("trials", shared, ranges, search.judged_on, search.sampler_seed)
+
+    def search(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
+        """Of what a search came to."""
+        fresh_seeds = self.tree.folder(node.results).parameters.search.fresh_seeds
+        return key_of("search", self.trials(node, fields), trials, fresh_seeds, self._hashed(SEARCH))
 
     def soft_targets(self, teacher: Node, views: str) -> str:
         """Of a teacher's answers."""

@@ -17,7 +17,9 @@ from takd.networks.registry import is_library
 from takd.planning.keys import Keys, State
 from takd.study import layout
 from takd.study.artifacts import look_up
+from takd.study.layout import VARIANTS
 from takd.study.names import Name
+from takd.study.search import searched
 from takd.study.tree import Node, Tree
 
 CLOCKS_APART = 2  # seconds that clocks of machines may differ by
@@ -121,16 +123,17 @@ class Workflow:
         """The options of a training that not every one has, for a shell line."""
         node = self.node(wildcards)
         options = self.teacher(wildcards) | self.brought(wildcards)
-        if "teacher" in options and (builder := self._builder(self.tree.teacher(node))):
+        if "teacher" in options and (builder := self.own_builder(self.tree.teacher(node))):
             options["teacher-builder"] = builder
         return " ".join(f"--{option} {shlex.quote(value)}" for option, value in options.items())
 
     def builder_option(self, wildcards: Mapping[str, str]) -> str:
         """The option that names a network's own code, for a shell line; empty where a library builds it."""
-        builder = self._builder(self.node(wildcards))
+        builder = self.own_builder(self.node(wildcards))
         return f"--builder {shlex.quote(builder)}" if builder else ""
 
-    def _builder(self, node: Node) -> str | None:
+    def own_builder(self, node: Node) -> str | None:
+        """What builds a network of one's own code; None where a library does."""
         builder = self.tree.recipe(node).network.builder
         return None if is_library(builder) else builder
 
@@ -142,6 +145,36 @@ class Workflow:
     def prepare_options(self, dataset: str) -> str:
         """How one's own images are prepared: by their preset; nothing for published ones."""
         return "" if dataset in DATASETS else f"--preset {shlex.quote(f'presets/{dataset}.yaml')}"
+
+    # Searches.
+
+    def search_node(self, results: str, name: Name) -> Node:
+        """A network in the folder where a search trains it. Raises ParameterError where none can be searched there."""
+        if VARIANTS in results or results == layout.search_folder(results.removesuffix("/search")):
+            raise ParameterError(f"{results}: a search is of params.yaml's own results, or of a preset's")
+        folder = self.tree.folder(results)
+        folder.check(name)
+        if folder.imported(name) is not None:
+            raise ParameterError(f"{name}: its weights were brought, so there is nothing to search for")
+        searched(folder.parameters.search.fields, name)
+        return Node(layout.search_folder(results), name)
+
+    def searched_by_name(self, wildcards: Mapping[str, str]) -> Node:
+        """The same by a job's wildcards, under seed 0."""
+        return self.search_node(wildcards["results"], Name.parse(layout.NETWORK.format(**{**wildcards, "seed": "0"})))
+
+    def search_seeds(self, node: Node) -> list[Node]:
+        """The network of a search's trials, and the same under each seed in which the best is trained again."""
+        fresh = self.tree.folder(node.results).parameters.search.fresh_seeds
+        return [Node(node.results, node.name.with_seed(node.name.seed + number)) for number in range(fresh + 1)]
+
+    def lacking_to_search(self, node: Node) -> list[str]:
+        """The files that a search reads and that aren't as they should be: images, and the weights of teachers."""
+        data = {"dataset": node.name.dataset}
+        images = [] if self.state("data", data) == "fresh" else [self.data(data)]
+        taught = [each for each in self.search_seeds(node) if each.name.is_distilled]
+        teachers = dict.fromkeys(self.tree.teacher(each) for each in taught)
+        return images + [layout.model(*teacher) for teacher in teachers if not self.keys.has_model(teacher)]
 
     # What is to be made first.
 

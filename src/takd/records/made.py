@@ -12,7 +12,7 @@ from takd.files import parsed_json, read_text, sha256_of, write_json
 from takd.records.fields import Digest, Key
 from takd.study.section import Section, first_problem
 
-_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,99}$")]  # so that none lies elsewhere
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,250}$")]  # so that none lies elsewhere
 
 
 class Made(Section):

@@ -9,6 +9,8 @@
     {results}/resume/{name}.safetensors     a training under way
     {results}/logs/…                        what jobs said; neither DVC nor `takd verify` looks there
     {results}/variants/{variant}/…          the same again
+    {results}/search/…                      the same again, without the images that a search's trials are judged on
+    {results}/search/{dataset}/{family}/{chain}.csv, .md, .yaml; .json, their record; .journal; {chain}/trial0/… its networks
 
 `results` is results/ for params.yaml, results/NAME for presets/NAME.yaml. A name is dataset/family/chain/seedN.
 """
@@ -66,6 +68,21 @@ def shown(results: object, artifact: object, suffix: str) -> str:
 def made(results: object, what: object) -> str:
     """The record of what is shown: its key, and the digests of its files."""
     return f"{results}/made/{what}.json"
+
+
+def search_folder(results: object) -> str:
+    """The folder of results whose networks a search's trials learn from."""
+    return f"{results}/search"
+
+
+def search_result(results: object, network: str, suffix: str) -> str:
+    """What a search for a network came to. network: dataset/family/chain."""
+    return f"{search_folder(results)}/{network}.{suffix}"
+
+
+def search_network(results: object, network: str, which: str) -> str:
+    """The folder of a network that a search trained. network: dataset/family/chain. which: as in trial7, or seed3."""
+    return f"{search_folder(results)}/{network}/{which}"
 
 
 def log(results: object, what: object) -> str:

@@ -8,14 +8,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
 from takd.objectives.registry import OBJECTIVES
 from takd.study.names import WORD
-from takd.study.recipe import check_settings
+from takd.study.search import Found, Search, Settings
 from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
 
@@ -24,7 +24,6 @@ GONE = {
     "shown_families": "`run: there` shows the networks that are there, and trains none",
     "tuning": "a variant with a validation_share for each recipe to compare does it",
 }
-Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
 
 
 class Variant(Section):
@@ -109,6 +108,7 @@ class Parameters(Section):
     ] = ("table", "paths")
     surface: Surface = Surface()
     claims: Claims = Claims()
+    search: Search = Search()
     train: Annotated[Settings, Field(description="The recipe of every network, before what follows.")]
     families: Annotated[dict[str, Settings], Field(description="What differs for a family of networks.")] = Field(default={})
     overrides: Annotated[
@@ -119,6 +119,10 @@ class Parameters(Section):
             "do, the last one counts.",
         ),
     ] = Field(default={})
+    overrides_from: Annotated[
+        tuple[Annotated[str, Field(max_length=1000)], ...],
+        Field(max_length=100, description="Files of best values that searches wrote; they count after `overrides`."),
+    ] = ()
     variants: Annotated[
         dict[Annotated[str, Field(pattern=FILE_NAME)], Variant],
         Field(
@@ -198,9 +202,31 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
         if name in values or name in typed:
             raise ParameterError(f"{source}: {name}: is gone; {successor}")
     try:
-        return Parameters.model_validate(merged(values, typed))
+        return Parameters.model_validate(_with_found(merged(values, typed), path.parent))
     except ValidationError as error:
         raise ParameterError(f"{source}: {first_problem(error)}") from None
+
+
+def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Values with those of the files of `overrides_from` under `overrides`, where they count last. Raises ParameterError."""
+    files, typed = values.get("overrides_from"), values.get("overrides", {})
+    if not isinstance(files, list) or not isinstance(typed, Mapping):
+        return values  # which the schema says, or there are none
+    search = values.get("search")
+    on_test = isinstance(search, Mapping) and search.get("judged_on") == "test"
+    found: dict[str, Any] = {}
+    for file in map(str, files):
+        if not (root / file).is_file():
+            raise ParameterError(f"overrides_from: {shortened(file)}: no such file; a search writes it, beside its .csv")
+        one = Found.model_validate(read_yaml(root / file))
+        if one.judged_on == "test" and not on_test:
+            raise ParameterError(
+                f"overrides_from: {shortened(file)}: was judged on the test images; "
+                "who means that says `search: {judged_on: test}`"
+            )
+        found |= one.overrides
+    first = {pattern: settings for pattern, settings in typed.items() if pattern not in found}
+    return values | {"overrides": first | {pattern: {**typed.get(pattern, {}), **settings} for pattern, settings in found.items()}}
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from takd.data.registry import OwnImages
 from takd.objectives.registry import ALL
 from takd.study.params import Claims, Parameters, Surface, Variant
 from takd.study.recipe import Recipe
+from takd.study.search import Range, Search
 
 UNITS = {
     "seeds": "networks",
@@ -48,6 +49,13 @@ UNITS = {
     "logit_std_weight": "",
     "logit_std_temperature": "",
     "at_weight": "",
+    "trials": "networks",
+    "held_out_share": "of the training images",
+    "fresh_seeds": "seeds",
+    "sampler_seed": "",
+    "low": "",
+    "high": "",
+    "choices": "",
     "size": "pixels",
     "test_share": "of each class",
     "test_seed": "",
@@ -71,6 +79,9 @@ SOURCES = {
     "span": "Li et al. 2018.",
     "images": "Not in the paper.",
     "equal_within": "takd's.",
+    "held_out_share": "takd's.",
+    "fresh_seeds": "takd's.",
+    "sampler_seed": "takd's.",
 }  # where the field itself doesn't say it
 TITLES = {
     "dkd": "DKD",
@@ -106,7 +117,7 @@ These stand under `train`, for all networks. Later ones count: `families.NAME`, 
 
 def page() -> str:
     """The page, as Markdown."""
-    general = [field for field in Parameters.model_fields if field not in (*_OWN, "surface", "claims")]
+    general = [field for field in Parameters.model_fields if field not in (*_OWN, "surface", "claims", "search")]
     own = table(Parameters, [field for field in _OWN if field != "data"])
     parts = [HEAD, "## What is run\n", table(Parameters, general), "Of each variant:\n", table(Variant, ["teachers"]), RECIPE]
     for section in Recipe.TYPED.values():
@@ -116,6 +127,7 @@ def page() -> str:
             title = f"### {TITLES.get(objective.name) or objective.name.capitalize()} ({objective.fields.source})\n"
             parts += [title, table(objective.fields, objective.fields.typed())]
     parts += ["## Loss surfaces: `surface`\n", table(Surface), "## Verdicts: `claims`\n", table(Claims)]
+    parts += ["## Searches: `search`\n", table(Search), "Of each field that is searched:\n", table(Range)]
     parts += ["## A study of one's own\n", own, "Its images, under `data`:\n", table(OwnImages)]
     return "\n".join(parts)
 
@@ -153,7 +165,9 @@ def _one(about: Mapping[str, Any]) -> str:
     if about.get("type") == "array":
         return f"a list of at most {about['maxItems']}: {_one(about['items'])}"
     if about.get("type") in ("integer", "number"):
-        return ", ".join(_bounds(about))
+        return ", ".join(_bounds(about)) or "a number"
+    if "anyOf" in about:
+        return " or ".join(_one(each) for each in about["anyOf"])
     return _WORDS[about["type"]]
 
 

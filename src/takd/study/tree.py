@@ -13,7 +13,7 @@ from takd.errors import NetworkNameError, ParameterError, TakdError
 from takd.networks.registry import PAPER_FAMILIES
 from takd.study import artifacts as specification
 from takd.study.artifacts import AnyArtifact, look_up
-from takd.study.layout import RESERVED, VARIANTS, folder_of
+from takd.study.layout import RESERVED, VARIANTS, folder_of, search_folder
 from takd.study.names import Name, check_members
 from takd.study.params import Parameters, check_patterns, load_parameters
 from takd.study.recipe import Recipe, resolve
@@ -86,17 +86,18 @@ class Folder:
         """The file of weights that a network's training begins from, where there is one."""
         return self.parameters.start.get(name.member)
 
-    def recipe(self, name: Name) -> Recipe:
+    def recipe(self, name: Name, *last: Mapping[str, Any]) -> Recipe:
         """A network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter.
 
-        Raises NetworkNameError where there is no such network, ParameterError where its fields don't go together.
+        last: settings that count after all of these. Raises NetworkNameError where there is no such network, ParameterError
+        where its fields don't go together.
         """
         self.check(name)
         given = self.parameters
         family = self.families[name.family]
         network = NetworkSection(builder=family[name.member], peer=family[name.peer] if name.peer else None)
         overrides = [change for pattern, change in given.overrides.items() if fnmatchcase(str(name), pattern)]
-        settings = (given.train, given.families.get(name.family, {}), *overrides, *self.changes)
+        settings = (given.train, given.families.get(name.family, {}), *overrides, *self.changes, *last)
         try:
             return resolve(network, name.objective, settings)
         except ParameterError as error:
@@ -141,6 +142,10 @@ class Tree:
             folder = folder_of(results, name)
             teachers = results if variant.teachers == "shared" else folder
             self.folders[folder] = Folder(folder, study, given, (variant.settings,), teachers, families, shown)
+        if given.search.fields:
+            folder = search_folder(results)
+            teachers = folder if given.search.judged_on == "held_out" else results
+            self.folders[folder] = Folder(folder, study, given, (given.search.settings,), teachers, families, shown)
 
     def folder(self, results: str) -> Folder:
         """The folder of results of that name. Raises what its preset is broken by, or ParameterError where there is none."""
@@ -152,9 +157,9 @@ class Tree:
             raise ParameterError(f"{results}: no preset or variant makes it; there are {', '.join(near)}")
         return self.folders[results]
 
-    def recipe(self, node: Node) -> Recipe:
-        """A network's recipe."""
-        return self.folder(node.results).recipe(node.name)
+    def recipe(self, node: Node, *last: Mapping[str, Any]) -> Recipe:
+        """A network's recipe. last: settings that count after all that its folder says."""
+        return self.folder(node.results).recipe(node.name, *last)
 
     def teacher(self, node: Node) -> Node:
         """A network's teacher. Raises ValueError where it has none."""

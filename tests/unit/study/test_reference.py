@@ -10,10 +10,11 @@ from takd.study import reference
 from takd.study.params import Claims, Parameters, Surface
 from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Schedule, Views
+from takd.study.search import Range, Search
 from tests.conftest import ROOT
 
 MODELS: list[type[BaseModel]] = [
-    *(Parameters, Surface, Claims, OwnImages),
+    *(Parameters, Surface, Claims, Search, Range, OwnImages),
     *Recipe.TYPED.values(),
     *(objective.fields for objective in ALL.values()),
 ]
@@ -33,7 +34,7 @@ def test_every_parameter_stands_there_once_and_every_number_has_its_unit() -> No
     page = reference.page()
     for model in MODELS:
         for name in model.model_fields:
-            if name not in ("name", "data", "surface", "claims"):
+            if name not in ("name", "data", "surface", "claims", "search"):
                 assert page.count(f"\n| `{name}` |") == 1, name
         assert set(numbers(model)) <= set(reference.UNITS), model
 

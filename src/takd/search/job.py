@@ -1,0 +1,163 @@
+"""A search as a job: trials until there are as many as were asked for, the best in fresh seeds, and what it all came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from takd.errors import DivergenceError, ParameterError, RecordError
+from takd.planning.workflow import Workflow
+from takd.records.key import check_key
+from takd.records.made import Made
+from takd.records.metrics import Metrics, stored_key
+from takd.search import trials
+from takd.search.journal import open_study
+from takd.search.outcome import Outcome
+from takd.search.space import drawn
+from takd.study import layout
+from takd.study.names import Name
+from takd.study.search import Range, searched
+from takd.study.tree import Node
+from takd.training.job import Files, train_network
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains the networks of one search by the training job. node: the network, in the folder of the search."""
+
+    workflow: Workflow
+    node: Node
+    threads: int
+    device: str
+
+    def train(self, seed: int, which: str, values: Mapping[str, Any], *, again: bool) -> Metrics:
+        """The record of the network under a seed and those values. which: its folder. again: also where it is there already."""
+        node = Node(self.node.results, self.node.name.with_seed(seed))
+        recipe = self.workflow.keys.recipe(node, values)
+        key = self.workflow.keys.trained(node, recipe)
+        folder = Path(_network_folder(node, which))
+        there = None if again else stored_key(folder / "metrics.json")
+        if there is None or there[0] != key:
+            files = Files(
+                data=Path(layout.prepared(node.name.dataset)),
+                output=folder / "model.safetensors",
+                metrics=folder / "metrics.json",
+                resume=None if again else Path(layout.resume(node.results, f"{network_of(node)}/{which}")),
+                **self._given(node),
+            )
+            train_network(node.name, recipe, files, threads=self.threads, device_name=self.device, expected_key=key)
+        return Metrics.read(folder / "metrics.json")
+
+    def _given(self, node: Node) -> dict[str, Any]:
+        """What a training reads besides images: its teacher's weights, those that it begins from."""
+        tree, given = self.workflow.tree, dict[str, Any]()
+        if (start := tree.folder(node.results).started(node.name)) is not None:
+            given["start"] = Path(start)
+        if node.name.is_distilled:
+            teacher = tree.teacher(node)
+            given |= {"teacher": Path(layout.model(*teacher)), "teacher_builder": self.workflow.own_builder(teacher)}
+        return given
+
+
+def network_of(node: Node) -> str:
+    """A network's name less its seed."""
+    return f"{node.name.dataset}/{node.name.family}/{node.name.chain}"
+
+
+def search(
+    workflow: Workflow,
+    results: str,
+    name: Name,
+    *,
+    count: int | None = None,
+    only: tuple[str, ...] = (),
+    journal: Path | None = None,
+    threads: int = 1,
+    device: str = "auto",
+    expected_key: str | None = None,
+) -> list[Path]:
+    """Run trials for a network until `count` have ended, by other workers too; the files of what they came to.
+
+    None are written where other workers' trials still run: the last one writes them. only: the fields to search, all where it is
+    empty. Raises ParameterError where the search can't be run, before its first trial.
+    """
+    node = workflow.search_node(results, name)
+    section = workflow.tree.folder(node.results).parameters.search
+    fields = searched(section.fields, name, only)
+    count = section.trials if count is None else count
+    if lacking := workflow.lacking_to_search(node):
+        raise ParameterError(f"{lacking[0]}: isn't there, or not as it should be; snakemake --cores 1 -- {' '.join(lacking)}")
+    key = workflow.keys.search(node, fields, count)
+    place = _place(results, node)
+    check_key(place.with_suffix(".csv"), key, expected_key)
+
+    trainer = Trainer(workflow, node, threads, device)
+    study_name = f"{name} {workflow.keys.trials(node, fields)}"
+    study = open_study(journal or place.with_suffix(".journal"), study_name, section.sampler_seed)
+    running = run_trials(study, trainer, fields, count, on_test=section.judged_on == "test")
+    if running:
+        print(f"{running} trials of other workers run on; the last to end writes {place.with_suffix('.csv')}")
+        return []
+
+    outcome = _outcome(results, section.judged_on, trainer, fields, trials.tried(study))
+    files = outcome.write(place)
+    Made.of(key, files).write(place.with_suffix(".json"))
+    return files
+
+
+def run_trials(study: Study, trainer: Trainer, fields: Mapping[str, Range], count: int, *, on_test: bool) -> int:
+    """Trials until `count` have ended or run, those of other workers among them; how many of theirs still run."""
+    while True:
+        running = trials.give_up_lost(study)
+        if trials.taken(study) >= count:
+            return running
+        trial = study.ask()
+        trial.set_user_attr(trials.WORKER, trials.this_worker())
+        if trials.taken(study, before=trial.number) >= count:  # another worker took the last one meanwhile
+            study.tell(trial, state=TrialState.FAIL)
+            return trials.give_up_lost(study)
+        try:
+            values = drawn(trial, fields)
+            print(f"trial {trial.number}: {', '.join(f'{field} {value}' for field, value in values.items())}", flush=True)
+            record = trainer.train(trainer.node.name.seed, f"trial{trial.number}", values, again=True)
+        except DivergenceError as error:
+            print(f"trial {trial.number}: {error}")
+            trial.set_user_attr(trials.DIVERGED, True)
+            study.tell(trial, 0.0)  # so that the sampler keeps away from there
+            continue
+        except BaseException:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+        trial.set_user_attr(trials.SECONDS, record.seconds)
+        study.tell(trial, judged(record, on_test=on_test))
+
+
+def judged(record: Metrics, *, on_test: bool) -> float:
+    """The accuracy that decides, in per cent: the best epoch's on the test images, or of the kept weights on held-out ones."""
+    if not on_test:
+        return record.selected_accuracy
+    if record.best_test_accuracy is None:
+        raise RecordError(f"{record.name}: was measured on held-out images, and not on the test images")
+    return record.best_test_accuracy
+
+
+def _outcome(results: str, judged_on: str, trainer: Trainer, fields: Mapping[str, Range], tried: list[trials.Tried]) -> Outcome:
+    best, fresh = trials.best(tried), dict[int, float]()
+    if best is None:
+        raise RecordError(f"{trainer.node.name}: none of {len(tried)} trials ended well; search where learning_rate is lower")
+    for node in trainer.workflow.search_seeds(trainer.node)[1:]:
+        record = trainer.train(node.name.seed, f"seed{node.name.seed}", best.values, again=False)
+        fresh[node.name.seed] = judged(record, on_test=judged_on == "test")
+    return Outcome(network_of(trainer.node), judged_on, fields, tried, best, fresh)
+
+
+def _place(results: str, node: Node) -> Path:
+    """The table of what a search came to; its other files lie beside it."""
+    return Path(layout.search_result(results, network_of(node), "csv"))
+
+
+def _network_folder(node: Node, which: str) -> str:
+    return layout.search_network(node.results.removesuffix("/search"), network_of(node), which)

@@ -1,0 +1,97 @@
+"""What became of a search's trials, as its journal tells it."""
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+WORKER, SECONDS, DIVERGED = "worker", "seconds", "diverged"  # what a trial's record says besides its values
+LONGEST_SILENCE = 3600.0  # seconds, at least, before a trial of another machine is given up
+State = Literal["complete", "diverged", "running", "lost"]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One trial. accuracy: in per cent, of what the search is judged on; None where it has none. seconds: of its training."""
+
+    number: int
+    values: dict[str, Any]
+    accuracy: float | None
+    state: State
+    seconds: float | None
+
+
+def this_worker() -> str:
+    """What a trial's record calls the process that runs it."""
+    return f"{socket.gethostname()} {os.getpid()}"
+
+
+def tried(study: Study) -> list[Tried]:
+    """All trials that drew values, by number."""
+    return [_tried(trial) for trial in study.get_trials(deepcopy=False) if trial.params]
+
+
+def _tried(trial: FrozenTrial) -> Tried:
+    state = state_of(trial)
+    accuracy = trial.values[0] if state == "complete" and trial.values else None
+    return Tried(trial.number, dict(trial.params), accuracy, state, trial.user_attrs.get(SECONDS))
+
+
+def state_of(trial: FrozenTrial) -> State:
+    """What became of a trial."""
+    if DIVERGED in trial.user_attrs:
+        return "diverged"
+    if trial.state == TrialState.COMPLETE:
+        return "complete"
+    return "lost" if trial.state.is_finished() else "running"
+
+
+def best(trials: Iterable[Tried]) -> Tried | None:
+    """The most accurate trial, of equal ones the first; None where none ended well."""
+    ended = [(one.accuracy, -one.number, one) for one in trials if one.accuracy is not None]
+    return max(ended)[2] if ended else None
+
+
+def taken(study: Study, *, before: int | None = None) -> int:
+    """How many trials ended or still run, diverged ones too; of those below a number, where one is given."""
+    trials = study.get_trials(deepcopy=False)
+    return sum(state_of(trial) != "lost" for trial in trials if before is None or trial.number < before)
+
+
+def give_up_lost(study: Study) -> int:
+    """Mark the trials whose worker is no more, so that others take their places; how many still run."""
+    trials = study.get_trials(deepcopy=False)
+    longest = max((trial.user_attrs.get(SECONDS, 0.0) for trial in trials), default=0.0)
+    running = 0
+    for trial in trials:
+        if state_of(trial) == "running" and trial.state == TrialState.RUNNING:
+            if _is_lost(trial, max(LONGEST_SILENCE, 10 * longest)):
+                study.tell(trial.number, state=TrialState.FAIL)
+            else:
+                running += 1
+    return running
+
+
+def _is_lost(trial: FrozenTrial, silence: float) -> bool:
+    """Of this machine: its process is gone. Of another, or of nobody yet: it began too long ago."""
+    host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(" ")
+    if host == socket.gethostname() and process.isdigit():
+        return not _runs(int(process))
+    began = trial.datetime_start or datetime.fromtimestamp(0)
+    return time.time() - began.timestamp() > silence
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()  # what this one runs has ended when it asks
