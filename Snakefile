@@ -9,6 +9,7 @@ snakemake --cores 4 results/toy/table2.csv        presets/toy.yaml: toy data, ha
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -26,13 +26,11 @@ from takd.study import layout
 from takd.study.artifacts import Answers, Surfaces, look_up
 from takd.study.layout import VARIANTS
 from takd.study.recipe import Recipe
-from takd.study.search import Range
 from takd.study.tree import Node, Tree
 
 State = Literal["missing", "fresh", "stale"]
 PAPER = ("paper/published.csv", "paper/claims.yaml")
 REPORTING = "takd.reporting.show"  # whose code, and all that it imports, is what shows
-SEARCH = "takd.search.job"  # likewise
 
 
 class Keys:
@@ -94,18 +92,6 @@ class Keys:
         network = recipe.network
         code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
         return network_key(node.name, recipe, code=code, data_digest=self.data_digest(node), teacher_key=teacher)
-
-    def trials(self, node: Node, fields: Mapping[str, Range]) -> str:
-        """Of a search's trials: of everything that they share, however many there are. node: in the folder of the search."""
-        search = self.tree.folder(node.results).parameters.search
-        shared = self.trained(node, self.recipe(node, {name: where.example for name, where in fields.items()}))
-        ranges = {name: where.model_dump(mode="json") for name, where in fields.items()}
-        return key_of("trials", shared, ranges, search.judged_on, search.sampler_seed)
-
-    def search(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
-        """Of what a search came to."""
-        fresh_seeds = self.tree.folder(node.results).parameters.search.fresh_seeds
-        return key_of("search", self.trials(node, fields), trials, fresh_seeds, self._hashed(SEARCH))
 
     def soft_targets(self, teacher: Node, views: str) -> str:
         """Of a teacher's answers."""
@@ -259,15 +245,22 @@ class Keys:
         if not path.exists():
             beside = [*(self.root / results).glob(f"{what}.*")]
             return "stale" if beside else "missing"
+        return self._state_of_made(path, self.root / results, self.of_shown(results, what))
+
+    def state_of_record(self, record: str, key: str) -> State:
+        """Whether the files of a record, which lie beside it, are there, bear that key, and are what was written."""
+        path = self.root / record
+        return self._state_of_made(path, path.parent, key) if path.exists() else "missing"
+
+    def _state_of_made(self, path: Path, folder: Path, key: str) -> State:
         try:
             record = made.Made.read(path)
         except TakdError:
             return "stale"
-        folder = self.root / results
         changed = record.changed(folder)
         if any((self.root / path).exists() and self._digest(self.root / path) != was for path, was in record.made_from.items()):
             return "stale"  # of the same key, and yet another one: trained again on another machine, say
-        if record.key != self.of_shown(results, what) or any((folder / name).exists() for name in changed):
+        if record.key != key or any((folder / name).exists() for name in changed):
             return "stale"
         return "missing" if changed else "fresh"
 

@@ -19,6 +19,9 @@ GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.
 
 
 _PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces)/(?P<rest>.*)")
+_SEARCH = re.compile(
+    r"(?P<results>results(/.+?)?)/search/(?P<dataset>[^/]+)/(?P<family>[^/]+)/(?P<chain>[^/]+)\.(csv|md|yaml|json)"
+)
 _FILES = {
     "models": (r"(/(model\.safetensors|metrics\.json)?)?", "model.safetensors and metrics.json"),
     "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
@@ -28,9 +31,12 @@ _FILES = {
 
 def check(workflow: Workflow, target: str) -> None:
     """Raises ParameterError, naming the nearest targets, where nothing makes that file; other errors where its names are wrong."""
-    if not target.startswith("results/") or re.search("/(exports|search|made)/", target):
+    if not target.startswith("results/") or re.search("/(exports|made)/", target):
         return
     if product_of(workflow, target) is not None:
+        return
+    if (match := _SEARCH.fullmatch(target)) is not None:
+        workflow.searches.named(match.groupdict())
         return
     results = target.rpartition("/")[0]
     try:
@@ -75,6 +81,8 @@ def all_files(workflow: Workflow) -> list[str]:
     """Every file for people that there can be."""
     found: list[str] = []
     for results in workflow.tree.folders:
+        if results.endswith("/search"):
+            continue  # its networks are a search's, and nobody looks at their tables
         try:
             found += files_of(workflow, results)
         except TakdError:

@@ -18,7 +18,10 @@ from takd.study.names import Name
 from takd.study.tree import Node
 
 Finding = Literal["as it should be", "adopted", "stale", "changed", "foreign"]
-_PASSED_OVER = ("logs", "resume", "published", "exports", "search")  # what jobs said or keep to go on, and copies
+_PASSED_OVER = ("logs", "resume", "published", "exports")  # what jobs said or keep to go on, and copies
+_SEARCHED = re.compile(
+    r"(?P<network>[^/]+/[^/]+/[^/]+)(\.(csv|md|yaml|json)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
+)
 _PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
 
 
@@ -85,7 +88,7 @@ def _files(root: Path) -> Iterator[Path]:
         seen.add(place)
         folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
         for name in sorted(names):
-            if not name.startswith(".") and not name.endswith(".log"):
+            if not name.startswith(".") and not name.endswith((".log", ".journal", ".journal.lock")):
                 yield Path(folder) / name
 
 
@@ -98,6 +101,8 @@ def _found(workflow: Workflow, path: Path) -> Found:
     try:
         if match := _PRODUCT.fullmatch(rest):
             return Found(shown, *_product(workflow, results, match["kind"], match["name"], match["rest"], path))
+        if results.endswith("/search") and (match := _SEARCHED.fullmatch(rest)):
+            return Found(shown, *_searched(workflow, results, match, path))
         return Found(shown, *_for_people(workflow, results, rest))
     except NetworkNameError as error:
         return Found(shown, "foreign", str(error))
@@ -151,6 +156,26 @@ def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, 
     else:
         return "foreign", "nothing of takd's is called so"
     return ("as it should be", "") if state == "fresh" else ("stale", "of another recipe, code, data or teacher")
+
+
+def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path) -> tuple[Finding, str]:
+    """Of what a search wrote: what it came to, or one of the networks that it trained, by the recipe that its record names."""
+    from takd.records import weights
+
+    if match["file"] is None:
+        node = workflow.searches.node(results.removesuffix("/search"), Name.parse(f"{match['network']}/seed0"))
+        record, key = workflow.searches.expected(node)
+        made = Made.read(workflow.root / record)
+        if path.name in made.changed(path.parent):
+            return "changed", "isn't what was written"
+        stale = made.key != key
+    else:
+        trained = Metrics.read(path.with_name("metrics.json"))
+        if match["file"] == "model.safetensors" and weights.Weights.read(path).about.digest != trained.weights_digest:
+            return "changed", "its record is of other weights"
+        node = Node(results, trained.network)
+        stale = trained.recipe is None or trained.key != workflow.keys.trained(node, trained.recipe)
+    return ("stale", "of another recipe, code, data or teacher") if stale else ("as it should be", "")
 
 
 def _for_people(workflow: Workflow, results: str, rest: str) -> tuple[Finding, str]:

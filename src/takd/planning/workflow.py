@@ -15,11 +15,10 @@ from takd.errors import ParameterError
 from takd.files import write_text
 from takd.networks.registry import is_library
 from takd.planning.keys import Keys, State
+from takd.planning.searches import Searches
 from takd.study import layout
 from takd.study.artifacts import look_up
-from takd.study.layout import VARIANTS
 from takd.study.names import Name
-from takd.study.search import searched
 from takd.study.tree import Node, Tree
 
 CLOCKS_APART = 2  # seconds that clocks of machines may differ by
@@ -42,6 +41,7 @@ class Workflow:
         self.typed = dict(typed or {})
         self.tree = Tree(root, self.typed)
         self.keys = Keys(self.tree)
+        self.searches = Searches(self.tree, self.keys)
         self.root = root
         self.writes_keys = writes_keys
         self.soft_targets_at_most = soft_targets_at_most
@@ -146,36 +146,6 @@ class Workflow:
         """How one's own images are prepared: by their preset; nothing for published ones."""
         return "" if dataset in DATASETS else f"--preset {shlex.quote(f'presets/{dataset}.yaml')}"
 
-    # Searches.
-
-    def search_node(self, results: str, name: Name) -> Node:
-        """A network in the folder where a search trains it. Raises ParameterError where none can be searched there."""
-        if VARIANTS in results or results == layout.search_folder(results.removesuffix("/search")):
-            raise ParameterError(f"{results}: a search is of params.yaml's own results, or of a preset's")
-        folder = self.tree.folder(results)
-        folder.check(name)
-        if folder.imported(name) is not None:
-            raise ParameterError(f"{name}: its weights were brought, so there is nothing to search for")
-        searched(folder.parameters.search.fields, name)
-        return Node(layout.search_folder(results), name)
-
-    def searched_by_name(self, wildcards: Mapping[str, str]) -> Node:
-        """The same by a job's wildcards, under seed 0."""
-        return self.search_node(wildcards["results"], Name.parse(layout.NETWORK.format(**{**wildcards, "seed": "0"})))
-
-    def search_seeds(self, node: Node) -> list[Node]:
-        """The network of a search's trials, and the same under each seed in which the best is trained again."""
-        fresh = self.tree.folder(node.results).parameters.search.fresh_seeds
-        return [Node(node.results, node.name.with_seed(node.name.seed + number)) for number in range(fresh + 1)]
-
-    def lacking_to_search(self, node: Node) -> list[str]:
-        """The files that a search reads and that aren't as they should be: images, and the weights of teachers."""
-        data = {"dataset": node.name.dataset}
-        images = [] if self.state("data", data) == "fresh" else [self.data(data)]
-        taught = [each for each in self.search_seeds(node) if each.name.is_distilled]
-        teachers = dict.fromkeys(self.tree.teacher(each) for each in taught)
-        return images + [layout.model(*teacher) for teacher in teachers if not self.keys.has_model(teacher)]
-
     # What is to be made first.
 
     def lacking(self, kind: str, wildcards: Mapping[str, str]) -> list[str]:
@@ -188,6 +158,8 @@ class Workflow:
             return []
         if kind == "shown":
             return self._lacking_to_show(wildcards["results"], wildcards["what"])
+        if kind == "search":
+            return self.searches.lacking(self.searches.named(wildcards))
         node = self.node(wildcards)
         data = [] if self.state("data", wildcards) == "fresh" else [self.data(wildcards)]
         if kind != "network":
@@ -227,11 +199,13 @@ class Workflow:
     # Keys.
 
     def state(self, kind: str, wildcards: Mapping[str, str]) -> State:
-        """Whether a job's product is there, and as it should be. kind: data, network, soft_targets, surface or shown."""
+        """Whether a job's product is there, and as it should be. kind: data, network, soft_targets, surface, search or shown."""
         if kind == "data":
             return self.keys.state_of_data(wildcards["dataset"], self._results_of(wildcards["dataset"]))
         if kind == "shown":
             return self.keys.state_of_shown(wildcards["results"], wildcards["what"])
+        if kind == "search":
+            return self.searches.state(self.searches.named(wildcards))
         node = self.node(wildcards)
         if kind == "network":
             whole = self.keys.has_record(node) and self.keys.has_model(node)
@@ -246,6 +220,8 @@ class Workflow:
         if kind == "shown":
             results, what = wildcards["results"], wildcards["what"]
             return layout.made(results, what), self.keys.of_shown(results, what)
+        if kind == "search":
+            return self.searches.expected(self.searches.named(wildcards))
         node = self.node(wildcards)
         if kind == "network":
             return layout.metrics(*node), self.keys.network(node)

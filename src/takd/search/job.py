@@ -84,25 +84,26 @@ def search(
     None are written where other workers' trials still run: the last one writes them. only: the fields to search, all where it is
     empty. Raises ParameterError where the search can't be run, before its first trial.
     """
-    node = workflow.search_node(results, name)
-    section = workflow.tree.folder(node.results).parameters.search
+    searches = workflow.searches
+    node = searches.node(results, name)
+    section = searches.section(node)
     fields = searched(section.fields, name, only)
     count = section.trials if count is None else count
-    if lacking := workflow.lacking_to_search(node):
+    if lacking := searches.lacking(node):
         raise ParameterError(f"{lacking[0]}: isn't there, or not as it should be; snakemake --cores 1 -- {' '.join(lacking)}")
-    key = workflow.keys.search(node, fields, count)
-    place = _place(results, node)
+    key = searches.key(node, fields, count)
+    place = Path(searches.result(node, "csv"))
     check_key(place.with_suffix(".csv"), key, expected_key)
 
     trainer = Trainer(workflow, node, threads, device)
-    study_name = f"{name} {workflow.keys.trials(node, fields)}"
+    study_name = f"{name} {searches.trials_key(node, fields)}"
     study = open_study(journal or place.with_suffix(".journal"), study_name, section.sampler_seed)
     running = run_trials(study, trainer, fields, count, on_test=section.judged_on == "test")
     if running:
         print(f"{running} trials of other workers run on; the last to end writes {place.with_suffix('.csv')}")
         return []
 
-    outcome = _outcome(results, section.judged_on, trainer, fields, trials.tried(study))
+    outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study))
     files = outcome.write(place)
     Made.of(key, files).write(place.with_suffix(".json"))
     return files
@@ -144,19 +145,14 @@ def judged(record: Metrics, *, on_test: bool) -> float:
     return record.best_test_accuracy
 
 
-def _outcome(results: str, judged_on: str, trainer: Trainer, fields: Mapping[str, Range], tried: list[trials.Tried]) -> Outcome:
+def _outcome(judged_on: str, trainer: Trainer, fields: Mapping[str, Range], tried: list[trials.Tried]) -> Outcome:
     best, fresh = trials.best(tried), dict[int, float]()
     if best is None:
         raise RecordError(f"{trainer.node.name}: none of {len(tried)} trials ended well; search where learning_rate is lower")
-    for node in trainer.workflow.search_seeds(trainer.node)[1:]:
+    for node in trainer.workflow.searches.seeds(trainer.node)[1:]:
         record = trainer.train(node.name.seed, f"seed{node.name.seed}", best.values, again=False)
         fresh[node.name.seed] = judged(record, on_test=judged_on == "test")
     return Outcome(network_of(trainer.node), judged_on, fields, tried, best, fresh)
-
-
-def _place(results: str, node: Node) -> Path:
-    """The table of what a search came to; its other files lie beside it."""
-    return Path(layout.search_result(results, network_of(node), "csv"))
 
 
 def _network_folder(node: Node, which: str) -> str:

@@ -16,6 +16,7 @@
 """
 
 NETWORK = "{dataset}/{family}/{chain}/seed{seed}"
+SEARCHED = "{dataset}/{family}/{chain}"  # of what a search is
 PREPARED = "data/prepared"
 RAW = "data/raw"
 VARIANTS = "/variants/"
