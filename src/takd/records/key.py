@@ -48,6 +48,11 @@ def code_of(recipe: Recipe, root: Path = Path()) -> str:
     return training_code((network.builder, network.peer), recipe.objective.name, brought=network.start is not None, root=root)
 
 
+def own_code_of(builder: str, root: Path = Path()) -> str | None:
+    """The hash of somebody's own code that builds a network; None where a library builds it."""
+    return None if is_library(builder) else code_hash(files=files_of(builder, root))
+
+
 def key_of(*made_from: object) -> str:
     """16 hexadecimal digits over what something is made from: texts, numbers, lists and mappings of them."""
     return hashlib.sha256(json.dumps([FORMAT, *made_from], sort_keys=True).encode()).hexdigest()[:16]

@@ -35,7 +35,8 @@ class About(Section):
     """What a file of weights says of them. labels: the classes' names. scale, shift: a pixel p in 0…255 is shown as
     scale p + shift.
 
-    digest: of the tensors, names and shapes. size: pixels along a side of the images.
+    digest: of the tensors, names and shapes. size: pixels along a side of the images. own_code: hash of somebody's own code that
+    built it when it was made; None where a library did.
     """
 
     name: NetworkName
@@ -50,6 +51,7 @@ class About(Section):
     held_out: HeldOut
     data_digest: Digest
     commit: Text
+    own_code: Key | None = None
     digest: Digest
 
     @model_validator(mode="after")

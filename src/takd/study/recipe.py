@@ -95,7 +95,7 @@ def check_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         if name not in _TYPED:
             near = difflib.get_close_matches(name, _TYPED, 1)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_TYPED))}"
+            meant = f"did you mean {near[0]}?" if near else f"docs/parameters.md has all {len(_TYPED)}"
             raise ValueError(f"{shortened(name, 60)}: no such field of a recipe; {meant}")
         model = _TYPED[name]
         _checked(model, {name: value})

@@ -9,7 +9,7 @@ from takd.errors import ParameterError
 from takd.files import sha256_of
 from takd.networks.builders import build
 from takd.networks.checkpoints import load_into, read_state_dict
-from takd.records.key import check_key, imported_key, training_code
+from takd.records.key import check_key, imported_key, own_code_of, training_code
 from takd.records.provenance import commit
 from takd.study.names import Name
 from takd.study.recipe import Recipe
@@ -42,7 +42,7 @@ def import_network(
     check_network(builder, data)
 
     # what it is going to be
-    made_at, digest = commit(), sha256_of(files.weights)
+    made_at, own_code, digest = commit(), own_code_of(builder), sha256_of(files.weights)
     code = training_code((builder,), None, brought=True)
     key = imported_key(name, f"{builder} {views.normalisation}", weights=digest, code=code, data_digest=data.digest)
     check_key(files.output, key, expected_key)
@@ -63,7 +63,18 @@ def import_network(
 
     # write
     measured = Measured(accuracy=accuracy, selected_accuracy=accuracy, answers=answers, history=[], on_test=True)
-    write(files.output, files.metrics, network, origin, data, measured, views=views, precision=PRECISION, commit=made_at)
+    write(
+        files.output,
+        files.metrics,
+        network,
+        origin,
+        data,
+        measured,
+        views=views,
+        precision=PRECISION,
+        commit=made_at,
+        own_code=own_code,
+    )
 
 
 def _check_alone(name: Name, files: Files) -> None:

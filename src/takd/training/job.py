@@ -12,7 +12,7 @@ from takd.errors import CheckpointError, ParameterError
 from takd.files import check_outputs, read_metadata, sha256_of
 from takd.networks.builders import code_files
 from takd.networks.checkpoints import load_into, read_state_dict
-from takd.records.key import check_key, code_of, network_key
+from takd.records.key import check_key, code_of, network_key, own_code_of
 from takd.records.provenance import commit
 from takd.study.names import Name
 from takd.study.recipe import Recipe
@@ -74,7 +74,7 @@ def train_network(
 
     # what it is going to be
     made_at = commit()  # before the hours in which somebody may commit
-    code = code_of(recipe)
+    code, own_code = code_of(recipe), own_code_of(builder)
     teacher_key = None if answers is None else answers.teacher_key
     key = network_key(name, recipe, code=code, data_digest=data.digest, teacher_key=teacher_key)
     check_key(files.output, key, expected_key)
@@ -112,7 +112,17 @@ def train_network(
         on_test=recipe.views.validation_share == 0,
     )
     places = files.output, files.metrics
-    write(*places, trained.network, origin, data, measured, views=recipe.views, precision=precision, commit=made_at)
+    write(
+        *places,
+        trained.network,
+        origin,
+        data,
+        measured,
+        views=recipe.views,
+        precision=precision,
+        commit=made_at,
+        own_code=own_code,
+    )
     if progress is not None:
         progress.finish()
 

@@ -9,6 +9,7 @@ from takd.data.splits import Split
 from takd.data.views import Normalisation, Views
 from takd.errors import CheckpointError
 from takd.networks.builders import build, is_library
+from takd.records.key import own_code_of
 from takd.records.weights import About, Weights
 
 
@@ -30,6 +31,14 @@ def opened(
     except RuntimeError:
         raise CheckpointError(f"{path}: its weights don't fit {builder or about.builder}; it was written by other code") from None
     return network.eval().to(memory_format=torch.channels_last), about
+
+
+def opened_by_the_same_code(path: Path, *, data_digest: str | None = None, builder: str | None = None) -> tuple[nn.Module, About]:
+    """The same for what is made from it: CheckpointError, too, where somebody's own code changed since the network was made."""
+    network, about = opened(path, data_digest=data_digest, builder=builder)
+    if about.own_code not in (None, own_code_of(builder or about.builder)):
+        raise CheckpointError(f"{path}: {about.builder} was changed since {about.name} was made by it; run snakemake again")
+    return network, about
 
 
 def shown(split: Split, about: About, *, augmentation: str = "none") -> Views:

@@ -18,7 +18,7 @@ from takd.study.recipe import Recipe
 from takd.training.device import used_precision
 from takd.training.inference import logits, logits_of, still
 from takd.training.mixing import Mixing
-from takd.training.opened import opened, shown
+from takd.training.opened import opened_by_the_same_code, shown
 
 
 class Answers(Protocol):
@@ -104,7 +104,7 @@ def compute(
     teacher was trained on other data, ParameterError where the workflow expects another key, DivergenceError where an answer
     overflows half precision.
     """
-    network, about = opened(teacher, data_digest=data.digest, builder=builder)
+    network, about = opened_by_the_same_code(teacher, data_digest=data.digest, builder=builder)
     online = Online(network, about, data, views, device)
     epochs = parse_views(views).epochs
     key = soft_targets_key(about.key, views, code=code_hash(SOFT_TARGETS), data_digest=data.digest)
@@ -155,7 +155,7 @@ def online(
     path: Path, student: Name, recipe: Recipe, data: PreparedData, device: torch.device, builder: str | None = None
 ) -> Online:
     """A student's teacher, to run beside it, checked. Raises CheckpointError where it is another one, or of another data set."""
-    network, about = opened(path, data_digest=data.digest, builder=builder)
+    network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
     _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data)
     return Online(network, about, data, views_of(recipe, student.seed), device)
 

@@ -84,15 +84,18 @@ def write(
     views: Views,
     precision: str,
     commit: str,
+    own_code: str | None,
 ) -> None:
     """Write weights to `output`, then their record to `metrics`. Raises OSError where one can't be written; then neither is there.
 
     views: how the network is shown images, and what it didn't learn from. precision: that of its recipe, in which later readers
-    compute where they can. On held-out images there is no test accuracy, so no best one.
+    compute where they can. own_code: hash of somebody's own code that built it,
+    as its training began. On held-out images there is no test accuracy, so no best one.
     """
     normalisation = Normalisation.of(data.train, views.normalisation)
     about = origin.model_dump(include={"name", "key", "builder", "classes", "data_digest"}) | {
         "commit": commit,
+        "own_code": own_code,
         "labels": data.labels,
         "size": data.size,
         "scale": normalisation.scale.tolist(),

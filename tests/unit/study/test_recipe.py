@@ -110,7 +110,7 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"validation_share": 1}, "validation_share"),
         ({"training_share": 0}, "training_share"),
         ({"learning_rates": 0.1}, "learning_rates: no such field of a recipe; did you mean learning_rate?"),
-        ({"qqqq": 0.1}, "qqqq: no such field of a recipe; there are at_distance, at_weight, augmentation, batch_size"),
+        ({"qqqq": 0.1}, "qqqq: no such field of a recipe; docs/parameters.md has all"),
         ({"x\x1b[31m" * 9999: 1}, "no such field"),
     ],
 )

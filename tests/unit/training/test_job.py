@@ -1,6 +1,7 @@
 """Trainings as jobs: what they write of what was measured, what they refuse, and when they go on from where one was interrupted."""
 
 import errno
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,18 @@ from typing import Any
 import pytest
 import torch
 
+import takd
 from takd.data import prepared
 from takd.errors import CheckpointError, ParameterError
 from takd.files import sha256_of
 from takd.measuring.accuracy import accuracy_on_test
+from takd.measuring.surface import write_surface
 from takd.records import accuracy
 from takd.records.metrics import Epoch, Metrics, unpacked_answers
 from takd.records.provenance import machine
 from takd.records.weights import Weights
 from takd.study.names import Name
+from takd.study.params import Surface
 from takd.study.recipe import Recipe
 from takd.training import job, soft_targets, written
 from takd.training.inference import logits
@@ -383,6 +387,33 @@ def test_code_of_ones_own_that_fails_is_said_in_one_line(
     with pytest.raises(ParameterError, match=what_is_said) as raised:
         run(tmp_path / "out", digits, how=recipe(builder="nets.py:small"))
     assert "\n" not in str(raised.value)
+
+
+def test_what_a_teacher_of_changed_code_says_is_asked_of_nobody(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(OWN)
+    (tmp_path / "widths.py").write_text("WIDTH = 4")
+    run(tmp_path, digits, "digits/own/large/seed0", recipe(builder="nets.py:small", epochs=1, training_share=0.1))
+    teacher, data, how = tmp_path / "model.safetensors", prepared.load(digits), taught(builder="plain:2", epochs=1)
+    student, grid = Name.parse("digits/own/large-small/seed0"), Surface(points=3, span=1, images=20)
+    ways: list[Callable[[], object]] = [
+        lambda: soft_targets.compute(teacher, data, tmp_path / "targets", views="unaugmented", device=CPU, builder="nets.py:small"),
+        lambda: soft_targets.online(teacher, student, how, data, CPU, "nets.py:small"),
+        lambda: write_surface(teacher, digits, grid, tmp_path / "surface", CPU, builder="nets.py:small"),
+    ]
+    (tmp_path / "widths.py").write_text("WIDTH = 4  # of the only layer")
+    for way in ways:
+        way()
+    (tmp_path / "nets.py").write_text(OWN.replace("nn.ReLU()", "nn.GELU()"))  # the weights would fit
+    for name in ("targets", "surface"):
+        (tmp_path / name).unlink()
+    for way in ways:
+        with pytest.raises(CheckpointError, match=r"nets.py:small was changed since digits/own/large/seed0 was made by it"):
+            way()
+    assert not (tmp_path / "targets").exists() and not (tmp_path / "surface").exists()
+    assert takd.load(teacher, builder="nets.py:small").about.own_code is not None
 
 
 def test_a_peer_is_trained_beside_the_network_and_only_the_network_is_kept(digits: Path, tmp_path: Path) -> None:
