@@ -109,8 +109,10 @@ class Keys:
         return data_key(dataset, None if lock is None else lock.digest)
 
     def networks_shown(self, results: str, names: list[str]) -> list[Node]:
-        """The networks that those artifacts show; where the study says `run: there`, those of them that are there."""
-        nodes = self.tree.cells(results, names)
+        """The networks that those artifacts read; where the study says `run: there`, those of them that are there."""
+        artifacts = self.tree.folder(results).artifacts
+        deep = [name for name in names if look_up(artifacts, name).with_teachers]
+        nodes = list(dict.fromkeys([*self.tree.cells(results, names), *self.tree.needed(results, deep)]))
         if self.tree.folder(results).parameters.run == "there":
             nodes = [node for node in nodes if self.has_record(node)]
         return nodes

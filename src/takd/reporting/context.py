@@ -26,7 +26,8 @@ class Context:
 
     datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
-    images, where it is asked for.
+    images, where it is asked for. spent: a chain's (data set, family, chain, variant) core-seconds by seed, with those of all
+    networks above it, where all of them are there.
     """
 
     datasets: tuple[str, ...]
@@ -36,6 +37,7 @@ class Context:
     published: pd.DataFrame
     order: Mapping[str, list[str]]
     kept: KeptAnswers = field(default_factory=KeptAnswers)
+    spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
 
     def title(self, dataset: str) -> str:
         """What people call a data set."""

@@ -32,6 +32,6 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import answers
 
         return answers
-    from takd.reporting import lines, paths, rates, surfaces
+    from takd.reporting import lines, paths, rates, spending, surfaces
 
-    return {"lines": lines, "paths": paths, "rates": rates, "surfaces": surfaces}[kind]
+    return {"lines": lines, "paths": paths, "rates": rates, "costs": spending, "surfaces": surfaces}[kind]

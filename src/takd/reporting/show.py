@@ -92,7 +92,21 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
         published=published_of(workflow, results),
         order=order,
         kept=kept_of(records) if workflow.keys.needs_labels(results, what) else KeptAnswers(),
+        spent=_spent(workflow, nodes, records),
     )
+
+
+def _spent(
+    workflow: Workflow, nodes: list[Node], records: list[tuple[str, Metrics]]
+) -> dict[tuple[str, str, str, str], dict[int, float]]:
+    """Core-seconds of networks and all above them, by chain and seed, where the records of all of those are among them."""
+    own = {node: record.seconds * record.threads for node, (_, record) in zip(nodes, records, strict=True)}
+    spent: dict[tuple[str, str, str, str], dict[int, float]] = {}
+    for node, (variant, _) in zip(nodes, records, strict=True):
+        line, name = workflow.tree.lineage(node), node.name
+        if all(each in own for each in line):
+            spent.setdefault((name.dataset, name.family, name.chain, variant), {})[name.seed] = sum(own[each] for each in line)
+    return spent
 
 
 def published_of(workflow: Workflow, results: str) -> pd.DataFrame:

@@ -62,6 +62,7 @@ class Artifact(_Entry):
 
     how_to_read: ClassVar[str] = ""  # said below a picture
     is_table: ClassVar[bool] = False  # whether it is a .md, and no picture
+    with_teachers: ClassVar[bool] = False  # whether it reads the records of all networks above its own, too
     title: str
     where: str
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
@@ -283,7 +284,47 @@ class Answers(Artifact):
         yield from dict.fromkeys(cell for pair in self.pairs(datasets) for cell in pair)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers
+class Way(_Entry):
+    """A way to a student."""
+
+    label: str
+    chain: str
+    variant: str = Field(default="", description="The variant of params.yaml by which its last network is trained.")
+
+
+class Costs(Artifact):
+    """Accuracies against what they cost, a panel a data set, a point a way to the student."""
+
+    how_to_read = (
+        "Core-seconds: seconds of training by the clock times threads, of the student and all networks above it, each once. "
+        "Means over seeds; error bars: standard deviation over seeds."
+    )
+    with_teachers = True
+    kind: Literal["costs"]
+    family: str
+    path: str = Field(description="The label of the way whose cost the others should match.")
+    ways: tuple[Way, ...] = Field(min_length=2, max_length=7)
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        labels = [way.label for way in self.ways]
+        if len({*labels}) < len(labels) or self.path not in labels:
+            raise ValueError(f"ways: each needs a label of its own, and `path` is one of them; not {', '.join(labels)}")
+        return self
+
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """Those of its ways."""
+        return tuple(dict.fromkeys(way.variant for way in self.ways if way.variant))
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a way; its row is the label."""
+        for name in self.shown(datasets):
+            for way in self.ways:
+                yield Cell(way.label, self.family, name, way.variant, way.chain, way.variant)
+
+
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 

@@ -82,7 +82,7 @@ def test_a_preset_shortens_variants_too(project: Path, name: str) -> None:
     network = "cifar10/resnet/26-8+mutual/seed0"
     alone = tree.recipe(node("cifar10/resnet/8/seed0", f"results/{name}")).length.epochs
     for results in tree.folders:
-        if results.startswith(f"results/{name}/variants"):
+        if results.startswith(f"results/{name}/variants") and "equal_cost" not in results:  # whose point is to be longer
             recipe = tree.recipe(node(network, results))
             assert recipe.all_epochs * recipe.views.training_share <= 2 * alone
 
