@@ -1,4 +1,4 @@
-"""`takd evaluate` and `takd surface`: what is asked of a trained network."""
+"""`takd evaluate`, `takd surface` and `takd probe`: what is asked of a trained network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command()(evaluate)
     app.command()(surface)
+    app.command()(probe)
 
 
 def evaluate(
@@ -58,3 +59,25 @@ def surface(
     device_used = chosen_device(device, threads)
     write_surface(network, data, grid, output, device_used, builder=builder, expected_key=expected_key(key))
     print(output)
+
+
+def probe(
+    networks: Annotated[list[Path], typer.Argument(help="Files of trained networks of one data set.")],
+    data: Data,
+    output: Output,
+    temperature: Annotated[float, typer.Option(help="Temperature of the answers whose entropy is measured.")] = 1.0,
+    builder: Builder = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Measure how soft networks' answers are, and their accuracy on test images with Gaussian noise of three strengths."""
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+    from takd.measuring.probe import by_chain, probed, write
+
+    check_outputs([output], [*networks, data, *own_code(builder)])
+    if len({path.resolve() for path in networks}) < len(networks):
+        raise ParameterError("networks: one is given twice, and would count as a seed more")
+    table = probed(networks, data, temperature=temperature, device_name=device, threads=threads, builder=builder)
+    write(output, table)
+    print(by_chain(table).to_string(index=False, float_format="{:.2f}".format))

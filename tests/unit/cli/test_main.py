@@ -18,7 +18,7 @@ from takd.errors import DataError
 from tests.conftest import ROOT, recipe
 from tests.unit.cli.conftest import Run, files_in, train_arguments
 
-COMMANDS = ("prepare", "train", "targets", "evaluate", "surface", "recipe", "show", "plan", "verify", "list")
+COMMANDS = ("prepare", "train", "targets", "evaluate", "surface", "probe", "recipe", "show", "plan", "verify", "list")
 
 
 def started(*arguments: object, **environment: str) -> "subprocess.Popen[str]":

@@ -60,3 +60,10 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(
     monkeypatch.chdir(ROOT)
     code, _, err = takd("evaluate", *arguments)
     assert code == 2 and what_is_said in err and err.count("\n") == 1
+
+
+def test_a_probe_is_written_and_its_means_said(takd: Run, digits: Path, model: Path, tmp_path: Path) -> None:
+    code, out, _ = takd("probe", model, "--data", digits, "--output", tmp_path / "p.csv")
+    assert code == 0 and "noise 0.16" in out and len((tmp_path / "p.csv").read_text().splitlines()) == 5
+    code, _, err = takd("probe", model, model, "--data", digits, "--output", tmp_path / "q.csv")
+    assert code == 2 and "one is given twice" in err and err.count("\n") == 1 and not (tmp_path / "q.csv").exists()
