@@ -26,6 +26,7 @@ NOT_COUNTED = (
     "takd.objectives.dist",  # and distillation
     "takd.objectives.logit_std",
     "takd.objectives.at",
+    "takd.objectives.fitnet",
     "takd.data.registry",
     "takd.data.sources",
     "takd.data.archives",

@@ -109,7 +109,8 @@ def test_an_unknown_module_is_an_error() -> None:
 
 STAGES = {
     "a training": [TRAINING, IMPORTING, *(f"takd.networks.{name}" for name in ("plain", "resnet", "checkpoints")),
-                   *(f"takd.objectives.{name}" for name in ("labels", "distillation", "mutual", "dkd", "dist", "logit_std", "at"))],
+                   *(f"takd.objectives.{name}" for name in ("labels", "distillation", "mutual", "dkd", "dist", "logit_std", "at",
+                                                                 "fitnet"))],
     "soft targets": [SOFT_TARGETS],
     "a loss surface": [SURFACE],
     "what is shown": [REPORTING],

@@ -133,6 +133,34 @@ class ATFields(Fields):
     ] = "norm"
 
 
+class FitNetFields(Fields):
+    """FitNets'."""
+
+    source = "Romero et al. 2015, eqs. 2 and 3"
+    name: Literal["fitnet"] = "fitnet"
+    fitnet_hint_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs in which the student learns the teacher's hint alone, before `epochs` under soft targets; the "
+            "learning rate stays at its start meanwhile. Paper: until a held-out loss falls no longer, 500 at most.",
+        ),
+    ] = 40
+    fitnet_weight: Annotated[
+        float,
+        Weight,
+        Field(description="λ of eq. 2 in the first epoch under soft targets; then it changes in even steps. Paper: 4."),
+    ] = 4
+    fitnet_last_weight: Annotated[float, Weight, Field(description="λ of eq. 2 in the last epoch. Paper: 1.")] = 1
+    fitnet_temperature: Annotated[float, Temperature, Field(description="τ of eq. 1. Paper: 3.")] = 3
+
+    @property
+    def epochs_before(self) -> int:
+        """Those of the hint."""
+        return self.fitnet_hint_epochs
+
+
 @dataclass(frozen=True)
 class Objective:
     """module: has the learner and the loss. fields: what a recipe says for it.
@@ -160,6 +188,7 @@ OBJECTIVES: dict[str, Objective] = {
     "dist": Objective("dist", "takd.objectives.dist", DISTFields, "teacher"),
     "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher"),
     "at": Objective("at", "takd.objectives.at", ATFields, "teacher", features=True),
+    "fitnet": Objective("fitnet", "takd.objectives.fitnet", FitNetFields, "teacher", features=True),
 }
 
 ALL: dict[str, Objective] = {one.name: one for one in (LABELS, DISTILLATION, *OBJECTIVES.values())}

@@ -35,18 +35,19 @@ class Optimiser(ABC):
         """Move every parameter along its gradient, then forget the gradients. One without a gradient, as of a layer that is frozen
         or wasn't used, stays where it is.
         """
-        moved = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        moved = [(index, bool(self.state[index])) for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
         for decay in sorted(set(self.decays)):
-            group = [index for index in moved if self.decays[index] == decay]
-            gradients = [gradient for index in group if (gradient := self.parameters[index].grad) is not None]
-            if group:
-                self._move(group, gradients, learning_rate, decay)
+            for begun in (False, True):  # a layer may get its first gradient late, and torch takes momenta for all or none
+                group = [index for index, was in moved if self.decays[index] == decay and was is begun]
+                gradients = [gradient for index in group if (gradient := self.parameters[index].grad) is not None]
+                if group:
+                    self._move(group, gradients, learning_rate, decay)
         for parameter in self.parameters:
             parameter.grad = None
 
     @abstractmethod
     def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
-        """Move the parameters at the places of `group`, which have one weight decay."""
+        """Move the parameters at the places of `group`, which have one weight decay, and were all stepped before or none."""
 
 
 class SGD(Optimiser):

@@ -146,3 +146,25 @@ print("torch._dynamo" in sys.modules, "sympy" in sys.modules)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "False"]
+
+
+def test_a_layer_may_get_its_first_gradient_later() -> None:
+    """As torch steps it alone, to the bit, beside one that has had its momentum for long."""
+    torch.manual_seed(0)
+    early, late = nn.Linear(3, 3), nn.Linear(3, 3)
+    how = {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-2}
+    own = SGD([*early.parameters(), *late.parameters()], **how)  # type: ignore[arg-type]
+    there = [nn.Linear(3, 3) for _ in range(2)]
+    for copy, layer in zip(there, (early, late), strict=True):
+        copy.load_state_dict(layer.state_dict())
+    apart = [torch.optim.SGD(layer.parameters(), lr=0.1, fused=True, **how) for layer in there]  # type: ignore[arg-type]
+    for step in range(3):
+        for layers in ((early, late), there):
+            used = layers if step else layers[:1]
+            sum(layer(torch.ones(2, 3)).square().sum() for layer in used).backward()
+        own.step(0.1)
+        for optimiser in apart:
+            optimiser.step()
+            optimiser.zero_grad()
+    for layer, copy in zip((early, late), there, strict=True):
+        assert torch.equal(layer.weight, copy.weight) and torch.equal(layer.bias, copy.bias)

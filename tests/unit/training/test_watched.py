@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from takd.data import prepared
 from takd.data.prepared import PreparedData
@@ -15,18 +16,19 @@ from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.checkpoint import Progress
 from takd.training.job import Files, train_network
-from takd.training.loop import train
+from takd.training.loop import initialised, train
 from takd.training.soft_targets import online
 from takd.training.watched import Beside
 from tests.conftest import recipe
 from tests.unit.training.conftest import CPU, Stop, same, stop_after, weights, write_network
 
 NAME = Name.parse("digits/resnet/14-8+at/seed3")
-METHODS = ["at"]
+METHODS = ["at", "fitnet"]
 
 
 def how(method: str, **changes: Any) -> Recipe:
-    given: dict[str, Any] = {"builder": "resnet:8", "epochs": 2, "augmentation": "crop_flip", "batch_size": 50}
+    given: dict[str, Any] = {"builder": "resnet:8", "epochs": 2, "augmentation": "crop_flip", "batch_size": 50,
+                             "fitnet_hint_epochs": 1}  # fmt: skip
     return recipe(objective=method, **(given | changes))
 
 
@@ -55,7 +57,7 @@ def test_a_student_learns_beside_any_teacher(fewer: PreparedData, tmp_path: Path
 def test_an_interrupted_training_ends_in_the_same_bits(
     fewer: PreparedData, tmp_path: Path, method: str, interrupted_after: int
 ) -> None:
-    name, recipe = called(method), how(method, epochs=3)
+    name, recipe = called(method), how(method, epochs=3 - how(method).objective.epochs_before)
     whole = train(name, recipe, fewer, teacher(tmp_path, fewer, name, recipe), device=CPU)
     progress = Progress(tmp_path / "resume.safetensors", key="this training")
     with pytest.raises(Stop):
@@ -70,6 +72,25 @@ def test_without_weight_it_is_a_network_alone(fewer: PreparedData, tmp_path: Pat
     taught = train(NAME, recipe, fewer, teacher(tmp_path, fewer, NAME, recipe), device=CPU)
     alone = train(NAME, how("labels"), fewer, None, device=CPU)
     assert same(weights(taught.network), weights(alone.network))
+
+
+def test_the_hint_reaches_the_layers_below_it_alone(fewer: PreparedData, tmp_path: Path) -> None:
+    """After the epochs of the hint, layers above the second stage are as they were; the regressor isn't."""
+    kept: list[dict[str, torch.Tensor]] = []
+
+    class Kept(Progress):
+        def save(self, model: nn.Module, *_: object) -> None:
+            kept.append(weights(model))
+
+    name, recipe = called("fitnet"), how("fitnet", weight_decay=0.1)
+    given = teacher(tmp_path, fewer, name, recipe)
+    train(name, recipe, fewer, given, device=CPU, progress=Kept(Path("none"), key=""))
+    first = dict(initialised("resnet:8", 10, 3, 32).named_parameters())
+    hinted, after = ({key.removeprefix("student.network."): each for key, each in state.items()} for state in kept[:2])
+    moved = {part for part, value in first.items() if not torch.equal(hinted[part], value)}
+    assert moved == {part for part in first if int(part.split(".")[0]) < 4}  # the third block and the last layer come after
+    assert all(not torch.equal(after[part], value) for part, value in first.items())
+    assert torch.equal(hinted["adapter.convolution.weight"], after["adapter.convolution.weight"])  # which has done its work
 
 
 def test_a_teacher_shows_the_views_of_its_student(fewer: PreparedData, tmp_path: Path) -> None:
