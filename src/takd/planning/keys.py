@@ -122,9 +122,8 @@ class Keys:
         nodes = self.networks_shown(results, self.tree.shown(results))
         lines = (self.tree.lineage(node) for node in nodes)
         all_of_them = self.tree.own(results, dict.fromkeys(each for line in lines for each in line))
-        if self.tree.folder(results).parameters.run == "there":
-            return [node for node in all_of_them if self.has_record(node)]
-        return all_of_them
+        there = self.tree.folder(results).parameters.run == "there"
+        return [node for node in all_of_them if self.has_record(node)] if there else all_of_them
 
     def surfaces_shown(self, results: str, name: str) -> list[Node]:
         """The networks whose loss surface a figure shows; none where it shows accuracies."""
@@ -251,8 +250,7 @@ class Keys:
 
     def state_of_record(self, record: str, key: str) -> State:
         """Whether the files of a record, which lie beside it, are there, bear that key, and are what was written."""
-        path = self.root / record
-        return self._state_of_made(path, path.parent, key) if path.exists() else "missing"
+        return self._state_of_made(path, path.parent, key) if (path := self.root / record).exists() else "missing"
 
     def _state_of_made(self, path: Path, folder: Path, key: str) -> State:
         try:
