@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from takd.data.policies import change_of, changed, drawn_seeds
 from takd.data.randomness import generator as generator
 from takd.data.splits import Split, StreamedSplit
 from takd.data.view_names import Augmentation, checked
@@ -114,8 +115,18 @@ class Views:
     Raises ValueError for an augmentation that there isn't.
     """
 
-    def __init__(self, split: Split, normalisation: Normalisation, *, augmentation: str = "none") -> None:
+    def __init__(
+        self,
+        split: Split,
+        normalisation: Normalisation,
+        *,
+        augmentation: str = "none",
+        policy: str = "none",
+        erasing: float = 0,
+    ) -> None:
+        """policy, erasing: as in a recipe: what is done to each view beyond its augmentation."""
         self.split = split
+        self.change = change_of(policy, erasing)
         self.augmentation: Augmentation = checked(augmentation)
         # For a row of pixels: a factor for each of its W * 3 bytes is applied four times as fast as three factors again and again.
         self.scale, self.shift = normalisation.scale.repeat(split.size), normalisation.shift.repeat(split.size)
@@ -137,7 +148,17 @@ class Views:
         return self.split.images
 
     def of_epoch(self, seed: int, epoch: int) -> Tensor | None:
-        """The views drawn for an epoch, to be given to `batch`: (N, 3 or 5) on the images' device; None without augmentation."""
+        """The views drawn for an epoch, to be given to `batch`: (N, 3 or 5) on the images' device; None without augmentation.
+
+        Where a policy or erasing changes views, each has the seed of that in one column more.
+        """
+        drawn = self._crops(seed, epoch)
+        if self.change is None:
+            return drawn
+        seeds = drawn_seeds(len(self), seed, epoch).to(self.device)
+        return seeds if drawn is None else torch.cat((drawn, seeds), dim=1)
+
+    def _crops(self, seed: int, epoch: int) -> Tensor | None:
         match self.augmentation:
             case "none":
                 return None
@@ -148,21 +169,27 @@ class Views:
 
     def batch(self, positions: Tensor, views: Tensor | None) -> Tensor:
         """Images at `positions`, as `views` has them: (B, 3, H, W), float32, channels last in memory."""
-        if views is None:
-            chosen = self.split.pixels(positions)
-        elif self.augmentation == "resized_crop_flip":
-            chosen = resized_crops(self.split.pixels(positions), views[positions])
-        elif self.padded is not None:
-            chosen = cropped(self.padded, positions, views[positions])
-        else:
-            padded = _padded(self.split.pixels(positions))
-            chosen = cropped(padded, torch.arange(len(padded), device=padded.device), views[positions])
+        drawn = None if views is None else views[positions]
+        chosen = self._cropped(positions, drawn if drawn is None or self.change is None else drawn[:, :-1])
+        if drawn is not None and self.change is not None:
+            chosen = changed(chosen, drawn[:, -1], self.change)
         rows = chosen.flatten(2).to(torch.float32).mul_(self.scale).add_(self.shift)
         return rows.view_as(chosen).permute(0, 3, 1, 2)
 
+    def _cropped(self, positions: Tensor, drawn: Tensor | None) -> Tensor:
+        """Images at `positions`, cropped and flipped as drawn for them: (B, H, W, 3), in 0…255."""
+        if drawn is None or self.augmentation == "none":
+            return self.split.pixels(positions)
+        if self.augmentation == "resized_crop_flip":
+            return resized_crops(self.split.pixels(positions), drawn)
+        if self.padded is not None:
+            return cropped(self.padded, positions, drawn)
+        padded = _padded(self.split.pixels(positions))
+        return cropped(padded, torch.arange(len(padded), device=padded.device), drawn)
+
     def batches(self, batches: Sequence[Tensor], views: Tensor | None) -> Iterator[Tensor]:
         """What `batch` gives for each of `batches`, in order. Streamed images are read while the batch before is used."""
-        if not isinstance(self.split, StreamedSplit):
+        if not isinstance(self.split, StreamedSplit) or self.change is not None:  # what changes views draws from torch's generator
             yield from (self.batch(positions, views) for positions in batches)
             return
         with ThreadPoolExecutor(1) as reader:

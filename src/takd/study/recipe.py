@@ -72,7 +72,8 @@ class Recipe(Part):
     @property
     def only_online(self) -> str | None:
         """The field for which a file can't hold a teacher's answers, so that it runs beside its student; None where one can."""
-        return self.labels.mixes or (f"+{self.objective.name}" if ALL[self.objective.name].features else None)
+        with_features = f"+{self.objective.name}" if ALL[self.objective.name].features else None
+        return self.labels.mixes or self.views.changes or with_features
 
     @property
     def all_epochs(self) -> int:

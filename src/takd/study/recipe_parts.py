@@ -42,6 +42,8 @@ class NetworkSection(Part):
 class Views(Part):
     """Which images, and how they are shown."""
 
+    quiet = frozenset({"policy", "erasing"})
+
     augmentation: Annotated[
         Literal["none", "crop_flip", "resized_crop_flip"],
         Field(
@@ -49,6 +51,22 @@ class Views(Part):
             "horizontal flip; or a random part of it, resized, and a flip. Not in the paper; its ResNets need crop and flip."
         ),
     ] = "none"
+    policy: Annotated[
+        Literal["none", "randaugment", "trivialaugment"],
+        Field(
+            description="What else is done to each view: nothing; two random operations of RandAugment (Cubuk et al. 2020) at "
+            "torchvision's strength; or one of TrivialAugment (Müller and Hutter 2021). Not in the paper."
+        ),
+    ] = "none"
+    erasing: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Probability that a random box of a view is erased, to the mean colour of photographs (Zhong et al. 2020, "
+            "RE-M). Not in the paper.",
+        ),
+    ] = 0
     normalisation: Annotated[
         Literal["paper", "dataset", "imagenet"],
         Field(
@@ -73,6 +91,11 @@ class Views(Part):
             "larger one's. Paper: 1.",
         ),
     ] = 1
+
+    @property
+    def changes(self) -> str | None:
+        """The field by which views are changed image by image, beyond crop and flip; None where they aren't."""
+        return "policy" if self.policy != "none" else "erasing" if self.erasing else None
 
     @property
     def held_out(self) -> tuple[float, int]:

@@ -27,6 +27,7 @@ UNITS = {
     "clip_norm": "",
     "label_smoothing": "of each label",
     "mixup": "",
+    "erasing": "",
     "cutmix": "",
     "weight_decay": "",
     "learning_rate": "",

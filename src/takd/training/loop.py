@@ -68,7 +68,8 @@ def train(
     positions, held_out = chosen_images(data.train.labels, recipe.views, name.seed)
     everything = data.train.to(device)
     normalisation = Normalisation.of(everything, recipe.views.normalisation)
-    images = Views(everything, normalisation, augmentation=recipe.views.augmentation)
+    how = recipe.views
+    images = Views(everything, normalisation, augmentation=how.augmentation, policy=how.policy, erasing=how.erasing)
     judged = everything.subset(held_out.to(device)) if recipe.views.validation_share else data.test.to(device)
     judged_images = Views(judged, normalisation, augmentation="none")
 

@@ -41,7 +41,7 @@ def opened_by_the_same_code(path: Path, *, data_digest: str | None = None, build
     return network, about
 
 
-def shown(split: Split, about: About, *, augmentation: str = "none") -> Views:
+def shown(split: Split, about: About, *, augmentation: str = "none", policy: str = "none", erasing: float = 0) -> Views:
     """A split's images as a trained network is shown them: normalised as its file says, on the split's device."""
     scale, shift = (torch.tensor(values, device=split.labels.device) for values in (about.scale, about.shift))
-    return Views(split, Normalisation(scale, shift), augmentation=augmentation)
+    return Views(split, Normalisation(scale, shift), augmentation=augmentation, policy=policy, erasing=erasing)

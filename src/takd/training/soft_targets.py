@@ -35,11 +35,23 @@ class Answers(Protocol):
 class Online:
     """A teacher that runs beside its student: the same bits as from a file, as batches and rounding are the same."""
 
-    def __init__(self, network: nn.Module, about: About, data: PreparedData, views: str, device: torch.device) -> None:
-        """views: the name of what the student is shown."""
+    def __init__(
+        self,
+        network: nn.Module,
+        about: About,
+        data: PreparedData,
+        views: str,
+        device: torch.device,
+        *,
+        seed: int | None = None,
+        policy: str = "none",
+        erasing: float = 0,
+    ) -> None:
+        """views: the name of what the student is shown. seed, policy, erasing: of the student, where a name can't say all."""
         self.teacher, self.teacher_key, self.teacher_digest = about.network, about.key, about.digest
-        self.views = parse_views(views)
-        self.images = shown(data.train.to(device), about, augmentation=self.views.augmentation)
+        named = parse_views(views)
+        self.seed = named.seed if seed is None else seed
+        self.images = shown(data.train.to(device), about, augmentation=named.augmentation, policy=policy, erasing=erasing)
         self.network = still(network.to(device), used_precision(about.precision, device), self.images)
         self.unaugmented: Tensor | None = None  # the answers to views that don't change: asked once
 
@@ -50,8 +62,9 @@ class Online:
         """
         if self.unaugmented is not None:
             return self.unaugmented
-        answers = self._rounded(logits(self.network, self.images, self.images.of_epoch(self.views.seed, epoch)), epoch)
-        if self.views.augmentation == "none":
+        views = self.images.of_epoch(self.seed, epoch)
+        answers = self._rounded(logits(self.network, self.images, views), epoch)
+        if views is None:
             self.unaugmented = answers
         return answers
 
@@ -157,7 +170,8 @@ def online(
     """A student's teacher, to run beside it, checked. Raises CheckpointError where it is another one, or of another data set."""
     network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
     _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data)
-    return Online(network, about, data, views_of(recipe, student.seed), device)
+    views, how = views_of(recipe, student.seed), recipe.views
+    return Online(network, about, data, views, device, seed=student.seed, policy=how.policy, erasing=how.erasing)
 
 
 def _check_teacher(

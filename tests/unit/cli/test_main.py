@@ -153,7 +153,7 @@ def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_left(
 
 def test_a_command_is_added_as_the_docs_say(tmp_path: Path) -> None:
     section = (ROOT / "docs/extend.md").read_text().partition("## A command\n")[2].partition("\n## ")[0]
-    module, line = re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    module, line = re.findall(r"^```(?:python|text)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (tmp_path / "src/takd/cli/mine.py").write_text(module)
     rooms = tmp_path / "src/takd/cli/__init__.py"

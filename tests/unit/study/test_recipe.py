@@ -29,7 +29,17 @@ def test_what_cannot_matter_is_not_in_a_recipe() -> None:
 
 def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> None:
     """So that recipes, keys and records from before are what they were."""
-    off = recipe(optimiser="sgd", beta2=0.5, weight_decay_on="all", clip_norm=0, label_smoothing=0, ema_decay=0, patience=0)
+    off = recipe(
+        optimiser="sgd",
+        beta2=0.5,
+        weight_decay_on="all",
+        clip_norm=0,
+        label_smoothing=0,
+        ema_decay=0,
+        patience=0,
+        policy="none",
+        erasing=0,
+    )
     assert off.canonical() == recipe().canonical() and '"labels": {' not in off.canonical()
     assert json.loads(off.canonical()).keys() == {"network", "views", "optimiser", "schedule", "length", "objective"}
     assert flat(off) >= {"momentum", "nesterov", "weight_decay", "precision"} and "clip_norm" not in flat(off)
@@ -105,6 +115,8 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"mixup": 0}, "mixup: must be greater than 0, not 0"),
         ({"cutmix": -1}, "cutmix: must be greater than 0, not -1"),
         ({"mixup": "some"}, "mixup: expected a number, not 'some'"),
+        ({"policy": "autoaugment"}, "policy: must be 'none', 'randaugment' or 'trivialaugment'"),
+        ({"erasing": 1.1}, "erasing: must be less than or equal to 1"),
         ({"label_smoothing": 1}, "label_smoothing: must be less than 1"),
         ({"separate_epochs": 10**9}, "separate_epochs"),
         ({"validation_share": 1}, "validation_share"),

@@ -62,8 +62,19 @@ def test_the_same_training_ends_in_the_same_bits(fewer: PreparedData, builder: s
         (MUTUAL, mutual(builder="plain:2", peer="plain:4", optimiser="adamw", learning_rate=1e-3, clip_norm=1)),
         (ALONE, recipe(builder="resnet:8", epochs=3, ema_decay=0.8, batch_size=30, select="best_test")),
         (MUTUAL, mutual(builder="plain:2", peer="plain:4", ema_decay=0.8)),
+        (ALONE, recipe(builder="plain:2", epochs=3, policy="randaugment", erasing=0.5, augmentation="crop_flip")),
     ],
-    ids=["alone", "mutual", "taught", "without momentum", "by AdamW", "mutual by AdamW", "averaged", "averaged mutual"],
+    ids=[
+        "alone",
+        "mutual",
+        "taught",
+        "without momentum",
+        "by AdamW",
+        "mutual by AdamW",
+        "averaged",
+        "averaged mutual",
+        "by a policy",
+    ],
 )
 def test_an_interrupted_training_ends_in_the_same_bits(
     fewer: PreparedData, tmp_path: Path, name: Name, how: Recipe, interrupted_after: int

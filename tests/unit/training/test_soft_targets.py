@@ -76,6 +76,23 @@ def test_a_student_ends_in_the_same_bits_whether_its_teacher_was_asked_before_or
     assert same(weights(first.network), weights(second.network))
 
 
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_a_policys_views_are_answered_beside_the_student_alone(data: PreparedData, teacher: Path, augmentation: str) -> None:
+    """The teacher sees the views of its student's seed, other ones in each epoch; a file says that it can't hold the answers."""
+    how = taught(builder="resnet:8", augmentation=augmentation, policy="trivialaugment", erasing=0.3)
+    online = soft_targets.online(teacher, STUDENT, how, data, CPU)
+    images = Views(
+        data.train, Normalisation.of(data.train, "paper"), augmentation=augmentation, policy="trivialaugment", erasing=0.3
+    )
+    for epoch in range(2):
+        views = images.of_epoch(STUDENT.seed, epoch)
+        assert torch.equal(online.of_epoch(epoch), logits(online.network, images, views).half())
+    assert not torch.equal(online.of_epoch(0), online.of_epoch(1))
+    soft_targets.compute(teacher, data, teacher.parent / "file", views=soft_targets.views_of(how, 2), device=CPU)
+    with pytest.raises(CheckpointError, match="changed by policy; give its teacher instead, by --teacher"):
+        soft_targets.from_file(teacher.parent / "file", STUDENT, how, data)
+
+
 def test_a_teacher_is_asked_once_about_views_that_do_not_change(
     data: PreparedData, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
