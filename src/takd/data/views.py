@@ -62,6 +62,17 @@ def shuffled(positions: Tensor, seed: int, epoch: int) -> Tensor:
     return positions[torch.randperm(len(positions), generator=generator("order", seed, epoch))]
 
 
+def balanced(positions: Tensor, labels: Tensor, seed: int, epoch: int) -> Tensor:
+    """As many positions, drawn for one epoch with replacement: each class as likely as another, and each image within its class.
+
+    positions: those to choose from. labels: (N,), of all images.
+    """
+    _, which, counts = labels[positions].unique(return_inverse=True, return_counts=True)
+    chances = 1 / counts.double()[which]
+    drawn = torch.multinomial(chances, len(positions), replacement=True, generator=generator("balanced", seed, epoch))
+    return positions[drawn]
+
+
 def drawn_views(count: int, seed: int, epoch: int) -> Tensor:
     """For each of `count` images one of the 9 x 9 x 2 views of crop and flip, in one epoch: (count, 3), row, column, flip."""
     code = torch.randint(OFFSETS * OFFSETS * 2, (count,), generator=generator("views", seed, epoch))

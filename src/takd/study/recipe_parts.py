@@ -42,7 +42,7 @@ class NetworkSection(Part):
 class Views(Part):
     """Which images, and how they are shown."""
 
-    quiet = frozenset({"policy", "erasing"})
+    quiet = frozenset({"policy", "erasing", "sampling"})
 
     augmentation: Annotated[
         Literal["none", "crop_flip", "resized_crop_flip"],
@@ -91,6 +91,14 @@ class Views(Part):
             "larger one's. Paper: 1.",
         ),
     ] = 1
+
+    sampling: Annotated[
+        Literal["each", "balanced"],
+        Field(
+            description="Which images an epoch has: each one once, or as many drawn with replacement so that every class is as "
+            "likely as another, for data sets that have far more of some. Paper: each."
+        ),
+    ] = "each"
 
     @property
     def changes(self) -> str | None:

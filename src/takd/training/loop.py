@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from takd.data.prepared import PreparedData
 from takd.data.randomness import generator
-from takd.data.views import Normalisation, Views, share_of, shuffled, training_and_held_out
+from takd.data.views import Normalisation, Views, balanced, share_of, shuffled, training_and_held_out
 from takd.errors import DivergenceError
 from takd.networks.builders import build
 from takd.networks.randomness import step_randomness, uses_randomness
@@ -105,7 +105,8 @@ def train(
         targets = None  # asked at each step, where a teacher shows features or answers mixed images
         if answers is not None and not isinstance(answers, Beside) and mixing is None:
             targets = answers.of_epoch(epoch).to(device)
-        batches = in_batches(shuffled(positions, name.seed, epoch).to(device), recipe.optimiser.batch_size)
+        order = order_of_epoch(positions, data.train.labels, how.sampling, name.seed, epoch)
+        batches = in_batches(order.to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
         for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
             labels, said = everything.labels[batch], None if targets is None else targets[batch]
@@ -153,6 +154,11 @@ def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor
     """Positions of the images to train on, and of those that are held out. labels: (N,), of the training split."""
     training, held_out = training_and_held_out(labels, which.validation_share, which.validation_seed)
     return share_of(training, labels, which.training_share, seed), held_out
+
+
+def order_of_epoch(positions: Tensor, labels: Tensor, sampling: str, seed: int, epoch: int) -> Tensor:
+    """The positions that an epoch is trained on, in order. positions: of the training images. sampling: as in a recipe."""
+    return balanced(positions, labels, seed, epoch) if sampling == "balanced" else shuffled(positions, seed, epoch)
 
 
 def in_batches(order: Tensor, size: int) -> list[Tensor]:

@@ -36,7 +36,7 @@ class Beside:
         """Raises ParameterError where the teacher names no stages."""
         self.teacher, self.teacher_key, self.teacher_digest = online.teacher, online.teacher_key, online.teacher_digest
         self.images = online.images
-        self.seed = online.views.seed
+        self.seed = online.seed
         self.network = online.network
         self.stages = _stages_of(self.network, str(self.teacher), self.example)
         self.watched = with_features(self.network, self.stages, self.example)

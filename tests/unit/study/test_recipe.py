@@ -37,6 +37,7 @@ def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> No
         label_smoothing=0,
         ema_decay=0,
         patience=0,
+        sampling="each",
         policy="none",
         erasing=0,
     )
@@ -116,6 +117,7 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"cutmix": -1}, "cutmix: must be greater than 0, not -1"),
         ({"mixup": "some"}, "mixup: expected a number, not 'some'"),
         ({"policy": "autoaugment"}, "policy: must be 'none', 'randaugment' or 'trivialaugment'"),
+        ({"sampling": "weighted"}, "sampling: must be 'each' or 'balanced'"),
         ({"erasing": 1.1}, "erasing: must be less than or equal to 1"),
         ({"label_smoothing": 1}, "label_smoothing: must be less than 1"),
         ({"separate_epochs": 10**9}, "separate_epochs"),

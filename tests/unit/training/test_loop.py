@@ -19,7 +19,7 @@ from takd.study.recipe import Recipe
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import share_correct, still, top1_accuracy
-from takd.training.loop import chosen_images, in_batches, initialised, train
+from takd.training.loop import chosen_images, in_batches, initialised, order_of_epoch, train
 from takd.training.optimiser import SGD
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, MadeUp, Stop, part, same, stop_after, weights
@@ -62,7 +62,10 @@ def test_the_same_training_ends_in_the_same_bits(fewer: PreparedData, builder: s
         (MUTUAL, mutual(builder="plain:2", peer="plain:4", optimiser="adamw", learning_rate=1e-3, clip_norm=1)),
         (ALONE, recipe(builder="resnet:8", epochs=3, ema_decay=0.8, batch_size=30, select="best_test")),
         (MUTUAL, mutual(builder="plain:2", peer="plain:4", ema_decay=0.8)),
-        (ALONE, recipe(builder="plain:2", epochs=3, policy="randaugment", erasing=0.5, augmentation="crop_flip")),
+        (
+            ALONE,
+            recipe(builder="plain:2", epochs=3, sampling="balanced", policy="randaugment", erasing=0.5, augmentation="crop_flip"),
+        ),
     ],
     ids=[
         "alone",
@@ -383,6 +386,20 @@ def test_of_two_epochs_that_are_as_good_the_earlier_ones_weights_are_kept(
     kept = train(ALONE, recipe(**how, epochs=3, select="best_test"), few, None, device=CPU)
     first = train(ALONE, recipe(**how, epochs=1), few, None, device=CPU)
     assert same(weights(kept.network), weights(first.network))
+
+
+def test_balanced_sampling_draws_each_class_as_often_as_another() -> None:
+    """Of 1,000 images of one class and 10 of another: half and half, each image of a class as often as the others of it."""
+    labels = torch.cat((torch.zeros(1000, dtype=torch.long), torch.ones(10, dtype=torch.long), torch.full((50,), 2)))
+    positions = torch.arange(1010)  # those of the third class are held out
+    order = torch.cat([order_of_epoch(positions, labels, "balanced", 0, epoch) for epoch in range(10)])
+    assert len(order) == 10_100 and int(order.max()) < 1010
+    counts = torch.bincount(order, minlength=1010).double()
+    assert 4800 < counts[:1000].sum() < 5300
+    assert counts[1000:].min() > 400 and counts[:1000].max() < 25
+    assert torch.equal(order_of_epoch(positions, labels, "balanced", 1, 2), order_of_epoch(positions, labels, "balanced", 1, 2))
+    assert not torch.equal(order[:1010], order[1010:2020])
+    assert torch.equal(order_of_epoch(positions, labels, "each", 1, 2).sort().values, positions)
 
 
 @pytest.mark.parametrize(
