@@ -17,13 +17,14 @@ def loss(outputs: Tensor, batch: Batch, fields: DKDFields) -> Tensor:
     """Cross-entropy + DKD for a batch: a scalar, in nats. outputs: logits (B, C), float32.
 
     In the first `dkd_warm_up_epochs` the weight of DKD rises in even steps, as in the authors' code; the paper's text has none.
+    Where labels are softened, DKD sets apart the class with the largest share; of an image that is mixed, one of the two.
     """
     assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
     weight = min((batch.epoch + 1) / fields.dkd_warm_up_epochs, 1.0) if fields.dkd_warm_up_epochs else 1.0
     decoupled = dkd_loss(
         outputs,
         batch.teacher_logits.float(),
-        batch.labels,
+        batch.labels if batch.labels.dim() == 1 else batch.labels.argmax(dim=1),
         alpha=fields.dkd_alpha,
         beta=fields.dkd_beta,
         temperature=fields.dkd_temperature,

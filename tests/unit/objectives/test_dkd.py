@@ -7,7 +7,7 @@ from takd.objectives.batch import Batch
 from takd.objectives.distillation import distillation_loss
 from takd.objectives.dkd import dkd_loss, loss
 from takd.objectives.registry import DKDFields
-from tests.unit.objectives.logits import gradient_of, made, softmax
+from tests.unit.objectives.logits import CLASSES, gradient_of, made, softmax
 
 
 def eq_7(student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, alpha: float, beta: float, temperature: float) -> float:
@@ -62,3 +62,10 @@ def test_of_two_classes_only_the_labels_counts_and_large_logits_stay_finite() ->
     assert with_others.item() == pytest.approx(without.item())
     large = 1e4 * student.float()
     assert torch.isfinite(dkd_loss(large, -large, labels, alpha=1, beta=8, temperature=0.5))
+
+
+def test_softened_labels_set_the_same_class_apart() -> None:
+    student, teacher, labels = made()
+    softened = 0.9 * torch.nn.functional.one_hot(labels, CLASSES).double() + 0.1 / CLASSES
+    hard, soft = (loss(student, Batch(each, teacher.half(), 50), DKDFields()) for each in (labels, softened))
+    torch.testing.assert_close(soft - hard, cross_entropy(student, softened) - cross_entropy(student, labels))

@@ -223,3 +223,12 @@ def test_every_field_is_described_and_bounded() -> None:
             assert field.description, name
             if field.annotation in (int, float):
                 assert re.search("Le|Lt", str(field.metadata)), f"{name} has no upper bound"
+
+
+def test_a_field_of_one_method_under_another_is_named() -> None:
+    """In a whole recipe; of what people write for all networks, each takes its own method's."""
+    text = recipe(objective="dkd").canonical()
+    with pytest.raises(ParameterError, match=r"recipe: .*dist_beta: no such parameter") as raised:
+        read_recipe(text.replace('"dkd_beta"', '"dist_beta"'))
+    assert "\n" not in str(raised.value)
+    assert recipe(objective="dkd", dist_beta=3) == recipe(objective="dkd")
