@@ -76,7 +76,6 @@ class DKDFields(Fields):
     """Decoupled distillation's."""
 
     source = "Zhao et al. 2022, eq. 7"
-    whole_labels = True
     name: Literal["dkd"] = "dkd"
     dkd_alpha: Annotated[float, Weight, Field(description="α: the weight of what the teacher says of the label's class.")] = 1
     dkd_beta: Annotated[
