@@ -47,6 +47,14 @@ def check_recipe(name: Name, recipe: Recipe) -> None:
         raise ParameterError(f"{name}: {'has no peer' if name.peer is None else 'needs a peer'}, but its recipe {there}")
 
 
+def check_member(name: Name, recipe: Recipe) -> None:
+    """Raises ParameterError where the recipe builds another of the paper's networks than the name says."""
+    for member, builder in ((name.member, recipe.network.builder), (name.peer, recipe.network.peer)):
+        kind, its = kind_and_name(builder) if builder is not None else ("", "")
+        if member is not None and name.family in PAPER_FAMILIES and kind == name.family and its != member:
+            raise ParameterError(f"{name}: its recipe builds {builder}, another member; `takd recipe {name}` prints its own")
+
+
 def check_images(name: Name, recipe: Recipe, data: PreparedData) -> None:
     """Raises ParameterError where the images are others than the name's, or a share leaves too few of them."""
     check_dataset(name, data)

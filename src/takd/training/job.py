@@ -18,7 +18,7 @@ from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.bar import Bar
 from takd.training.checkpoint import Progress, resume_key
-from takd.training.checks import check_images, check_network, check_recipe
+from takd.training.checks import check_images, check_member, check_network, check_recipe
 from takd.training.device import chosen_device
 from takd.training.loop import chosen_images, initialised, train
 from takd.training.soft_targets import Answers, from_file, online
@@ -71,6 +71,7 @@ def train_network(
         check_network(each, data, recipe.optimiser.batch_size)
     answers = _answers(name, recipe, files, data, device)
     start = _start(name, recipe, files, data)
+    check_member(name, recipe)
 
     # what it is going to be
     made_at = commit()  # before the hours in which somebody may commit

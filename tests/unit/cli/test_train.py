@@ -86,6 +86,12 @@ def test_bad_options_end_in_one_line(takd: Run, digits: Path, tmp_path: Path, op
         ("digits/plain/10-2/seed0", recipe(), "learns by distillation, but its recipe is for labels"),
         ("digits/plain/10-2+mutual/seed0", recipe(), "learns by mutual, but its recipe is for labels"),
         ("digits/plain/10-2/seed0", mutual(), "learns by distillation, but its recipe is for mutual"),
+        (
+            "digits/plain/2/seed0",
+            recipe(builder="plain:4"),
+            "its recipe builds plain:4, another member; `takd recipe digits/plain/2",
+        ),
+        ("digits/plain/10-2+mutual/seed0", mutual(builder="plain:2", peer="plain:6"), "its recipe builds plain:6, another member"),
         ("digits/plain/4-2/seed0", taught(), "needs --soft-targets of digits/plain/4/seed0"),
     ],
 )

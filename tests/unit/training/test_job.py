@@ -297,7 +297,7 @@ def test_a_training_begins_from_weights_whose_head_is_drawn_afresh_where_it_does
     elsewhere = initialised("plain:4", 7, 5, 32)
     torch.save(elsewhere.state_dict(), tmp_path / "start.pth")
     how = beginning(tmp_path / "start.pth", builder="plain:4", learning_rate=1e-8, epochs=1, training_share=0.1)
-    record = run(tmp_path, digits, how=how, start=tmp_path / "start.pth")
+    record = run(tmp_path, digits, "digits/plain/4/seed0", how, start=tmp_path / "start.pth")
     tensors = Weights.read(tmp_path / "model.safetensors").tensors
     torch.testing.assert_close(tensors["0.0.weight"], elsewhere.get_parameter("0.0.weight").data, rtol=0, atol=1e-5)
     last = "11.weight"
