@@ -31,6 +31,8 @@ _FILES = {
 
 def check(workflow: Workflow, target: str) -> None:
     """Raises ParameterError, naming the nearest targets, where nothing makes that file; other errors where its names are wrong."""
+    if target.startswith("presets/") and not (workflow.root / target).is_file():
+        raise ParameterError(f"{target}: nothing makes it; a preset is written by hand or takd init, and made is results/NAME/…")
     if not target.startswith("results/") or re.search("/(exports|made)/", target):
         return
     if product_of(workflow, target) is not None:

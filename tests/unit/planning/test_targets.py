@@ -139,6 +139,14 @@ def test_nothing_depends_on_a_machines_locale(presets: Project) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize("target", ["presets/odd.yml", "presets/qiuck.yaml", "presets/toy"])
+def test_a_preset_that_is_not_there_is_made_by_nobody(presets: Project, target: str) -> None:
+    with pytest.raises(ParameterError, match=f"{target}: nothing makes it; a preset is written by hand") as raised:
+        check(presets.workflow(), target)
+    assert "\n" not in str(raised.value)
+    check(presets.workflow(), "presets/toy.yaml")  # as in --configfile presets/toy.yaml
+
+
 def test_what_is_there_and_stale_is_told_where_only_what_is_there_is_shown(project: Project) -> None:
     project.make_line(node("digits/plain/10-4-2/seed0"))
     project.make_line(node("digits/plain/10-4-2/seed1"))
