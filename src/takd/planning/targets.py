@@ -119,10 +119,13 @@ def left_out(workflow: Workflow, target: str) -> Iterator[str]:
 
 
 def check_writable(root: Path) -> None:
-    """Raises ParameterError where results/ can't be written, which Snakemake says nothing of under `--quiet all`."""
-    results = root / "results"
-    if results.exists() and not os.access(results, os.W_OK):
-        raise ParameterError(f"{results}: can't be written: read-only, or another user's")
+    """Raises ParameterError where results/ or a folder in it can't be written, of which Snakemake says nothing by `--quiet all`."""
+    for folder, within, _ in os.walk(root / "results"):
+        for place in (Path(folder), *(Path(folder, name) for name in within)):
+            if not os.access(place, os.W_OK):
+                raise ParameterError(f"{place}: can't be written: read-only, or another user's")
+        if Path(folder) == root / "results":
+            within[:] = [name for name in within if name != "published"]  # which no rule writes
 
 
 def check_options(arguments: list[str]) -> None:

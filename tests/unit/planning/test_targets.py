@@ -116,9 +116,14 @@ def test_results_that_cannot_be_written_are_told_of(tmp_path: Path, monkeypatch:
     targets.check_writable(tmp_path)
     (tmp_path / "results").mkdir()
     targets.check_writable(tmp_path)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(ParameterError, match="results: can't be written"):
-        targets.check_writable(tmp_path)
+    for name in ("results", "results/toy", "results/toy/models/digits"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        monkeypatch.setattr(os, "access", lambda path, mode, one=tmp_path / name: Path(path) != one)
+        with pytest.raises(ParameterError, match=f"{name}: can't be written"):
+            targets.check_writable(tmp_path)
+    (tmp_path / "results/published/toy").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "toy" or "published" not in str(path))
+    targets.check_writable(tmp_path)
 
 
 def test_nothing_depends_on_a_machines_locale(presets: Project) -> None:
