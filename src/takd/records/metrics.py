@@ -59,8 +59,9 @@ class Origin(Section):
 class Metrics(Origin):
     """A trained network's record. accuracy: the last epoch's; best_test_accuracy: the paper's way; None on held-out images.
 
-    selected_accuracy: of the weights that were kept. test_answers: their class for each test image, packed. adopted: the commit of
-    the code that trained it, where this record was signed anew.
+    selected_accuracy: of the weights that were kept. Theirs are top5_accuracy, None for five classes or fewer, and of test images
+    balanced_accuracy and macro_f1, means over classes; all in per cent. Older records have none of these. test_answers: their class
+    for each test image, packed. adopted: the commit of the code that trained it, where this record was signed anew.
     """
 
     commit: Text
@@ -68,6 +69,9 @@ class Metrics(Origin):
     accuracy: Percent
     best_test_accuracy: Percent | None
     selected_accuracy: Percent
+    top5_accuracy: Percent | None = None
+    balanced_accuracy: Percent | None = None
+    macro_f1: Percent | None = None
     test_answers: Annotated[str, Field(max_length=LARGEST)] | None
     epochs: Annotated[int, Field(ge=0, le=200_000)]
     seconds: Annotated[float, Field(ge=0)]

@@ -16,8 +16,9 @@ from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views
 from takd.training.checks import check_dataset, check_network
 from takd.training.device import chosen_device, used_precision
-from takd.training.inference import share_correct, still, top1_answers
+from takd.training.inference import logits, share_correct, still
 from takd.training.job import Files
+from takd.training.scores import top5_accuracy
 from takd.training.written import Measured, origin_of, write
 
 PRECISION = "bfloat16"  # in which an imported network answers, where the machine has it: a recipe's default
@@ -57,12 +58,20 @@ def import_network(
     test = data.test.to(device)
     normalisation = Normalisation.of(data.train.to(device), views.normalisation)
     images = Shown(test, normalisation, augmentation="none")
-    answers = top1_answers(still(network, used_precision(PRECISION, device), images), images)
+    said = logits(still(network, used_precision(PRECISION, device), images), images)
+    answers = said.argmax(dim=1)
     accuracy = share_correct(answers, test.labels)
     print(f"{name}: {accuracy:.2f} % on the test images, by {files.weights}", flush=True)
 
     # write
-    measured = Measured(accuracy=accuracy, selected_accuracy=accuracy, answers=answers, history=[], on_test=True)
+    measured = Measured(
+        accuracy=accuracy,
+        selected_accuracy=accuracy,
+        answers=answers,
+        history=[],
+        on_test=True,
+        top5_accuracy=top5_accuracy(said, test.labels),
+    )
     write(
         files.output,
         files.metrics,

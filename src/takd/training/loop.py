@@ -24,11 +24,12 @@ from takd.study.recipe_parts import Views as WhichImages
 from takd.training.averages import add, averaged
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
-from takd.training.inference import EXAMPLE, share_correct, still, top1_answers
+from takd.training.inference import EXAMPLE, logits, share_correct, still, top1_answers
 from takd.training.labels import softened
 from takd.training.mixing import Mixing
 from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
+from takd.training.scores import top5_accuracy
 from takd.training.soft_targets import Answers, Online
 from takd.training.watched import Beside, watched
 
@@ -37,12 +38,14 @@ from takd.training.watched import Beside, watched
 class Trained:
     """A trained network and the course of its training.
 
-    answers: the kept network's top-1 classes for the images that it is judged on, in their order: (N,), int64.
+    answers: the kept network's top-1 classes for the images that it is judged on, in their order: (N,), int64. top5_accuracy: its
+    top-5 accuracy on them, in per cent; None for five classes or fewer.
     """
 
     network: nn.Module
     history: list[Epoch]
     answers: Tensor
+    top5_accuracy: float | None = None
 
 
 def train(
@@ -147,7 +150,8 @@ def train(
 
     if best:
         kept.load_state_dict(best)
-    return Trained(kept, history, top1_answers(still(kept, precision, judged_images), judged_images))
+    final = logits(still(kept, precision, judged_images), judged_images)
+    return Trained(kept, history, final.argmax(dim=1), top5_accuracy(final, judged.labels))
 
 
 def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views
 from takd.training.checkpoint import apart
 from takd.training.device import instructions, used_precision
+from takd.training.scores import by_classes
 from takd.training.soft_targets import Answers
 from takd.training.watched import Beside
 
@@ -27,7 +28,8 @@ class Measured:
     """What a job found out about its network.
 
     accuracy: of the last epoch, selected_accuracy: of the weights that are kept, both in per cent. answers: their top-1 classes for
-    the images judged: (N,), int64. history: empty where nothing was trained. on_test: whether the test images were judged.
+    the images judged: (N,), int64. history: empty where nothing was trained. on_test: whether the test images were
+    judged. top5_accuracy: of the weights that are kept, in per cent; None for five classes or fewer.
     """
 
     accuracy: float
@@ -35,6 +37,7 @@ class Measured:
     answers: Tensor
     history: list[Epoch]
     on_test: bool
+    top5_accuracy: float | None = None
 
 
 def origin_of(
@@ -105,6 +108,7 @@ def write(
     }
     accuracies = [epoch.accuracy for epoch in measured.history]
     weights = write_weights(output, apart(network.state_dict()), about)
+    balanced, macro_f1 = by_classes(measured.answers, data.test.labels) if measured.on_test else (None, None)
     record = Metrics(
         **dict(origin),
         commit=commit,
@@ -112,6 +116,9 @@ def write(
         accuracy=measured.accuracy,
         best_test_accuracy=max(accuracies) if accuracies and measured.on_test else None,
         selected_accuracy=measured.selected_accuracy,
+        top5_accuracy=measured.top5_accuracy,
+        balanced_accuracy=balanced,
+        macro_f1=macro_f1,
         test_answers=packed_answers(measured.answers.tolist()) if measured.on_test else None,
         epochs=len(measured.history),
         seconds=sum(epoch.seconds for epoch in measured.history),

@@ -85,6 +85,7 @@ def test_the_accuracy_is_that_of_the_last_epoch_and_the_best_of_the_test_images_
     assert [epoch.accuracy for epoch in record.history] == [10, 30, 20]
     assert (record.test_answers is None) == (share > 0)
     assert record.test_answers is None or unpacked_answers(record.test_answers) == list(range(359))
+    assert (record.balanced_accuracy is None, record.macro_f1 is None) == (share > 0, share > 0)
     assert accuracy.on_held_out(accuracy.rows_of([("", record)], {})) == (measured_on == "validation")
 
 
