@@ -8,6 +8,7 @@ import takd
 from takd import code
 from takd.code import code_hash
 from takd.planning.keys import REPORTING
+from takd.planning.searches import JOB as SEARCH
 from takd.records.key import IMPORTING, SOFT_TARGETS, TRAINING
 
 SURFACE = "takd.measuring.surface"
@@ -113,6 +114,7 @@ STAGES = {
                                                                  "fitnet"))],
     "soft targets": [SOFT_TARGETS],
     "a loss surface": [SURFACE],
+    "a search": [SEARCH],
     "what is shown": [REPORTING],
 }  # fmt: skip
 
@@ -129,10 +131,10 @@ NOT_IN_A_KEY = {
     "takd.measuring": "prints an accuracy or seconds; the surface is a stage of its own",
     "takd.starting": "writes presets, and signs what was trained already",
     "takd.shipping": "what it writes leaves results/, and says from which network it is",
+    "takd.search.paths": "says which path to take; no file is made by it",
     "takd.reporting.publish": "copies what was made",
     "takd.reporting.rounds": "says how many seeds to train; no table is made by it",
     "takd.networks.library": "fetches a file, whose digest is in the recipe",
-    "takd.networks.features": "no objective compares features yet; one that does imports it",
     "takd.errors": "texts",
     "takd.study.reference": "says what parameters there are",
     "takd.training.bar": "says how far a training is",
