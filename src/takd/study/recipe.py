@@ -53,6 +53,8 @@ class Recipe(Part):
             raise ValueError(f"select: {self.length.select} needs a validation_share {share}")
         if (patience := self.length.patience) and self.length.select != "best_held_out":
             raise ValueError(f"patience: {patience} needs `select: best_held_out`, which says what is waited for")
+        if patience and (before := self.objective.epochs_before):
+            raise ValueError(f"patience: {self.objective.name} has {before} epochs before, in which accuracy says nothing; give 0")
         if patience >= self.all_epochs:
             raise ValueError(f"patience: {patience} of {self.all_epochs} epochs can't end a training early; give fewer")
         drops = self.schedule.learning_rate_drops

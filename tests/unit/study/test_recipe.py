@@ -58,6 +58,13 @@ def test_an_objective_that_needs_whole_labels_says_so(monkeypatch: pytest.Monkey
         taught(label_smoothing=0.1)
 
 
+def test_patience_is_not_for_objectives_with_a_stage_before() -> None:
+    patient: dict[str, Any] = {"patience": 1, "select": "best_held_out", "validation_share": 0.1}
+    with pytest.raises(ParameterError, match=r"patience: mutual has 4 epochs before, in which accuracy says nothing; give 0"):
+        mutual(**patient, epochs=7, separate_epochs=4)
+    assert mutual(**patient, epochs=7, separate_epochs=0).length.patience == 1
+
+
 def test_a_recipe_has_the_fields_of_its_objective_alone() -> None:
     assert flat(taught()) == flat(recipe()) | {"trade_off", "temperature", "kl_reduction"}
     assert flat(mutual()) == flat(recipe()) | {"separate_epochs", "peer"}
