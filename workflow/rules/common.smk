@@ -17,23 +17,16 @@ def mistake(error):
 
 typed = {name: value for name, value in config.items() if name not in ("preset", "soft_targets_at_most")}
 try:
-    targets.check_options(sys.argv[1:] if workflow.is_main_process else [])
+    typed_here = sys.argv[1:] if workflow.is_main_process else []
+    targets.check_options(typed_here)
     limits = targets.limits(config)
     TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **limits)
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)
-    targets.check_writable(TAKD.root)
-    asked_for = [argument for argument in sys.argv[1:] if workflow.is_main_process]
-    for target in asked_for:
-        targets.check(TAKD, target)
-    shown = [target for target in asked_for if target.startswith("results/")] or [f"{CHOSEN}/report.html"]
-    left_out = [line for target in shown for line in targets.left_out(TAKD, target) if workflow.is_main_process]
+    for line in targets.looked_at(TAKD, typed_here, CHOSEN) if workflow.is_main_process else []:
+        print(f"takd: {line}", file=sys.stderr)
 except TakdError as error:
     mistake(error)
-for line in (
-    [f"{results}: left out: {error}" for results, error in TAKD.tree.broken.items()] + left_out + [*targets.warnings(TAKD.root)]
-):
-    print(f"takd: {line}", file=sys.stderr)
 
 
 wildcard_constraints:

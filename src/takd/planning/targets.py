@@ -118,14 +118,39 @@ def left_out(workflow: Workflow, target: str) -> Iterator[str]:
         yield f"{target}: {count} there, but stale and not shown: {stale[0]}{others}; takd verify says why, `run: all` trains"
 
 
-def check_writable(root: Path) -> None:
-    """Raises ParameterError where results/ or a folder in it can't be written, of which Snakemake says nothing by `--quiet all`."""
-    for folder, within, _ in os.walk(root / "results"):
-        for place in (Path(folder), *(Path(folder, name) for name in within)):
-            if not os.access(place, os.W_OK):
-                raise ParameterError(f"{place}: can't be written: read-only, or another user's")
-        if Path(folder) == root / "results":
-            within[:] = [name for name in within if name != "published"]  # which no rule writes
+def check_writable(workflow: Workflow, asked: list[str]) -> None:
+    """Raises ParameterError where a folder can't be written in which a target's files would lie.
+
+    Snakemake says nothing of it by `--quiet all`. Other presets' folders may be as they are: nothing is written there.
+    """
+    results, studies = workflow.root / "results", dict.fromkeys(_study(workflow, target) for target in asked)
+    ours = [name for name in layout.RESERVED if name != "published"] if "." in studies else []
+    for place in (results, *(results / study for study in studies if study != "."), *(results / name for name in ours)):
+        for folder, within, _ in os.walk(place):
+            if place == results:
+                within.clear()
+            for each in (folder, *(str(Path(folder, name)) for name in within)):
+                if not os.access(each, os.W_OK):
+                    raise ParameterError(f"{each}: can't be written: read-only, or another user's")
+
+
+def _study(workflow: Workflow, target: str) -> str:
+    """The folder below results/ of a target's study; `.` for params.yaml's own."""
+    first = target.split("/")[1]
+    return first if f"results/{first}" in workflow.tree.folders and first not in layout.RESERVED else "."
+
+
+def looked_at(workflow: Workflow, arguments: list[str], chosen: str) -> list[str]:
+    """What is said before anything runs, in lines. arguments: of the command line. chosen: the folder of results by default.
+
+    Raises ParameterError where an argument is a target that nothing makes, or whose files couldn't be written.
+    """
+    asked = [argument for argument in arguments if argument.startswith("results/")] or [f"{chosen}/report.html"]
+    check_writable(workflow, asked)
+    for argument in arguments:
+        check(workflow, argument)
+    broken = [f"{results}: left out: {error}" for results, error in workflow.tree.broken.items()]
+    return [*broken, *(line for target in asked for line in left_out(workflow, target)), *warnings(workflow.root)]
 
 
 def check_options(arguments: list[str]) -> None:

@@ -112,18 +112,32 @@ def test_another_checkout_s_code_is_told_of(tmp_path: Path) -> None:
     assert [*targets.warnings(Path(takd.__file__).parents[2])] == []
 
 
-def test_results_that_cannot_be_written_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    targets.check_writable(tmp_path)
-    (tmp_path / "results").mkdir()
-    targets.check_writable(tmp_path)
-    for name in ("results", "results/toy", "results/toy/models/digits"):
-        (tmp_path / name).mkdir(parents=True, exist_ok=True)
-        monkeypatch.setattr(os, "access", lambda path, mode, one=tmp_path / name: Path(path) != one)
-        with pytest.raises(ParameterError, match=f"{name}: can't be written"):
-            targets.check_writable(tmp_path)
-    (tmp_path / "results/published/toy").mkdir(parents=True)
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "toy" or "published" not in str(path))
-    targets.check_writable(tmp_path)
+@pytest.mark.parametrize(
+    ("read_only", "target", "told"),
+    [
+        ("results", "results/toy/table2.csv", True),
+        ("results/toy", "results/toy/table2.csv", True),
+        ("results/toy/models/digits", "results/toy/table2.csv", True),
+        ("results/toy/models/digits", "results/toy/variants/half/table2.csv", True),
+        ("results/models", "results/table2.csv", True),
+        ("results/toy", "results/table2.csv", False),
+        ("results/models", "results/toy/table2.csv", False),
+        ("results/published/toy", "results/table2.csv", False),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_of_where_a_target_would_lie_in_it(
+    presets: Project, monkeypatch: pytest.MonkeyPatch, read_only: str, target: str, told: bool
+) -> None:
+    workflow = presets.workflow()
+    for name in ("results/toy/models/digits", "results/models", "results/published/toy"):
+        (presets.root / name).mkdir(parents=True, exist_ok=True)
+    targets.check_writable(workflow, [target])
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != presets.root / read_only)
+    if told:
+        with pytest.raises(ParameterError, match=f"{read_only}: can't be written: read-only"):
+            targets.check_writable(workflow, [target])
+    else:
+        targets.check_writable(workflow, [target])
 
 
 def test_nothing_depends_on_a_machines_locale(presets: Project) -> None:
