@@ -26,7 +26,7 @@ from takd.study.params import load_parameters
 from takd.study.recipe import read_recipe
 from takd.study.tree import Tree
 from takd.training.checkpoint import Progress
-from takd.training.optimiser import SGD
+from takd.training.optimiser import optimiser_of
 from takd.yaml_files import parse_yaml
 from tests.conftest import ROOT, mutual, recipe, taught
 from tests.fuzz.mutations import mutated, mutated_tensors, one_line
@@ -228,7 +228,7 @@ def test_a_training_under_way(tmp_path: Path, data: st.DataObject) -> None:
     torch.manual_seed(0)
     model = nn.Linear(2, 3)
     try:
-        history = Progress(path, "k").restore(model, SGD.of(model, recipe().optimiser), {})
+        history = Progress(path, "k").restore(model, optimiser_of(model, recipe().optimiser), {})
         assert all(0 <= epoch.accuracy <= 100 for epoch in history)
     except TakdError as error:
         one_line(error)

@@ -5,7 +5,6 @@ The classes' first use imports torch.compile, sympy with it, only to be left alo
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -66,17 +65,6 @@ class SGD(Optimiser):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    @classmethod
-    def of(cls, model: nn.Module, fields: Fields) -> Self:
-        """The optimiser of all of a model's parameters that a recipe asks for."""
-        return cls(
-            model.parameters(),
-            momentum=fields.momentum,
-            nesterov=fields.nesterov,
-            weight_decay=fields.weight_decay,
-            weights_alone=fields.weight_decay_on == "weights",
-        )
-
     def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
         momenta = [self.state[index].get("momentum") for index in group]
         sgd(
@@ -109,17 +97,6 @@ class AdamW(Optimiser):
         self.beta1 = beta1
         self.beta2 = beta2
 
-    @classmethod
-    def of(cls, model: nn.Module, fields: Fields) -> Self:
-        """The optimiser of all of a model's parameters that a recipe asks for."""
-        return cls(
-            model.parameters(),
-            beta1=fields.momentum,
-            beta2=fields.beta2,
-            weight_decay=fields.weight_decay,
-            weights_alone=fields.weight_decay_on == "weights",
-        )
-
     def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
         for index in group:
             if not self.state[index]:
@@ -150,4 +127,7 @@ class AdamW(Optimiser):
 
 def optimiser_of(model: nn.Module, fields: Fields) -> Optimiser:
     """The optimiser of all of a model's parameters that a recipe asks for."""
-    return AdamW.of(model, fields) if fields.optimiser == "adamw" else SGD.of(model, fields)
+    decay, alone = fields.weight_decay, fields.weight_decay_on == "weights"
+    if fields.optimiser == "adamw":
+        return AdamW(model.parameters(), beta1=fields.momentum, beta2=fields.beta2, weight_decay=decay, weights_alone=alone)
+    return SGD(model.parameters(), momentum=fields.momentum, nesterov=fields.nesterov, weight_decay=decay, weights_alone=alone)

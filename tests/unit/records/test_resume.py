@@ -12,17 +12,17 @@ from takd.errors import ParameterError
 from takd.files import write_tensors
 from takd.records.metrics import Epoch
 from takd.training.checkpoint import Progress
-from takd.training.optimiser import SGD
+from takd.training.optimiser import Optimiser, optimiser_of
 from tests.conftest import recipe
 from tests.unit.records.examples import soft_targets, weights, with_metadata
 
 HISTORY = [Epoch(epoch=1, learning_rate=0.1, loss=2.0, accuracy=50.0, seconds=1.0)]
 
 
-def network() -> tuple[nn.Module, SGD]:
+def network() -> tuple[nn.Module, Optimiser]:
     torch.manual_seed(0)
     model = nn.Linear(2, 3)
-    optimiser = SGD.of(model, recipe().optimiser)
+    optimiser = optimiser_of(model, recipe().optimiser)
     model(torch.ones(1, 2)).sum().backward()
     optimiser.step(0.1)
     return model, optimiser

@@ -10,23 +10,23 @@ from takd.files import read_tensors, write_tensors
 from takd.records.metrics import Epoch
 from takd.training.checkpoint import Progress, resume_key
 from takd.training.loop import initialised
-from takd.training.optimiser import SGD
+from takd.training.optimiser import Optimiser, optimiser_of
 from tests.conftest import recipe
 from tests.unit.training.conftest import same, weights
 
 HISTORY = [Epoch(epoch=1, learning_rate=0.1, loss=0.3, accuracy=50.0, seconds=1.5)]
 
 
-def stepped(seed: int = 0) -> tuple[nn.Module, SGD]:
+def stepped(seed: int = 0) -> tuple[nn.Module, Optimiser]:
     """A network and its optimiser after one step."""
     network = initialised("plain:2", 10, seed, 32)
-    optimiser = SGD.of(network, recipe().optimiser)
+    optimiser = optimiser_of(network, recipe().optimiser)
     network(torch.ones(2, 3, 32, 32)).sum().backward()
     optimiser.step(0.1)
     return network, optimiser
 
 
-def saved(path: Path, best: dict[str, Tensor] | None = None) -> tuple[nn.Module, SGD]:
+def saved(path: Path, best: dict[str, Tensor] | None = None) -> tuple[nn.Module, Optimiser]:
     network, optimiser = stepped()
     Progress(path, "this").save(network, optimiser, best or {}, HISTORY)
     return network, optimiser
@@ -35,7 +35,7 @@ def saved(path: Path, best: dict[str, Tensor] | None = None) -> tuple[nn.Module,
 def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     best = {"0.0.weight": torch.randn(3)}
     network, optimiser = saved(tmp_path / "resume", best)
-    other, fresh = initialised("plain:2", 10, 1, 32), SGD.of(initialised("plain:2", 10, 1, 32), recipe().optimiser)
+    other, fresh = initialised("plain:2", 10, 1, 32), optimiser_of(initialised("plain:2", 10, 1, 32), recipe().optimiser)
     found: dict[str, Tensor] = {}
     assert Progress(tmp_path / "resume", "this").restore(other, fresh, found) == HISTORY
     assert same(weights(network), weights(other)) and same(best, found)
