@@ -84,9 +84,9 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
                 answers = costs.epoch(teacher.name, recipe)
                 if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
                     seconds += FORWARD_SHARE * recipe.all_epochs * answers
+                size += workflow.soft_targets_bytes(node)
                 if not online:
                     asked.add((teacher, views))
-                    size += workflow.soft_targets_bytes(node)
         planned.append(Planned(node, recipe.all_epochs, seconds))
         done_after[node] = (seconds or 0.0) + (done_after.get(teacher, 0.0) if teacher is not None else 0.0)
     total = sum(one.seconds or 0.0 for one in planned)

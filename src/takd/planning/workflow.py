@@ -102,7 +102,7 @@ class Workflow:
 
     def soft_targets_bytes(self, node: Node) -> int:
         """How large a file of its teacher's answers is; 0 where it has none, or nobody knows how many images there are."""
-        if node.name.objective.features:
+        if self.keys.recipe(node).only_online:
             return 0
         lock = self.keys.lock(node.results, node.name.dataset)
         return 0 if lock is None else 2 * parse_views(self._views(node)).epochs * lock.train * lock.classes
