@@ -123,7 +123,7 @@ def train(
                 outputs = model(pictures)
             given = Batch(softened(labels, data.classes, recipe.labels.label_smoothing), said, epoch, epochs=recipe.all_epochs)
             if beside is not None:
-                said, features = beside.of_step(batch, views)
+                said, features = beside.of_step(batch, views, epoch)
                 given = given._replace(teacher_logits=said, teacher_features=features)
             loss = objective.loss(outputs.float(), given, recipe.objective)
             loss.backward()

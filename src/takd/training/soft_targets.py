@@ -63,7 +63,7 @@ class Online:
         if self.unaugmented is not None:
             return self.unaugmented
         views = self.images.of_epoch(self.seed, epoch)
-        answers = self._rounded(logits(self.network, self.images, views), epoch)
+        answers = self.rounded(logits(self.network, self.images, views), epoch)
         if views is None:
             self.unaugmented = answers
         return answers
@@ -76,9 +76,10 @@ class Online:
         views: of the epoch. labels: (B,), int64. draw: seed, epoch and step of the student. Raises DivergenceError as `of_epoch`.
         """
         pictures, _ = mixing(self.images.batch(positions, views), labels, *draw)
-        return self._rounded(logits_of(self.network, pictures), draw[1])
+        return self.rounded(logits_of(self.network, pictures), draw[1])
 
-    def _rounded(self, answers: Tensor, epoch: int) -> Tensor:
+    def rounded(self, answers: Tensor, epoch: int) -> Tensor:
+        """Logits in half precision. Raises DivergenceError where one overflows it."""
         answers = answers.half()
         if not answers.isfinite().all():
             raise DivergenceError(

@@ -35,34 +35,33 @@ class Beside:
     def __init__(self, online: Online) -> None:
         """Raises ParameterError where the teacher names no stages."""
         self.teacher, self.teacher_key, self.teacher_digest = online.teacher, online.teacher_key, online.teacher_digest
-        self.images = online.images
-        self.seed = online.seed
-        self.network = online.network
-        self.stages = _stages_of(self.network, str(self.teacher), self.example)
-        self.watched = with_features(self.network, self.stages, self.example)
+        self.online = online
+        self.stages = _stages_of(online.network, str(self.teacher), self.example)
+        self.watched = with_features(self.online.network, self.stages, self.example)
 
     @property
     def example(self) -> Tensor:
         """Some images, as the teacher takes them."""
-        positions = torch.arange(min(EXAMPLE, len(self.images)), device=self.images.device)
-        return self._shown(positions, self.images.of_epoch(self.seed, 0))
+        images = self.online.images
+        return self._shown(torch.arange(min(EXAMPLE, len(images)), device=images.device), images.of_epoch(self.online.seed, 0))
 
     def keep(self, count: int) -> None:
         """Show the last `count` stages alone: those that the student has too."""
         self.stages = self.stages[-count:]
-        self.watched = with_features(self.network, self.stages, self.example)
+        self.watched = with_features(self.online.network, self.stages, self.example)
 
     @torch.no_grad()
-    def of_step(self, positions: Tensor, views: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def of_step(self, positions: Tensor, views: Tensor | None, epoch: int) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Its logits, in half precision, and its features, in float32, for images as its student is shown them.
 
-        positions: (B,), of training images. views: as Views.of_epoch gives them.
+        positions: (B,), of training images. views: as Views.of_epoch gives them for that epoch. Raises DivergenceError where a
+        logit overflows half precision.
         """
         logits, features = self.watched(self._shown(positions, views))
-        return logits.half(), tuple(each.float() for each in features.values())
+        return self.online.rounded(logits, epoch), tuple(each.float() for each in features.values())
 
     def _shown(self, positions: Tensor, views: Tensor | None) -> Tensor:
-        return self.images.batch(positions, views).to(next(self.network.parameters()).dtype)
+        return self.online.images.batch(positions, views).to(next(self.online.network.parameters()).dtype)
 
 
 def watched(student: nn.Module, called: str, teacher: Beside, adapter: Adapter, example: Tensor, seed: int) -> Watched:

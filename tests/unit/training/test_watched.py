@@ -9,7 +9,7 @@ from torch import nn
 
 from takd.data import prepared
 from takd.data.prepared import PreparedData
-from takd.errors import ParameterError
+from takd.errors import DivergenceError, ParameterError
 from takd.records.metrics import Metrics
 from takd.records.weights import Weights
 from takd.study.names import Name
@@ -97,12 +97,22 @@ def test_a_teacher_shows_the_views_of_its_student(fewer: PreparedData, tmp_path:
     """Features and logits of a step are those of the frozen teacher for the same crops."""
     recipe = how("at", precision="float32")
     beside = teacher(tmp_path, fewer, NAME, recipe)
-    positions, views = torch.tensor([5, 2, 70]), beside.images.of_epoch(3, 1)
-    said, features = beside.of_step(positions, views)
+    positions, views = torch.tensor([5, 2, 70]), beside.online.images.of_epoch(3, 1)
+    said, features = beside.of_step(positions, views, 1)
     assert said.dtype == torch.float16 and [each.shape[1:] for each in features] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
     online_answers = online(tmp_path / "teacher.safetensors", NAME, recipe, fewer, CPU).of_epoch(1)
     torch.testing.assert_close(said, online_answers[positions], rtol=1e-2, atol=1e-2)
     assert not any(each.requires_grad for each in features)
+
+
+def test_logits_that_overflow_half_precision_are_the_teachers_fault(fewer: PreparedData, tmp_path: Path) -> None:
+    """As with soft targets: else the student's loss became nan, and a lower learning rate of its own would be advised."""
+    beside = teacher(tmp_path, fewer, NAME, how("at"))
+    last = [each for each in beside.online.network.modules() if isinstance(each, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.mul_(1e9)
+    with pytest.raises(DivergenceError, match=r"digits/resnet/14/seed3: its logits overflow half precision .* in epoch 2"):
+        beside.of_step(torch.tensor([5, 2]), beside.online.images.of_epoch(3, 1), 1)
 
 
 def job(folder: Path, data: Path, builder: str = "resnet:8", **given: Any) -> Metrics:
