@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot, ticker
+from matplotlib import pyplot
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
@@ -141,9 +141,7 @@ def _draw_errors(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:
     ticks = sorted(numbers["training_share"].dropna().unique())
     axis.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
     axis.set_xticks(ticks, [f"1/{round(1 / share)}" if share < 1 else "1" for share in ticks])
-    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_formatter("")
+    style.plain_log(axis.yaxis)
     axis.tick_params(which="both", labelsize=7)
     return entries
 

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from takd.files import write_text
 from takd.reporting import style
 from takd.reporting.context import Context
-from takd.reporting.lines import DASHES, MARKERS, PANEL_INCHES, summary
+from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
 from takd.study.artifacts import Costs
 
 COLUMNS = [
@@ -67,9 +67,10 @@ def draw(spec: Costs, numbers: pd.DataFrame, context: Context) -> Any:
             look = labels.index(str(row.label)) % len(style.COLOURS)
             entries[str(row.label)] = axis.errorbar(
                 [row.core_seconds], [row.accuracy], yerr=[0 if row.n == 1 else row.deviation],
-                color=style.COLOURS[look], marker=MARKERS[look], linestyle=DASHES[look], markersize=5, capsize=2.5,
+                color=style.COLOURS[look], marker=MARKERS[look], linestyle="", markersize=5, capsize=2.5,
             )  # fmt: skip
         axis.set(xscale="log", xlabel="core-seconds, all networks of the chain", ylabel="student accuracy, %")
+        style.plain_log(axis.xaxis)
     picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)))
     style.say_held_out(picture, context)
     return picture

@@ -12,7 +12,7 @@ from takd.reporting.markdown import one_line
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 # Okabe and Ito's: told apart by colour-blind readers, and in grey.
 BLUE, RED, GREEN, PINK, BLACK, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9"
@@ -43,6 +43,13 @@ def save(picture: Any, place: Path) -> list[Path]:
             picture.savefig(file, **options)
     pyplot.close(picture)
     return [png, svg]
+
+
+def plain_log(axis: Any) -> None:
+    """Numbers as people write them along a logarithmic axis, an `xaxis` or `yaxis`: matplotlib's own are mathematics, as text."""
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 
 
 def not_run() -> Any:

@@ -297,7 +297,8 @@ class Costs(Artifact):
 
     how_to_read = (
         "Core-seconds: seconds of training by the clock times threads, of the student and all networks above it, each once. "
-        "Means over seeds; error bars: standard deviation over seeds."
+        "Means over seeds; error bars: standard deviation over seeds. The rivals' epochs are those of their variants; by how many "
+        "they would cost as much on this machine stands under epochs_at_equal_cost."
     )
     with_teachers = True
     kind: Literal["costs"]

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from matplotlib import pyplot
 
-from takd.reporting import kinds, show, spending
+from takd.reporting import kinds, show, spending, style
 from takd.reporting.context import Context
 from takd.study.artifacts import Costs
 from tests.conftest import ROOT
@@ -62,6 +63,20 @@ def test_a_chain_whose_teacher_is_missing_has_no_cost(tmp_path: Path) -> None:
     assert table.loc["TAKD", "n"] == 0 and table["epochs_at_equal_cost"].isna().all()
     files = kinds.make("cost", SPEC, run(without="10-4"), tmp_path / "cost")
     assert files == kinds.files(SPEC, tmp_path / "cost") and files[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_axis_of_costs_has_numbers_that_can_be_read() -> None:
+    assert isinstance(SPEC, Costs)
+    with pyplot.rc_context(style.STYLE):
+        picture = spending.draw(SPEC, spending.numbers("cost", SPEC, run()), run())
+        picture.canvas.draw()
+    (axis,) = picture.axes
+    low, high = axis.get_xlim()
+    ticks = zip(axis.get_xticks(), axis.get_xticklabels(), strict=True)
+    labels = [label.get_text() for place, label in ticks if low <= place <= high]
+    assert labels == ["100", "200", "500", "1000", "2000"]
+    assert not any(label.get_text() for label in axis.get_xticklabels(minor=True))
+    pyplot.close(picture)
 
 
 def test_records_are_added_up_under_the_teacher_that_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
