@@ -22,22 +22,28 @@ Right = npt.NDArray[np.bool_]
 
 
 def over_students_and_images(students: Effect, differences: Signs, *, seed: int = 0) -> Effect:
-    """The effect of `students`, which is over students alone, with its error over students and images.
+    """The effect of `students`, which is over students alone, with an interval over students and images.
 
-    differences: (students, images), 1 where only the better network is right, -1 where only the worse one is, else 0. Its degrees
-    of freedom are Satterthwaite's (1946), of both samples. Never surer than over students alone. seed: of the draws.
+    differences: (students, images), 1 where only the better network is right, -1 where only the worse one is, else 0. Never within
+    the interval over students alone: of two students their deviation is hardly known, and images can't make up for that. seed: of
+    the draws.
     """
-    count, images = differences.shape
-    if not students.has_interval or images < 2:
+    if not students.has_interval or differences.shape[1] < 2:
         return students
+    both = by_both_samples(students, differences, seed=seed)
+    return both if both.low <= students.low else replace(students, method="crossed")
+
+
+def by_both_samples(students: Effect, differences: Signs, *, seed: int = 0) -> Effect:
+    """The same by both samples' error and its degrees of freedom (Satterthwaite 1946), whichever interval is the wider."""
+    count, images = differences.shape
     by_student, by_image = (100 * differences.mean(axis=axis, dtype=float) for axis in (1, 0))
     left = 100 * differences - by_student[:, None] - by_image + by_student.mean()
     twice = 2 * float((left**2).sum()) / ((count - 1) * (images - 1)) / (count * images)
     alone = students.error**2
     both = max(float(_drawn(differences, seed).var(ddof=1)) - twice, alone)
-    error = math.sqrt(both)
     freedom = both**2 / (alone**2 / students.freedom + (both - alone) ** 2 / (images - 1))
-    return replace(students, error=error, freedom=freedom, method="crossed")
+    return replace(students, error=math.sqrt(both), freedom=freedom, method="crossed")
 
 
 def _drawn(differences: Signs, seed: int) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from takd.reporting import crossed
-from takd.reporting.crossed import Signs, mcnemar_p, over_students_and_images
+from takd.reporting.crossed import Signs, by_both_samples, mcnemar_p, over_students_and_images
 from takd.reporting.effects import Effect, by_pairs
 from tests.conftest import ROOT
 
@@ -31,7 +31,7 @@ def test_the_error_is_that_of_the_analysis_of_variance() -> None:
     rows, columns = differences.mean(axis=1), differences.mean(axis=0)
     left = ((differences - rows[:, None] - columns + rows.mean()) ** 2).sum() / (5 * 399)
     expected = rows.var(ddof=1) / 6 + columns.var(ddof=1) / 400 - left / 2400
-    found = over_students_and_images(over_students(differences), differences)
+    found = by_both_samples(over_students(differences), differences)
     assert found.error == pytest.approx(100 * math.sqrt(expected), rel=0.05)  # of 4,000 draws
     assert found.effect == pytest.approx(100 * differences.mean()) and found.method == "crossed"
 
@@ -39,10 +39,21 @@ def test_the_error_is_that_of_the_analysis_of_variance() -> None:
 def test_the_same_draws_give_the_same_interval_and_others_nearly_that() -> None:
     differences = drawn(np.random.default_rng(5), 4, 300, 1.0)
     alone = over_students(differences)
-    first, again, other = (over_students_and_images(alone, differences, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (by_both_samples(alone, differences, seed=seed) for seed in (0, 0, 1))
     assert first == again != other
     assert first.error == pytest.approx(other.error, rel=0.06)
     assert first.error > alone.error and first.freedom > alone.freedom
+
+
+@pytest.mark.parametrize("students", [2, 3, 8])
+def test_images_never_make_a_difference_surer(students: int) -> None:
+    random = np.random.default_rng(11)
+    for _ in range(20):
+        differences = drawn(random, students, 60, 1.0)
+        alone = over_students(differences)
+        both = over_students_and_images(alone, differences)
+        if alone.has_interval:
+            assert both.low <= alone.low and both.high >= alone.high
 
 
 def test_images_that_are_all_alike_add_nothing() -> None:
@@ -88,7 +99,9 @@ def test_the_example_in_the_docs_is_what_its_signs_give() -> None:
     by_student = 5 * differences.sum(axis=1)
     mean, error = by_student.mean(), by_student.std(ddof=1) / math.sqrt(3)
     half = float(stats.t.ppf(0.975, 2)) * error
-    both = over_students_and_images(over_students(differences), differences)
+    alone = over_students(differences)
+    both = by_both_samples(alone, differences)
+    assert over_students_and_images(alone, differences).high == alone.high > both.high
     times = (both.high - both.effect) / both.error
     tests = [mcnemar_p(one >= 0, one <= 0) for one in differences]
     for sentence in (
