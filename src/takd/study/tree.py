@@ -112,6 +112,7 @@ class Tree:
         self.root = root
         typed = cleaned(typed or {}, "--config")
         self.folders: dict[str, Folder] = {}
+        self._recipes: dict[Node, Recipe] = {}  # a plan asks for each some ten times
         self.broken: dict[str, TakdError] = {}  # presets that can't be used: only their own targets fail
         paper = specification.load(root / ARTIFACTS) if (root / ARTIFACTS).is_file() else {}
         if (root / PARAMS).is_file():
@@ -159,7 +160,11 @@ class Tree:
 
     def recipe(self, node: Node, *last: Mapping[str, Any]) -> Recipe:
         """A network's recipe. last: settings that count after all that its folder says."""
-        return self.folder(node.results).recipe(node.name, *last)
+        if last:
+            return self.folder(node.results).recipe(node.name, *last)
+        if node not in self._recipes:
+            self._recipes[node] = self.folder(node.results).recipe(node.name)
+        return self._recipes[node]
 
     def teacher(self, node: Node) -> Node:
         """A network's teacher. Raises ValueError where it has none."""
