@@ -21,7 +21,8 @@ from takd.training.checkpoint import Progress, resume_key
 from takd.training.checks import check_images, check_member, check_network, check_recipe
 from takd.training.device import chosen_device
 from takd.training.loop import chosen_images, initialised, train
-from takd.training.soft_targets import Answers, from_file, online
+from takd.training.soft_targets import from_file, online
+from takd.training.teaching import Teaching
 from takd.training.watched import Beside
 from takd.training.written import Measured, origin_of, write
 
@@ -69,14 +70,14 @@ def train_network(
     device = chosen_device(device_name, threads)
     for each in filter(None, (builder, peer)):
         check_network(each, data, recipe.optimiser.batch_size)
-    answers = _answers(name, recipe, files, data, device)
+    teacher = _teacher(name, recipe, files, data, device)
     start = _start(name, recipe, files, data)
     check_member(name, recipe)
 
     # what it is going to be
     made_at = commit()  # before the hours in which somebody may commit
     code, own_code = code_of(recipe), own_code_of(builder)
-    teacher_key = None if answers is None else answers.teacher_key
+    teacher_key = None if teacher is None else teacher.teacher_key
     key = network_key(name, recipe, code=code, data_digest=data.digest, teacher_key=teacher_key)
     check_key(files.output, key, expected_key)
     precision = recipe.optimiser.precision
@@ -90,7 +91,7 @@ def train_network(
         precision=precision,
         threads=threads,
         recipe=recipe,
-        teacher=answers,
+        teacher=teacher,
     )
     progress = None
     if files.resume is not None:
@@ -100,7 +101,7 @@ def train_network(
     images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
     with Bar(images, recipe.all_epochs) as bar:
         trained = train(
-            name, recipe, data, answers, device=device, start=start, progress=progress, on_epoch=bar.epoch, on_step=bar.step
+            name, recipe, data, teacher, device=device, start=start, progress=progress, on_epoch=bar.epoch, on_step=bar.step
         )
 
     # write
@@ -129,8 +130,8 @@ def train_network(
         progress.finish()
 
 
-def _answers(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Answers | Beside | None:
-    """What its teacher says, from a file or as it is asked; None for a network without one."""
+def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Teaching | None:
+    """Its teacher, which answers from a file or as it is asked; None for a network without one."""
     given = files.soft_targets or files.teacher
     shows = name.objective.features
     if shows and (given is None or files.soft_targets is not None):

@@ -30,7 +30,8 @@ from takd.training.mixing import Mixing
 from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
 from takd.training.scores import top5_accuracy
-from takd.training.soft_targets import Answers, Online
+from takd.training.step import Step
+from takd.training.teaching import Said, Shown, Teaching
 from takd.training.watched import Beside, watched
 
 
@@ -52,7 +53,7 @@ def train(
     name: Name,
     recipe: Recipe,
     data: PreparedData,
-    answers: Answers | Beside | None,
+    teacher: Teaching | None,
     *,
     device: torch.device,
     start: dict[str, Tensor] | None = None,
@@ -84,14 +85,15 @@ def train(
     objective = import_module(ALL[recipe.objective.name].module)
     other = None if peer is None else initialised(peer, data.classes, name.seed, data.size, root)
     model: nn.Module = objective.learner(student, other).to(device, memory_format=torch.channels_last)
-    beside = answers if isinstance(answers, Beside) else None
-    if beside is not None:
+    if isinstance(teacher, Beside):
         few = torch.arange(min(EXAMPLE, len(images)), device=device)
         example = images.batch(few, images.of_epoch(name.seed, 0))
-        model = watched(model, str(name), beside, objective.adapter, example, name.seed)
-    clipped = [each for each in (student, other) if each is not None] if recipe.optimiser.clip_norm else []
+        model = watched(model, str(name), teacher, objective.adapter, example, name.seed)
     is_random = uses_randomness(model)
     optimiser = optimiser_of(model, recipe.optimiser)
+    clip_norm = recipe.optimiser.clip_norm
+    clipped = tuple(each for each in (student, other) if each is not None) if clip_norm else ()
+    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm)
     mixing = Mixing.of(recipe.labels, data.classes)
     average = averaged(student, recipe.length.ema_decay)
     kept: nn.Module = student if average is None else average.get_submodule("module")
@@ -105,33 +107,23 @@ def train(
         started = time.perf_counter()
         model.train()
         views = images.of_epoch(name.seed, epoch)
-        targets = None  # asked at each step, where a teacher shows features or answers mixed images
-        if answers is not None and not isinstance(answers, Beside) and mixing is None:
-            targets = answers.of_epoch(epoch).to(device)
+        if teacher is not None:
+            teacher.begin_epoch(epoch, device, is_mixed=mixing is not None)
         order = order_of_epoch(positions, data.train.labels, how.sampling, name.seed, epoch)
         batches = in_batches(order.to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
         for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
-            labels, said = everything.labels[batch], None if targets is None else targets[batch]
-            if mixing is not None:
-                if isinstance(answers, Online):
-                    said = answers.of_mixed(batch, views, mixing, labels, (name.seed, epoch, step))
-                pictures, labels = mixing(pictures, labels, name.seed, epoch, step)
+            labels = everything.labels[batch]
+            mix = None if mixing is None else mixing.of_step(labels, name.seed, epoch, step)
+            said = Said() if teacher is None else teacher.of_step(Shown(batch, views, epoch, mix))
+            if mix is not None:
+                pictures, labels = mix(pictures)
             if is_random:
                 step_randomness(name.seed, epoch, step)
-            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                outputs = model(pictures)
-            given = Batch(softened(labels, data.classes, recipe.labels.label_smoothing), said, epoch, epochs=recipe.all_epochs)
-            if beside is not None:
-                said, features = beside.of_step(batch, views, epoch)
-                given = given._replace(teacher_logits=said, teacher_features=features)
-            loss = objective.loss(outputs.float(), given, recipe.objective)
-            loss.backward()
-            for each in clipped:
-                nn.utils.clip_grad_norm_(each.parameters(), recipe.optimiser.clip_norm)
-            optimiser.step(learning_rate(recipe, epoch, step / len(batches)))
+            labels = softened(labels, data.classes, recipe.labels.label_smoothing)
+            given = Batch(labels, said.logits, epoch, said.features, recipe.all_epochs)
+            losses[step] = carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
             add(average, student)
-            losses[step] = loss.detach()
             on_step(len(batch))
         _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
 

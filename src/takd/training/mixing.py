@@ -1,5 +1,6 @@
 """Images mixed with their labels: torchvision's mixup and CutMix, drawn from (seed, epoch, step)."""
 
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor
 
 from takd.data.randomness import generator
 from takd.study.recipe_parts import Labels
+
+Mix = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Mixing:
@@ -24,6 +27,10 @@ class Mixing:
     def of(cls, labels: Labels, classes: int) -> Self | None:
         """What a recipe asks for; None where it mixes nothing."""
         return cls(labels.mixup, labels.cutmix, classes) if labels.mixes else None
+
+    def of_step(self, labels: Tensor, *draw: int) -> Mix:
+        """What mixes the images of one step, whose labels these are: as a call with them."""
+        return lambda images: self(images, labels, *draw)
 
     def __call__(self, images: Tensor, labels: Tensor, *draw: int) -> tuple[Tensor, Tensor]:
         """Mixed images and labels. The same draw mixes other views of the same images alike.

@@ -1,7 +1,6 @@
 """What a frozen teacher says about the views that its students are shown: asked once and kept in a file, or asked as they come."""
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,19 +16,8 @@ from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.device import used_precision
 from takd.training.inference import logits, logits_of, still
-from takd.training.mixing import Mixing
 from takd.training.opened import opened_by_the_same_code, shown
-
-
-class Answers(Protocol):
-    """A teacher's answers, wherever they come from. teacher_digest: of its weights."""
-
-    teacher: Name
-    teacher_key: str
-    teacher_digest: str
-
-    def of_epoch(self, epoch: int) -> Tensor:
-        """Its logits for the training images as one epoch shows them: (N, C), half precision."""
+from takd.training.teaching import ByEpoch, Said, Shown
 
 
 class Online:
@@ -54,6 +42,7 @@ class Online:
         self.images = shown(data.train.to(device), about, augmentation=named.augmentation, policy=policy, erasing=erasing)
         self.network = still(network.to(device), used_precision(about.precision, device), self.images)
         self.unaugmented: Tensor | None = None  # the answers to views that don't change: asked once
+        self.answers: Tensor | None = None  # those of the epoch, where they could be asked at once
 
     def of_epoch(self, epoch: int) -> Tensor:
         """Its logits for the training images as one epoch shows them: (N, C), half precision, on the device.
@@ -68,15 +57,16 @@ class Online:
             self.unaugmented = answers
         return answers
 
-    def of_mixed(
-        self, positions: Tensor, views: Tensor | None, mixing: Mixing, labels: Tensor, draw: tuple[int, int, int]
-    ) -> Tensor:
-        """Its logits for the images of one step as its student sees them, mixed: (B, C), half precision, on the device.
+    def begin_epoch(self, epoch: int, device: torch.device, *, is_mixed: bool) -> None:
+        """Ask for the whole epoch at once, in the batches that a file is made by, unless each step mixes its images."""
+        self.answers = None if is_mixed else self.of_epoch(epoch).to(device)
 
-        views: of the epoch. labels: (B,), int64. draw: seed, epoch and step of the student. Raises DivergenceError as `of_epoch`.
-        """
-        pictures, _ = mixing(self.images.batch(positions, views), labels, *draw)
-        return self.rounded(logits_of(self.network, pictures), draw[1])
+    def of_step(self, shown: Shown) -> Said:
+        """Its logits, on the device. Raises DivergenceError where one overflows half precision."""
+        if self.answers is not None:
+            return Said(self.answers[shown.positions])
+        pictures = self.images.batch(shown.positions, shown.views)
+        return Said(self.rounded(logits_of(self.network, pictures if shown.mix is None else shown.mix(pictures)[0]), shown.epoch))
 
     def rounded(self, answers: Tensor, epoch: int) -> Tensor:
         """Logits in half precision. Raises DivergenceError where one overflows it."""
@@ -89,8 +79,8 @@ class Online:
         return answers
 
 
-class FromFile:
-    """A teacher's answers that were asked before."""
+class FromFile(ByEpoch):
+    """A teacher's answers that were asked before, to images as they are: `from_file` refuses those that a step changes."""
 
     def __init__(self, targets: SoftTargets) -> None:
         about = targets.about

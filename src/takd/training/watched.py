@@ -11,6 +11,7 @@ from takd.networks.features import WithFeatures, stages, with_features
 from takd.objectives.batch import Outputs
 from takd.training.inference import EXAMPLE
 from takd.training.soft_targets import Online
+from takd.training.teaching import Said, Shown
 
 Adapter = Callable[[Sequence[Tensor], Sequence[Tensor]], nn.Module]
 
@@ -43,24 +44,24 @@ class Beside:
     def example(self) -> Tensor:
         """Some images, as the teacher takes them."""
         images = self.online.images
-        return self._shown(torch.arange(min(EXAMPLE, len(images)), device=images.device), images.of_epoch(self.online.seed, 0))
+        return self._pictures(torch.arange(min(EXAMPLE, len(images)), device=images.device), images.of_epoch(self.online.seed, 0))
 
     def keep(self, count: int) -> None:
         """Show the last `count` stages alone: those that the student has too."""
         self.stages = self.stages[-count:]
         self.watched = with_features(self.online.network, self.stages, self.example)
 
+    def begin_epoch(self, epoch: int, device: torch.device, *, is_mixed: bool) -> None:
+        """Nothing: features of a whole epoch would fill the memory, so each step is asked."""
+
     @torch.no_grad()
-    def of_step(self, positions: Tensor, views: Tensor | None, epoch: int) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Its logits, in half precision, and its features, in float32, for images as its student is shown them.
+    def of_step(self, shown: Shown) -> Said:
+        """Its logits and features. Raises DivergenceError where a logit overflows half precision."""
+        pictures = self._pictures(shown.positions, shown.views)
+        logits, features = self.watched(pictures if shown.mix is None else shown.mix(pictures)[0])
+        return Said(self.online.rounded(logits, shown.epoch), tuple(each.float() for each in features.values()))
 
-        positions: (B,), of training images. views: as Views.of_epoch gives them for that epoch. Raises DivergenceError where a
-        logit overflows half precision.
-        """
-        logits, features = self.watched(self._shown(positions, views))
-        return self.online.rounded(logits, epoch), tuple(each.float() for each in features.values())
-
-    def _shown(self, positions: Tensor, views: Tensor | None) -> Tensor:
+    def _pictures(self, positions: Tensor, views: Tensor | None) -> Tensor:
         return self.online.images.batch(positions, views).to(next(self.online.network.parameters()).dtype)
 
 

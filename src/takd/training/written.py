@@ -19,8 +19,7 @@ from takd.study.recipe_parts import Views
 from takd.training.checkpoint import apart
 from takd.training.device import instructions, used_precision
 from takd.training.scores import by_classes
-from takd.training.soft_targets import Answers
-from takd.training.watched import Beside
+from takd.training.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def origin_of(
     precision: str,
     threads: int,
     recipe: Recipe | None = None,
-    teacher: Answers | Beside | None = None,
+    teacher: Teaching | None = None,
     weights: str | None = None,
 ) -> Origin:
     """Everything that a network's bits depend on, and where it is made. weights: digest of the file that it is taken from."""

@@ -17,6 +17,7 @@ from takd.records.metrics import Epoch
 from takd.records.weights import write_weights
 from takd.study.names import Name
 from takd.training.loop import initialised
+from takd.training.teaching import ByEpoch
 
 CPU = torch.device("cpu")
 KEY, DIGEST = "0" * 16, "0" * 64
@@ -39,7 +40,7 @@ def part(split: Split, count: int) -> Split:
     return Split(split.images[:count], split.labels[:count])
 
 
-class MadeUp:
+class MadeUp(ByEpoch):
     """The answers of a teacher that never was: other ones for each epoch."""
 
     def __init__(self, images: int, epochs: int) -> None:

@@ -21,6 +21,7 @@ from takd.training.device import used_precision
 from takd.training.inference import share_correct, still, top1_accuracy
 from takd.training.loop import chosen_images, in_batches, initialised, order_of_epoch, train
 from takd.training.optimiser import SGD
+from takd.training.teaching import ByEpoch
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, MadeUp, Stop, part, same, stop_after, weights
 
@@ -153,7 +154,7 @@ def test_a_training_begins_from_the_weights_that_it_is_given(few: PreparedData) 
     torch.testing.assert_close(trained.network.get_parameter("0.0.weight"), given.get_parameter("0.0.weight"), rtol=0, atol=1e-4)
 
 
-class Labels:
+class Labels(ByEpoch):
     """A teacher that is sure of the labels that it is made with."""
 
     def __init__(self, labels: Tensor) -> None:

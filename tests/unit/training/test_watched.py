@@ -18,6 +18,7 @@ from takd.training.checkpoint import Progress
 from takd.training.job import Files, train_network
 from takd.training.loop import initialised, train
 from takd.training.soft_targets import online
+from takd.training.teaching import Shown
 from takd.training.watched import Beside
 from tests.conftest import recipe
 from tests.unit.training.conftest import CPU, Stop, same, stop_after, weights, write_network
@@ -98,7 +99,8 @@ def test_a_teacher_shows_the_views_of_its_student(fewer: PreparedData, tmp_path:
     recipe = how("at", precision="float32")
     beside = teacher(tmp_path, fewer, NAME, recipe)
     positions, views = torch.tensor([5, 2, 70]), beside.online.images.of_epoch(3, 1)
-    said, features = beside.of_step(positions, views, 1)
+    said, features = beside.of_step(Shown(positions, views, 1))
+    assert said is not None
     assert said.dtype == torch.float16 and [each.shape[1:] for each in features] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
     online_answers = online(tmp_path / "teacher.safetensors", NAME, recipe, fewer, CPU).of_epoch(1)
     torch.testing.assert_close(said, online_answers[positions], rtol=1e-2, atol=1e-2)
@@ -112,7 +114,7 @@ def test_logits_that_overflow_half_precision_are_the_teachers_fault(fewer: Prepa
     with torch.no_grad():
         last.weight.mul_(1e9)
     with pytest.raises(DivergenceError, match=r"digits/resnet/14/seed3: its logits overflow half precision .* in epoch 2"):
-        beside.of_step(torch.tensor([5, 2]), beside.online.images.of_epoch(3, 1), 1)
+        beside.of_step(Shown(torch.tensor([5, 2]), beside.online.images.of_epoch(3, 1), 1))
 
 
 def job(folder: Path, data: Path, builder: str = "resnet:8", **given: Any) -> Metrics:

@@ -1,0 +1,39 @@
+"""One step of a training: what the network computes, its loss, and the move along the gradient."""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from takd.objectives.batch import Batch
+from takd.objectives.registry import Fields
+from takd.training.optimiser import Optimiser
+
+
+@dataclass(frozen=True)
+class Step:
+    """Carries out one step.
+
+    model: all that is trained. objective: a module of takd.objectives. precision: in which the model computes. clipped: networks
+    whose gradients are cut, each to the norm `clip_norm`.
+    """
+
+    model: nn.Module
+    objective: ModuleType
+    fields: Fields
+    optimiser: Optimiser
+    precision: torch.dtype
+    clipped: tuple[nn.Module, ...] = ()
+    clip_norm: float = 0
+
+    def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float) -> Tensor:
+        """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W)."""
+        with torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32):
+            outputs = self.model(pictures)
+        loss: Tensor = self.objective.loss(outputs.float(), batch, self.fields)
+        loss.backward()
+        for each in self.clipped:
+            nn.utils.clip_grad_norm_(each.parameters(), self.clip_norm)
+        self.optimiser.step(learning_rate)
+        return loss.detach()
