@@ -1,4 +1,4 @@
-"""The published files tell of the same networks, and docs/deviations.md says what stands in them.
+"""The published files tell of the same networks, and docs/notes say what stands in them.
 
 They are of older commits than the code, with fewer columns, so pandas reads them and takd doesn't.
 """
@@ -16,7 +16,9 @@ from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "results/published"
 FOLDERS = [PUBLISHED, PUBLISHED / "quick"]
-DEVIATIONS = (ROOT / "docs/deviations.md").read_text()
+NOTES = ROOT / "docs/notes"
+WHICH_EPOCH = (NOTES / "2026-11-23-which-epoch-the-papers-number-is-of.md").read_text()
+HOW_SOFT = " ".join((NOTES / "2026-11-23-how-soft-a-teacher-is-after-150-epochs.md").read_text().split())
 
 
 def accuracies(folder: Path) -> pd.DataFrame:
@@ -48,7 +50,7 @@ def test_what_is_said_of_the_last_and_the_best_epoch_is_what_was_measured() -> N
     assert networks["epochs"].unique() == [150]
     for when, column in (("the last", "accuracy"), ("the best by test accuracy, of 150", "best_test_accuracy")):
         each = ", ".join(f"{value:.2f}" for value in networks[column])
-        assert f"| {when} | {each} | {networks[column].mean():.2f} |" in DEVIATIONS
+        assert f"| {when} | {each} | {networks[column].mean():.2f} |" in WHICH_EPOCH
 
 
 def test_what_is_said_of_150_epochs_is_what_was_measured() -> None:
@@ -56,11 +58,11 @@ def test_what_is_said_of_150_epochs_is_what_was_measured() -> None:
     networks = pd.DataFrame({"last": curves.last(), "steady": curves.apply(lambda each: each[-20:].mean()), "best": curves.max()})
     networks[["chain", "seed"]] = networks.index.str.extract(r"([^/]+)/seed(\d+)$").to_numpy()
     for row in networks[networks["chain"] != "10"].itertuples():
-        assert f"| {row.chain}, seed {row.seed} | {row.last:.2f} | {row.steady:.2f} | {row.best:.2f} |" in DEVIATIONS
+        assert f"| {row.chain}, seed {row.seed} | {row.last:.2f} | {row.steady:.2f} | {row.best:.2f} |" in HOW_SOFT
     students = networks.groupby("chain")[["steady", "best"]].mean().loc[["2", "10-2", "10-8-2", "10-6-2", "10-4-2"]]
     steady, best = ([f"{mean:.2f}" for mean in students[column]] for column in ("steady", "best"))
-    assert "NOKD {}, BLKD {}, TAKD {} with an assistant of 8, {} of 6 and {} of 4".format(*steady) in DEVIATIONS
-    assert "takd has {}, {}, {}, {} and {}, where".format(*best) in DEVIATIONS
+    assert "NOKD {}, BLKD {}, TAKD {} with an assistant of 8, {} of 6 and {} of 4".format(*steady) in HOW_SOFT
+    assert "takd has {}, {}, {}, {} and {}, where".format(*best) in HOW_SOFT
 
 
 def test_what_is_said_of_the_best_of_120_trials_is_what_the_scatter_over_seeds_gives() -> None:
@@ -69,14 +71,13 @@ def test_what_is_said_of_the_best_of_120_trials_is_what_the_scatter_over_seeds_g
     assert best.size().tolist() == [3, 3, 3, 3]
     scatter = best.var().mean() ** 0.5
     highest = np.random.default_rng(0).normal(0, float(scatter), size=(100_000, 120)).max(axis=1).mean()
-    said = re.search(r"scatter by ([\d.]+) points .*? expected ([\d.]+) points", DEVIATIONS, re.DOTALL)
+    said = re.search(r"scatter by ([\d.]+) points .*? expected ([\d.]+) points", HOW_SOFT, re.DOTALL)
     assert said and [float(number) for number in said.groups()] == pytest.approx([scatter, highest], abs=0.006)
 
 
 def test_what_is_said_of_recipes_for_150_epochs_is_what_was_measured() -> None:
-    section = DEVIATIONS.partition("## How soft")[2].partition("\n## ")[0]
     for row in pd.read_csv(PUBLISHED / "tuning.csv").itertuples():
-        assert f"| {row.trade_off:g} | {row.temperature:g} | `{row.kl_reduction}` | {row.accuracy:.2f} |" in section
+        assert f"| {row.trade_off:g} | {row.temperature:g} | `{row.kl_reduction}` | {row.accuracy:.2f} |" in HOW_SOFT
 
 
 def test_ten_students_are_compared_and_every_other_cell_of_the_quick_results_has_three_networks() -> None:
@@ -87,7 +88,7 @@ def test_ten_students_are_compared_and_every_other_cell_of_the_quick_results_has
 
 
 def test_the_preset_nearest_to_the_authors_code_can_be_used(workspace: Path) -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", DEVIATIONS, flags=re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/deviations.md").read_text(), flags=re.MULTILINE | re.DOTALL)
     (workspace / "presets/authors.yaml").write_text(text)
     folder = Tree(workspace).folder("results/authors")
     plain, resnet = (folder.recipe(Name.parse(f"cifar10/{chain}/seed0")) for chain in ("plain/10-2", "resnet/110-8"))
