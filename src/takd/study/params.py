@@ -1,10 +1,7 @@
 """A file of parameters, checked: params.yaml, a preset that replaces parts of it, or a study of one's own."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from fnmatch import translate
-from itertools import combinations
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +10,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
-from takd.objectives.registry import OBJECTIVES
 from takd.study.names import WORD
 from takd.study.search import Found, Search, Settings
 from takd.study.section import Section, first_problem
@@ -236,31 +232,3 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         old = both.get(key)
         both[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return {key: value for key, value in both.items() if value is not None}
-
-
-def check_patterns(patterns: Mapping[str, Any], datasets: tuple[str, ...], families: Mapping[str, Mapping[str, str]]) -> None:
-    """Whether each pattern of `overrides` matches a network that there can be. Raises ParameterError where one doesn't."""
-    for pattern in patterns:
-        if pattern.count("/") != 3 and not re.search(r"[*?\]]", pattern):
-            raise ParameterError(
-                f"overrides: {shortened(pattern)!r} matches no network, as names end in /seedN; say {shortened(pattern)}/*"
-            )
-        matches = re.compile(translate(pattern)).match
-        if not any(matches(f"{dataset}/{name}") for name in _examples(pattern, families) for dataset in datasets):
-            family, members = next(iter(families.items()))
-            raise ParameterError(
-                f"overrides: {shortened(pattern)!r} matches no network of {', '.join(datasets)}; names are as in "
-                f"{datasets[0]}/{family}/{next(iter(members))}/seed0"
-            )
-
-
-def _examples(pattern: str, families: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Names of networks less their data sets: every chain, under objectives too if the pattern speaks of one."""
-    seeds = {0, *(int(seed) for seed in re.findall(r"seed([0-9]{1,6})", pattern)[:3])}
-    said = [None, *OBJECTIVES] if re.search(r"[+?\[]", pattern) else [None]
-    for family, members in families.items():
-        for count in range(1, len(members) + 1):
-            for path in combinations(members, count):
-                for objective in said if count > 1 else [None]:
-                    chain = "-".join(path) if objective is None else "-".join((path[0], f"{path[1]}+{objective}", *path[2:]))
-                    yield from (f"{family}/{chain}/seed{seed}" for seed in seeds)

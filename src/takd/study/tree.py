@@ -15,7 +15,8 @@ from takd.study import artifacts as specification
 from takd.study.artifacts import AnyArtifact, look_up
 from takd.study.layout import RESERVED, VARIANTS, folder_of, search_folder
 from takd.study.names import Name, check_members
-from takd.study.params import Parameters, check_patterns, load_parameters
+from takd.study.params import Parameters, load_parameters
+from takd.study.patterns import check_patterns
 from takd.study.recipe import Recipe, resolve
 from takd.study.recipe_parts import NetworkSection
 from takd.yaml_files import cleaned

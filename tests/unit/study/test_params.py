@@ -6,7 +6,8 @@ import yaml
 
 from takd.errors import ParameterError
 from takd.networks.registry import PAPER_FAMILIES
-from takd.study.params import Parameters, check_patterns, load_parameters, merged
+from takd.study.params import Parameters, load_parameters, merged
+from takd.study.patterns import check_patterns
 from tests.conftest import ROOT
 
 PARAMS = ROOT / "params.yaml"
@@ -179,3 +180,29 @@ def test_patterns_are_of_a_studys_own_members() -> None:
 def test_a_pattern_without_its_end_is_completed_in_the_message() -> None:
     with pytest.raises(ParameterError, match=r"as names end in /seedN; say cifar10/plain/10-2/\*"):
         check_patterns({"cifar10/plain/10-2": {}}, DATASETS, PAPER_FAMILIES)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["cifar10/resnet/26-20-14+at/*", "*/resnet/26-14+at-8+dkd/seed7", "*/resnet/*-14+dkd-8/*", "*/*/*+at*/*", "*/resnet/26-*+at/*"],
+)
+def test_a_method_on_any_hop_can_be_meant(pattern: str) -> None:
+    check_patterns({pattern: {"learning_rate": 0.1}}, DATASETS, PAPER_FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "field", "said"),
+    [
+        ("*/resnet/26-8+at/*", "dkd_alpha", "dkd_alpha is a field of dkd, but this network learns by at"),
+        ("*/resnet/26-14+at-8/*", "at_weight", "at_weight is a field of at, but this network learns by distillation"),
+        ("*/resnet/26-*+fitnet/*", "temperature", "temperature is a field of distillation, but .* fitnet"),
+        ("*/plain/2/*", "trade_off", "trade_off is a field of distillation, but .* labels"),
+    ],
+)
+def test_a_field_of_one_method_under_another_is_refused(pattern: str, field: str, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        check_patterns({pattern: {field: 2}}, DATASETS, PAPER_FAMILIES)
+
+
+def test_fields_of_several_methods_may_stand_under_a_pattern_of_several() -> None:
+    check_patterns({"*/resnet/26-*/*": {"dkd_alpha": 2, "temperature": 3}}, DATASETS, PAPER_FAMILIES)
