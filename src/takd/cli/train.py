@@ -20,9 +20,13 @@ def train(
     recipe: Annotated[str, typer.Option(help="Its recipe: JSON, or a file of it. `takd recipe NETWORK` prints one.")],
     output: Annotated[Path, typer.Option(help="Weights to write (safetensors).")],
     metrics: Annotated[Path, typer.Option(help="Accuracies and history to write (JSON).")],
-    soft_targets: Annotated[Path | None, typer.Option(help="Its teacher's soft targets, for a chain of two or more.")] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Or its teacher, to run beside it.")] = None,
-    teacher_builder: Builder = None,
+    soft_targets: Annotated[
+        list[Path] | None, typer.Option(help="Its teacher's soft targets, for a chain of two or more; once a teacher.")
+    ] = None,
+    teacher: Annotated[list[Path] | None, typer.Option(help="Or its teacher, to run beside it; once a teacher.")] = None,
+    teacher_builder: Annotated[
+        list[str] | None, typer.Option(help="What builds a teacher of one's own code, FILE.py:FUNCTION; once a teacher.")
+    ] = None,
     start: Annotated[Path | None, typer.Option(help="Weights that its training begins from.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights that are taken as they are, without training.")] = None,
     resume: Annotated[Path | None, typer.Option(help="File that keeps the state between epochs, to go on from.")] = None,
@@ -41,19 +45,19 @@ def train(
     name = Name.parse(network)
     is_text = recipe.lstrip().startswith(("{", "["))
     how = read_recipe(recipe if is_text else read_text(Path(recipe), 1_000_000))
-    if soft_targets is not None and teacher is not None:
+    if soft_targets and teacher:
         raise ParameterError("--soft-targets and --teacher: one of them says what the teacher says")
     settings = [*([] if is_text else [Path(recipe)]), *([key] if key else [])]
     files = Files(
         data=data,
         output=output,
         metrics=metrics,
-        soft_targets=soft_targets,
-        teacher=teacher,
+        soft_targets=tuple(soft_targets or ()),
+        teachers=tuple(teacher or ()),
         start=start,
         weights=weights,
         resume=resume,
-        teacher_builder=teacher_builder,
+        teacher_builders=tuple(each or None for each in teacher_builder or ()),
         settings=tuple(settings),
     )
     expected = expected_key(key)

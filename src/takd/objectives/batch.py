@@ -1,8 +1,10 @@
 """What an objective is given at each step."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 class Batch(NamedTuple):
@@ -10,6 +12,8 @@ class Batch(NamedTuple):
 
     teacher_logits: (B, C), half precision, where there is a teacher. epoch: counted from 0.
     teacher_features: where the objective compares features, the teacher's, float32, stage by stage. epochs: of the whole training.
+    ancestors_logits: where the teacher's teachers teach too, theirs, nearest first. random: numbers for a purpose, drawn from seed,
+    epoch and step. ask: the teacher, for images of the objective's own. made: what student and teacher say of those, both (M, C).
     """
 
     labels: Tensor
@@ -17,6 +21,22 @@ class Batch(NamedTuple):
     epoch: int
     teacher_features: tuple[Tensor, ...] = ()
     epochs: int = 1
+    ancestors_logits: tuple[Tensor, ...] = ()
+    random: Callable[[str], Generator] = lambda purpose: Generator().manual_seed(0)
+    ask: "Asked | None" = None
+    made: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A teacher that can be asked about any images: (M, 3, H, W), as its student sees them, to logits (M, C), float32.
+
+    darkest, brightest: black and white as the student sees them, (3, 1, 1).
+    """
+
+    logits: Callable[[Tensor], Tensor]
+    darkest: Tensor
+    brightest: Tensor
 
 
 class Outputs(NamedTuple):

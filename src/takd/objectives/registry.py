@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Fields(BaseModel):
@@ -23,6 +23,11 @@ class Fields(BaseModel):
     def epochs_before(self) -> int:
         """Epochs of a stage before the recipe's own."""
         return 0
+
+    @property
+    def teachers_seeds(self) -> tuple[int, ...]:
+        """The seeds of the teachers that answer together; empty where one answers."""
+        return ()
 
 
 Weight = Field(ge=0, le=1e6)
@@ -49,6 +54,27 @@ class DistillationFields(Fields):
             description="Divergence averaged over the batch (paper, eq. 2), or over the batch and the classes (the authors' code)."
         ),
     ]
+    ensemble: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=999_999)], ...] | None,
+        Field(
+            min_length=2,
+            max_length=100,
+            description="Seeds of the teacher's chain, whose networks answer together: the mean of their softmax functions at τ "
+            "(Hinton et al. 2015, section 3). Without it one teacher answers.",
+        ),
+    ] = None
+
+    @property
+    def teachers_seeds(self) -> tuple[int, ...]:
+        """The ensemble's."""
+        return self.ensemble or ()
+
+    @field_validator("ensemble")
+    @classmethod
+    def _each_seed_once(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError(f"each seed once, not {list(value)}")
+        return value
 
 
 class MutualFields(Fields):
@@ -160,13 +186,84 @@ class FitNetFields(Fields):
         return self.fitnet_hint_epochs
 
 
+class FSPFields(Fields):
+    """FSP's."""
+
+    source = "Yim et al. 2017, eqs. 1 and 2"
+    name: Literal["fsp"] = "fsp"
+    fsp_epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Epochs in which the student learns the teacher's FSP matrices alone, before `epochs` from labels; the "
+            "learning rate stays at its start meanwhile.",
+        ),
+    ] = 40
+    fsp_weight: Annotated[float, Weight, Field(description="λ of eq. 2, the same for all pairs of stages.")] = 1
+
+    @property
+    def epochs_before(self) -> int:
+        """Those of the matrices."""
+        return self.fsp_epochs
+
+
+class BSSFields(Fields):
+    """Boundary supporting samples'."""
+
+    source = "Heo et al. 2019, eqs. 5 to 9"
+    whole_labels = True
+    name: Literal["bss"] = "bss"
+    bss_weight: Annotated[
+        float,
+        Weight,
+        Field(description="The boundary samples' weight in the first epoch; it is 0 from three quarters on. Authors' code: 2."),
+    ] = 2
+    bss_soft_weight: Annotated[
+        float,
+        Weight,
+        Field(description="The soft targets' weight in the first epoch; it falls to a quarter. Authors' code: 4."),
+    ] = 4
+    bss_temperature: Annotated[float, Temperature, Field(description="τ of both soft losses. Authors' code: 3.")] = 3
+    bss_samples: Annotated[int, Field(ge=1, le=100_000, description="Boundary samples a step, at most. Authors' code: 64.")] = 64
+    bss_steps: Annotated[int, Field(ge=1, le=1000, description="Steps towards the boundary, at most. Authors' code: 10.")] = 10
+    bss_step: Annotated[
+        float, Field(gt=0, le=1e3, description="η of eq. 6, in units of the student's normalised pixels. Authors' code: 0.3.")
+    ] = 0.3
+
+
+class DGKDFields(Fields):
+    """Densely guided distillation's."""
+
+    source = "Son et al. 2021, section 3"
+    name: Literal["dgkd"] = "dgkd"
+    dgkd_trade_off: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="λ: the soft targets' weight; the labels' is 1 - λ. Authors' code: 1.",
+        ),
+    ] = 0.5
+    dgkd_temperature: Annotated[float, Temperature, Field(description="τ of DGKD. Authors' code: 5.")] = 5
+    dgkd_dropped: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=14,
+            description="Teachers, drawn at each step, that say nothing; one always speaks. Authors' code: 1.",
+        ),
+    ] = 1
+
+
 @dataclass(frozen=True)
 class Objective:
     """module: has the learner and the loss. fields: what a recipe says for it.
 
     partner: what the network one hop before is: a `teacher`, trained before and asked for its soft targets, or a `peer`, trained
     in the same job; None where there is no such network. features: whether it compares them, so that the teacher runs beside its
-    student; its module then has an adapter too.
+    student; its module then has an adapter too. ancestors: whether the teacher's teachers teach as well. asks: whether it makes
+    images of its own, about which student and teacher are asked; its module then has `made` too.
     """
 
     name: str
@@ -174,6 +271,8 @@ class Objective:
     fields: type[Fields]
     partner: Literal["teacher", "peer"] | None
     features: bool = False
+    ancestors: bool = False
+    asks: bool = False
 
 
 # Eq. 1: the first hop of a chain. Eq. 3: a later hop that says no other.
@@ -188,6 +287,9 @@ OBJECTIVES: dict[str, Objective] = {
     "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher"),
     "at": Objective("at", "takd.objectives.at", ATFields, "teacher", features=True),
     "fitnet": Objective("fitnet", "takd.objectives.fitnet", FitNetFields, "teacher", features=True),
+    "fsp": Objective("fsp", "takd.objectives.fsp", FSPFields, "teacher", features=True),
+    "bss": Objective("bss", "takd.objectives.bss", BSSFields, "teacher", asks=True),
+    "dgkd": Objective("dgkd", "takd.objectives.dgkd", DGKDFields, "teacher", ancestors=True),
 }
 
 ALL: dict[str, Objective] = {one.name: one for one in (LABELS, DISTILLATION, *OBJECTIVES.values())}

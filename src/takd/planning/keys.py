@@ -20,6 +20,7 @@ from takd.records.key import (
     network_key,
     soft_targets_key,
     surface_key,
+    teachers_key,
     training_code,
 )
 from takd.study import layout
@@ -88,7 +89,8 @@ class Keys:
 
     def trained(self, node: Node, recipe: Recipe) -> str:
         """Of a network that is trained by that recipe, which needn't be its folder's."""
-        teacher = self.network(self.tree.teacher(node)) if node.name.is_distilled else None
+        teachers = [self.network(teacher) for teacher in self.tree.teachers(node)]
+        teacher = teachers_key(teachers) if teachers else None
         network = recipe.network
         code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
         return network_key(node.name, recipe, code=code, data_digest=self.data_digest(node), teacher_key=teacher)

@@ -73,22 +73,23 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
     size = 0
     for node in nodes:
         recipe = workflow.keys.recipe(node)
-        teacher = workflow.tree.teacher(node) if node.name.is_distilled else None
+        teachers = workflow.tree.teachers(node)
         seconds: float | None = 0.0
-        if teacher in missing or not workflow.keys.has_record(node):
+        if missing.intersection(teachers) or not workflow.keys.has_record(node):
             missing.add(node)
             seconds = _seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
             online = recipe.only_online is not None
-            if teacher is not None and (online or (teacher, views) not in asked):
-                answers = costs.epoch(teacher.name, recipe)
-                if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
-                    seconds += FORWARD_SHARE * recipe.all_epochs * answers
-                size += workflow.soft_targets_bytes(node)
-                if not online:
-                    asked.add((teacher, views))
+            for teacher in teachers:
+                if online or (teacher, views) not in asked:
+                    answers = costs.epoch(teacher.name, recipe)
+                    if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
+                        seconds += FORWARD_SHARE * recipe.all_epochs * answers
+                    size += workflow.soft_targets_bytes(node)
+                    if not online:
+                        asked.add((teacher, views))
         planned.append(Planned(node, recipe.all_epochs, seconds))
-        done_after[node] = (seconds or 0.0) + (done_after.get(teacher, 0.0) if teacher is not None else 0.0)
+        done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)
     total = sum(one.seconds or 0.0 for one in planned)
     locks = {node.name.dataset: workflow.keys.lock(node.results, node.name.dataset) for node in nodes}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)

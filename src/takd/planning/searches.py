@@ -55,7 +55,7 @@ class Searches:
         """The files that a search reads and that aren't as they should be: images, and the weights of teachers."""
         there = self.keys.state_of_data(node.name.dataset, node.results) == "fresh"
         images = [] if there else [layout.prepared(node.name.dataset)]
-        teachers = dict.fromkeys(self.tree.teacher(each) for each in self.seeds(node) if each.name.is_distilled)
+        teachers = dict.fromkeys(teacher for each in self.seeds(node) for teacher in self.tree.teachers(each))
         return images + [layout.model(*teacher) for teacher in teachers if not self.keys.has_model(teacher)]
 
     def trials_key(self, node: Node, fields: Mapping[str, Range]) -> str:

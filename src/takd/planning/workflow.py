@@ -81,20 +81,22 @@ class Workflow:
         """The prepared data set of a network."""
         return layout.prepared(wildcards["dataset"])
 
-    def teacher(self, wildcards: Mapping[str, str]) -> dict[str, str]:
-        """What a training reads of its teacher, by option: a file of soft targets, or the teacher's weights; else nothing."""
+    def taught_from(self, wildcards: Mapping[str, str]) -> list[tuple[Node, str, str]]:
+        """What a training reads of each teacher: the teacher, an option, and its path: soft targets, or the teacher's weights."""
         node = self.node(wildcards)
         if not node.name.is_distilled or self.tree.folder(node.results).imported(node.name):
-            return {}
-        recipe, teacher = self.tree.recipe(node), self.tree.teacher(node)
-        if recipe.views.validation_share and recipe.views.held_out != self.tree.recipe(teacher).views.held_out:
-            raise ParameterError(
-                f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
-                "validation_share and _seed"
-            )
+            return []
+        recipe, teachers = self.tree.recipe(node), self.tree.teachers(node)
+        for teacher in teachers:
+            if recipe.views.validation_share and recipe.views.held_out != self.tree.recipe(teacher).views.held_out:
+                raise ParameterError(
+                    f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
+                    "validation_share and _seed"
+                )
         if recipe.only_online or self.soft_targets_bytes(node) > self.soft_targets_at_most:
-            return {"teacher": layout.model(*teacher)}
-        return {"soft-targets": layout.soft_targets(*teacher, self._views(node))}
+            return [(teacher, "teacher", layout.model(*teacher)) for teacher in teachers]
+        views = self._views(node)
+        return [(teacher, "soft-targets", layout.soft_targets(*teacher, views)) for teacher in teachers]
 
     def _views(self, node: Node) -> str:
         recipe = self.tree.recipe(node)
@@ -121,11 +123,12 @@ class Workflow:
 
     def train_options(self, wildcards: Mapping[str, str]) -> str:
         """The options of a training that not every one has, for a shell line."""
-        node = self.node(wildcards)
-        options = self.teacher(wildcards) | self.brought(wildcards)
-        if "teacher" in options and (builder := self.own_builder(self.tree.teacher(node))):
-            options["teacher-builder"] = builder
-        return " ".join(f"--{option} {shlex.quote(value)}" for option, value in options.items())
+        taught = self.taught_from(wildcards)
+        options = [(option, path) for _, option, path in taught] + list(self.brought(wildcards).items())
+        builders = [self.own_builder(teacher) for teacher, option, _ in taught if option == "teacher"]
+        if any(builders):
+            options += [("teacher-builder", builder or "") for builder in builders]
+        return " ".join(f"--{option} {shlex.quote(value)}" for option, value in options)
 
     def builder_option(self, wildcards: Mapping[str, str]) -> str:
         """The option that names a network's own code, for a shell line; empty where a library builds it."""
@@ -165,8 +168,7 @@ class Workflow:
         if kind != "network":
             return data + ([] if self.keys.has_model(node) else [layout.model(*node)])
         needed = []
-        for option, path in self.teacher(wildcards).items():
-            teacher = self.tree.teacher(node)
+        for teacher, option, path in self.taught_from(wildcards):
             of_file = option == "soft-targets"
             there = (
                 self.keys.state_of_soft_targets(teacher, self._views(node)) == "fresh" if of_file else self.keys.has_model(teacher)

@@ -6,6 +6,7 @@ downstream. It rests on no record of Snakemake's, and on no time stamp.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from takd.code import code_hash
@@ -80,6 +81,11 @@ def network_key(name: Name, recipe: Recipe, *, code: str, data_digest: str | Non
 def imported_key(name: Name, builder: str, *, weights: str, code: str, data_digest: str | None) -> str:
     """Of a network whose weights were brought. weights: their file's sha256."""
     return key_of("imported", str(name), builder, weights, code, data_digest)
+
+
+def teachers_key(keys: Sequence[str]) -> str:
+    """Of all networks that teach one: of one teacher its own key."""
+    return keys[0] if len(keys) == 1 else key_of("teachers", list(keys))
 
 
 def soft_targets_key(teacher_key: str, views: str, *, code: str, data_digest: str | None) -> str:

@@ -56,9 +56,9 @@ class Trainer:
         tree, given = self.workflow.tree, dict[str, Any]()
         if (start := tree.folder(node.results).started(node.name)) is not None:
             given["start"] = Path(start)
-        if node.name.is_distilled:
-            teacher = tree.teacher(node)
-            given |= {"teacher": Path(layout.model(*teacher)), "teacher_builder": self.workflow.own_builder(teacher)}
+        teachers = tree.teachers(node)
+        given["teachers"] = tuple(Path(layout.model(*teacher)) for teacher in teachers)
+        given["teacher_builders"] = tuple(self.workflow.own_builder(teacher) for teacher in teachers)
         return given
 
 

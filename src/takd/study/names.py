@@ -84,6 +84,14 @@ class Name:
         return self.objective.partner == "teacher"
 
     @property
+    def ancestors(self) -> tuple[Self, ...]:
+        """Its teacher, its teacher's teacher and so on, nearest first, all under its own seed; empty where it has none."""
+        if not self.is_distilled:
+            return ()
+        teacher = self.teacher()
+        return (teacher, *teacher.ancestors)
+
+    @property
     def peer(self) -> str | None:
         """The member that is trained together with it, from nothing, where its objective has one."""
         return self.hops[-2].member if self.objective.partner == "peer" else None
@@ -119,6 +127,10 @@ def hops_of(chain: str) -> tuple[Hop, ...]:
         if hop.objective and position == 0:
             raise NetworkNameError(
                 f"chain {chain[:200]!r}: {hop.member[:60]} comes first, so it is trained from labels alone, not by +{hop.objective}"
+            )
+        if hop.objective and position == 1 and OBJECTIVES[hop.objective].ancestors:
+            raise NetworkNameError(
+                f"chain {chain[:200]!r}: +{hop.objective} takes two teachers at least, as in 26-14-8+{hop.objective}"
             )
         # A peer starts from nothing, as the first member does: what stands before it would never be used.
         if hop.objective and position > 1 and OBJECTIVES[hop.objective].partner == "peer":

@@ -74,8 +74,9 @@ class Recipe(Part):
     @property
     def only_online(self) -> str | None:
         """The field for which a file can't hold a teacher's answers, so that it runs beside its student; None where one can."""
-        with_features = f"+{self.objective.name}" if ALL[self.objective.name].features else None
-        return self.labels.mixes or self.views.changes or with_features
+        objective = ALL[self.objective.name]
+        beside = f"+{self.objective.name}" if objective.features or objective.asks else None
+        return self.labels.mixes or self.views.changes or beside
 
     @property
     def all_epochs(self) -> int:

@@ -168,13 +168,32 @@ class Tree:
         return self._recipes[node]
 
     def teacher(self, node: Node) -> Node:
-        """A network's teacher. Raises ValueError where it has none."""
+        """A network's teacher; of an ensemble the first. Raises ValueError where it has none."""
         folder = self.folder(node.results)
-        return Node(folder.teachers, folder.as_brought(node.name.teacher(folder.teacher_seed)))
+        seeds = self.recipe(node).objective.teachers_seeds
+        return Node(folder.teachers, folder.as_brought(node.name.teacher(seeds[0] if seeds else folder.teacher_seed)))
+
+    def teachers(self, node: Node) -> list[Node]:
+        """All networks that teach one: its teacher; an ensemble; or its teacher and all above it, nearest first, as +dgkd has it.
+
+        Raises ParameterError where an ensemble's weights were brought, so that there is one of it.
+        """
+        if not node.name.is_distilled:
+            return []
+        found = [self.teacher(node)]
+        for seed in self.recipe(node).objective.teachers_seeds[1:]:
+            folder, name = self.folder(node.results), found[0].name
+            found.append(Node(folder.teachers, folder.as_brought(name.with_seed(seed))))
+            if found[-1] == found[0]:
+                raise ParameterError(f"{node.name}: ensemble: {name.member} was brought, so there is one of it")
+        while node.name.objective.ancestors and found[-1].name.is_distilled:
+            found.append(self.teacher(found[-1]))
+        return found
 
     def lineage(self, node: Node) -> list[Node]:
         """Every network above one, and itself, teachers first."""
-        return [*self.lineage(self.teacher(node)), node] if node.name.is_distilled else [node]
+        above = [each for teacher in reversed(self.teachers(node)) for each in self.lineage(teacher)]
+        return list(dict.fromkeys([*above, node]))
 
     def shown(self, results: str) -> list[str]:
         """What `report` names, in order; in a variant's folder less what shows variants itself."""

@@ -88,7 +88,7 @@ def import_network(
 
 def _check_alone(name: Name, files: Files) -> None:
     """Raises ParameterError where something is given that only a training needs, or the network is no chain's first."""
-    other = next((path for path in (files.soft_targets, files.teacher, files.start) if path is not None), None)
+    other = next((path for path in (*files.soft_targets, *files.teachers, files.start) if path is not None), None)
     if other is not None:
         raise ParameterError(f"{name}: is taken from {files.weights} without training, so it has no use for {other}")
     if len(name.hops) > 1:

@@ -1,5 +1,6 @@
 """Training as a job: from files to files, with all that it is given checked before the first step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from takd.data import prepared
 from takd.data.prepared import PreparedData
+from takd.data.views import Normalisation
 from takd.errors import CheckpointError, ParameterError
 from takd.files import check_outputs, read_metadata, sha256_of
 from takd.networks.builders import code_files
@@ -22,8 +24,8 @@ from takd.training.checks import check_images, check_member, check_network, chec
 from takd.training.device import chosen_device
 from takd.training.loop import chosen_images, initialised, train
 from takd.training.soft_targets import from_file, online
-from takd.training.teaching import Teaching
-from takd.training.watched import Beside
+from takd.training.teaching import Several, Teaching
+from takd.training.watched import Asking, Beside
 from takd.training.written import Measured, origin_of, write
 
 
@@ -31,25 +33,26 @@ from takd.training.written import Measured, origin_of, write
 class Files:
     """What a job reads and writes. Of soft_targets and teacher a distilled network needs one; others need neither.
 
-    start: weights that training begins from. weights: of a network that isn't trained, only taken over. teacher_builder: of a
-    teacher of one's own code. settings: files that recipe and key were read from.
+    Several of either where several teachers teach, in the order that `taught_by` has. start: weights that training begins from.
+    weights: of a network that isn't trained, only taken over. teacher_builders: one a teacher, of one's own code. settings: files
+    that recipe and key were read from.
     """
 
     data: Path
     output: Path
     metrics: Path
-    soft_targets: Path | None = None
-    teacher: Path | None = None
+    soft_targets: tuple[Path, ...] = ()
+    teachers: tuple[Path, ...] = ()
     start: Path | None = None
     weights: Path | None = None
     resume: Path | None = None
-    teacher_builder: str | None = None
+    teacher_builders: tuple[str | None, ...] = ()
     settings: tuple[Path, ...] = ()
 
     def check(self, *builders: str | None) -> None:
         """Raises ParameterError or OSError where one can't be written, or would be written over another or a builder's code."""
-        code = [path for builder in (*builders, self.teacher_builder) if builder for path in code_files(builder, Path())]
-        read = [self.data, self.soft_targets, self.teacher, self.start, self.weights, *self.settings, *code]
+        code = [path for builder in (*builders, *self.teacher_builders) if builder for path in code_files(builder, Path())]
+        read = [self.data, *self.soft_targets, *self.teachers, self.start, self.weights, *self.settings, *code]
         written = [self.output, self.metrics, self.resume]
         check_outputs([path for path in written if path], [path for path in read if path])
 
@@ -95,7 +98,7 @@ def train_network(
     )
     progress = None
     if files.resume is not None:
-        progress = Progress(files.resume, resume_key(origin.model_dump_json(), _bytes_digest(files.soft_targets)))
+        progress = Progress(files.resume, resume_key(origin.model_dump_json(), _bytes_digest(files)))
 
     # train
     images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
@@ -131,21 +134,49 @@ def train_network(
 
 
 def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Teaching | None:
-    """Its teacher, which answers from a file or as it is asked; None for a network without one."""
-    given = files.soft_targets or files.teacher
-    shows = name.objective.features
-    if shows and (given is None or files.soft_targets is not None):
-        raise ParameterError(f"{name}: needs --teacher, {name.teacher()}, as +{name.objective.name} compares features with it")
-    if name.is_distilled and given is None:
+    """What teaches it, from files or as it is asked; None for a network without a teacher."""
+    given = files.soft_targets or files.teachers
+    runs = name.objective.features or name.objective.asks
+    if runs and not files.teachers:
+        raise ParameterError(f"{name}: needs --teacher, {name.teacher()}, as +{name.objective.name} asks it more than logits")
+    if name.is_distilled and not given:
         raise ParameterError(f"{name}: needs --soft-targets of {name.teacher()}, which `takd targets` makes, or --teacher")
-    if not name.is_distilled and given is not None:
-        raise ParameterError(f"{name}: has no teacher, but {given} was given")
-    if files.soft_targets is not None:
-        return from_file(files.soft_targets, name, recipe, data)
-    if files.teacher is not None:
-        teacher = online(files.teacher, name, recipe, data, device, files.teacher_builder)
-        return Beside(teacher) if shows else teacher
-    return None
+    if not name.is_distilled and given:
+        raise ParameterError(f"{name}: has no teacher, but {given[0]} was given")
+    if not given:
+        return None
+    names = taught_by(name, recipe)
+    if len(given) != len(names):
+        said = ", ".join(map(str, names))
+        raise ParameterError(f"{name}: {len(given)} teachers were given, but it learns from {len(names)}: {said}, in this order")
+    if files.soft_targets:
+        return _one_of([from_file(path, name, recipe, data, each) for path, each in zip(given, names, strict=True)], name, recipe)
+    builders = files.teacher_builders or (None,) * len(given)
+    if len(builders) != len(given):
+        raise ParameterError(f"{name}: {len(builders)} --teacher-builder for {len(given)} teachers; give each one, '' for none")
+    beside = [online(path, name, recipe, data, device, code, each) for path, code, each in zip(given, builders, names, strict=True)]
+    if name.objective.asks:
+        return Asking(beside[0], Normalisation.of(data.train, recipe.views.normalisation))
+    return Beside(beside[0]) if name.objective.features else _one_of(beside, name, recipe)
+
+
+def taught_by(name: Name, recipe: Recipe) -> list[Name]:
+    """The names of what teaches a network, its own teacher first; their seeds count in an ensemble alone."""
+    first = name.teacher()
+    if seeds := recipe.objective.teachers_seeds:
+        return [first.with_seed(seed) for seed in seeds]
+    return list(name.ancestors) if name.objective.ancestors else [first]
+
+
+def _one_of(teachers: Sequence[Teaching], name: Name, recipe: Recipe) -> Teaching:
+    """All teachers as one. Raises CheckpointError where an ensemble's are of other seeds than its recipe says."""
+    seeds = recipe.objective.teachers_seeds
+    for teacher, seed in zip(teachers, seeds, strict=False):
+        if teacher.teacher.seed != seed:
+            raise CheckpointError(f"{name}: was given {teacher.teacher}, but its ensemble has seed {seed} there")
+    if len(teachers) == 1:
+        return teachers[0]
+    return Several(teachers, float(recipe.objective.model_dump()["temperature"]) if seeds else None)
 
 
 def _start(name: Name, recipe: Recipe, files: Files, data: PreparedData) -> dict[str, Tensor] | None:
@@ -166,6 +197,6 @@ def _start(name: Name, recipe: Recipe, files: Files, data: PreparedData) -> dict
     return network.state_dict()
 
 
-def _bytes_digest(path: Path | None) -> str:
-    """Of soft targets, as a teacher's last bits differ by machine: the digest that the file bears, which was checked."""
-    return "" if path is None else str(read_metadata(path)["digest"])
+def _bytes_digest(files: Files) -> str:
+    """Of soft targets, as a teacher's last bits differ by machine: the digests that the files bear, which were checked."""
+    return " ".join(str(read_metadata(path)["digest"]) for path in files.soft_targets)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -121,7 +122,8 @@ def train(
             if is_random:
                 step_randomness(name.seed, epoch, step)
             labels = softened(labels, data.classes, recipe.labels.label_smoothing)
-            given = Batch(labels, said.logits, epoch, said.features, recipe.all_epochs)
+            random = partial(generator_for, name.seed, epoch, step)
+            given = Batch(labels, said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
             losses[step] = carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
             add(average, student)
             on_step(len(batch))
@@ -155,6 +157,11 @@ def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor
 def order_of_epoch(positions: Tensor, labels: Tensor, sampling: str, seed: int, epoch: int) -> Tensor:
     """The positions that an epoch is trained on, in order. positions: of the training images. sampling: as in a recipe."""
     return balanced(positions, labels, seed, epoch) if sampling == "balanced" else shuffled(positions, seed, epoch)
+
+
+def generator_for(seed: int, epoch: int, step: int, purpose: str) -> torch.Generator:
+    """The random numbers of one step, for one purpose."""
+    return generator(purpose, seed, epoch, step)
 
 
 def in_batches(order: Tensor, size: int) -> list[Tensor]:

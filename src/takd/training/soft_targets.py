@@ -134,8 +134,11 @@ def views_of(recipe: Recipe, seed: int) -> str:
     return views_name(recipe.views.augmentation, seed, recipe.all_epochs)
 
 
-def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData) -> FromFile:
-    """The soft targets for a student, checked. Raises CheckpointError where they are another teacher's, data set's or view's."""
+def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData, teacher: Name | None = None) -> FromFile:
+    """The soft targets for a student, checked. Raises CheckpointError where they are another teacher's, data set's or view's.
+
+    teacher: whose they have to be, whatever its seed; the network one hop before, if none is named.
+    """
     if recipe.only_online:
         raise CheckpointError(
             f"{path}: answers to images as they are, but {student} sees them changed by {recipe.only_online}; give its teacher "
@@ -143,7 +146,7 @@ def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData) -> 
         )
     targets = SoftTargets.read(path)
     about = targets.about
-    _check_teacher(str(path), Name.parse(about.teacher), about.data_digest, about.held_out, student, recipe, data)
+    _check_teacher(str(path), Name.parse(about.teacher), about.data_digest, about.held_out, student, recipe, data, teacher)
     needed = views_of(recipe, student.seed)
     if not covers(about.views, needed):
         raise CheckpointError(f"{path}: answers to the views {about.views}, but {student} sees {needed}")
@@ -156,11 +159,20 @@ def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData) -> 
 
 
 def online(
-    path: Path, student: Name, recipe: Recipe, data: PreparedData, device: torch.device, builder: str | None = None
+    path: Path,
+    student: Name,
+    recipe: Recipe,
+    data: PreparedData,
+    device: torch.device,
+    builder: str | None = None,
+    teacher: Name | None = None,
 ) -> Online:
-    """A student's teacher, to run beside it, checked. Raises CheckpointError where it is another one, or of another data set."""
+    """A student's teacher, to run beside it, checked. Raises CheckpointError where it is another one, or of another data set.
+
+    teacher: as `from_file` has it.
+    """
     network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
-    _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data)
+    _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data, teacher)
     views, how = views_of(recipe, student.seed), recipe.views
     return Online(network, about, data, views, device, seed=student.seed, policy=how.policy, erasing=how.erasing)
 
@@ -173,8 +185,9 @@ def _check_teacher(
     student: Name,
     recipe: Recipe,
     data: PreparedData,
+    wanted: Name | None,
 ) -> None:
-    expected = student.teacher(teacher.seed)
+    expected = (wanted or student.teacher()).with_seed(teacher.seed)
     if teacher != expected:
         raise CheckpointError(f"{source}: of {teacher}, but {student} learns from {expected}")
     if data_digest != data.digest:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +30,19 @@ class Step:
 
     def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float) -> Tensor:
         """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W)."""
-        with torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32):
-            outputs = self.model(pictures)
-        loss: Tensor = self.objective.loss(outputs.float(), batch, self.fields)
+        outputs = self.computed(pictures)
+        if batch.ask is not None:  # the objective makes images of its own
+            made = self.objective.made(pictures, outputs, batch, self.fields)
+            batch = batch if made is None else batch._replace(made=(self.computed(made), batch.ask.logits(made)))
+        loss: Tensor = self.objective.loss(outputs, batch, self.fields)
         loss.backward()
         for each in self.clipped:
             nn.utils.clip_grad_norm_(each.parameters(), self.clip_norm)
         self.optimiser.step(learning_rate)
         return loss.detach()
+
+    def computed(self, pictures: Tensor) -> Any:
+        """What the model makes of images, in float32: what its objective compares."""
+        with torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32):
+            outputs = self.model(pictures)
+        return outputs.float()

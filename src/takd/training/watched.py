@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from takd.data.randomness import generator
+from takd.data.views import Normalisation
 from takd.errors import ParameterError
 from takd.networks.features import WithFeatures, stages, with_features
-from takd.objectives.batch import Outputs
+from takd.objectives.batch import Asked, Outputs
 from takd.training.inference import EXAMPLE
 from takd.training.soft_targets import Online
 from takd.training.teaching import Said, Shown
@@ -63,6 +64,34 @@ class Beside:
 
     def _pictures(self, positions: Tensor, views: Tensor | None) -> Tensor:
         return self.online.images.batch(positions, views).to(next(self.online.network.parameters()).dtype)
+
+
+class Asking:
+    """A teacher that runs beside its student, and can be asked about images that the objective makes."""
+
+    def __init__(self, online: Online, normalisation: Normalisation) -> None:
+        """normalisation: of the student, whose images are turned into what the teacher takes."""
+        self.teacher, self.teacher_key, self.teacher_digest = online.teacher, online.teacher_key, online.teacher_digest
+        self.online = online
+        own = [each[:3].view(3, 1, 1) for each in (normalisation.scale, normalisation.shift)]
+        taken = [each[:3].view(3, 1, 1) for each in (online.images.scale, online.images.shift)]
+        self.own, self.taken = own, taken
+        self.ask = Asked(self._logits, darkest=own[1], brightest=255 * own[0] + own[1])
+
+    def begin_epoch(self, epoch: int, device: torch.device, *, is_mixed: bool) -> None:
+        """As the teacher online."""
+        self.online.begin_epoch(epoch, device, is_mixed=is_mixed)
+
+    def of_step(self, shown: Shown) -> Said:
+        """Its logits, and itself."""
+        return self.online.of_step(shown)._replace(ask=self.ask)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        network = self.online.network
+        (scale, shift), (taken_scale, taken_shift) = self.own, self.taken
+        as_taken = (images.float() - shift) / scale * taken_scale + taken_shift
+        logits: Tensor = network(as_taken.to(next(network.parameters()).dtype, memory_format=torch.channels_last))
+        return logits.float()
 
 
 def watched(student: nn.Module, called: str, teacher: Beside, adapter: Adapter, example: Tensor, seed: int) -> Watched:

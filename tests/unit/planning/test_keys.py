@@ -52,7 +52,7 @@ def test_keys_are_the_same_for_the_same_and_differ_among_all(project: Project) -
         ({"overrides": {"digits/plain/10-8/*": {"epochs": 3}}}, {"table2", "accuracy", "claims", "report"}),
         ({"overrides": {"digits/plain/10-6-2/seed1": {"epochs": 3}}}, {"table2", "accuracy", "claims", "report"}),
         ({"overrides": {"cifar10/*": {"epochs": 3}}}, {"other data"}),
-        ({"overrides": {"digits/plain/10/*": {"temperature": 3, "learning_rate_drops": [4], "separate_epochs": 5}}}, set()),
+        ({"overrides": {"*/plain/1?/*": {"temperature": 3, "learning_rate_drops": [4], "separate_epochs": 5}}}, set()),
         ({"overrides": {"digits/plain/10-4/seed1": {"epochs": 3}}}, set()),  # teachers have seed 0
         ({"surface": {"points": 5, "span": 1, "images": 100}}, {"loss around 2", "loss around 10-2"}),
         ({"claims": {"equal_within": 0.1}}, {"claims", "report"}),

@@ -115,8 +115,47 @@ def test_a_teacher_whose_features_are_compared_runs_beside_each_student(timed: P
     assert made.networks[1].seconds == 2 * 4 + plan.FORWARD_SHARE * 2 * 10
     assert made.bytes_of_soft_targets == 0
     wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4+at", "seed": "0"}
-    assert timed.workflow().teacher(wildcards) == {"teacher": "results/models/digits/plain/10/seed0/model.safetensors"}
+    assert [each[1:] for each in timed.workflow().taught_from(wildcards)] == [
+        ("teacher", "results/models/digits/plain/10/seed0/model.safetensors")
+    ]
     assert timed.workflow().lacking("network", wildcards)[-1] == "results/models/digits/plain/10/seed0/model.safetensors"
+
+
+def test_a_dense_student_reads_the_answers_of_all_above_it(timed: Project) -> None:
+    """One file a teacher, each asked for once; a changed teacher's teacher is told, whatever lies between."""
+    wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4-2+dgkd", "seed": "1"}
+    below = "results/soft_targets/digits/plain"
+    needed = [f"{below}/10-4/seed0/unaugmented.safetensors", f"{below}/10/seed0/unaugmented.safetensors"]
+    assert [path for *_, path in timed.workflow().taught_from(wildcards)] == needed
+    assert timed.workflow().train_options(wildcards) == " ".join(f"--soft-targets {path}" for path in needed)
+    assert timed.workflow().lacking("network", wildcards)[-2:] == needed
+    node = timed.workflow().node(wildcards)
+    assert [str(each.name) for each in timed.workflow().tree.lineage(node)] == [
+        f"digits/plain/{chain}" for chain in ("10/seed0", "10-4/seed0", "10-4-2+dgkd/seed1")
+    ]
+    key = timed.workflow().keys.network(node)
+    timed.write(overrides={"digits/plain/10/*": {"epochs": 3}})
+    assert timed.workflow().keys.network(node) != key
+
+
+def test_an_ensembles_members_are_trained_under_their_seeds(timed: Project) -> None:
+    timed.write(overrides={"digits/plain/10-4-2/*": {"ensemble": [2, 0]}})
+    wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4-2", "seed": "1"}
+    workflow = timed.workflow()
+    node = workflow.node(wildcards)
+    lineage = [str(each.name).removeprefix("digits/plain/") for each in workflow.tree.lineage(node)]
+    assert lineage == ["10/seed0", "10-4/seed0", "10-4/seed2", "10-4-2/seed1"]  # teachers have seed 0 where nothing else is said
+    assert [Path(path).parent.name for *_, path in workflow.taught_from(wildcards)] == ["seed2", "seed0"]
+    made = planned(timed, "results/models/digits/plain/10-4-2/seed1/metrics.json")
+    assert [each.seconds for each in made.networks] == [2 * 10, 2 * 4, 2 * 4, 2 * 2]
+    assert workflow.keys.network(node) != workflow.keys.network(node._replace(name=node.name.with_seed(0)))
+
+
+def test_an_ensemble_of_what_was_brought_is_refused(project: Project) -> None:
+    own(project, weights={"large": "big.safetensors"}, overrides={"pets/pets/large-small/*": {"ensemble": [0, 1]}})
+    student = node("pets/pets/large-small/seed0", "results/pets")
+    with pytest.raises(ParameterError, match="ensemble: large was brought, so there is one of it"):
+        project.workflow().tree.teachers(student)
 
 
 def test_a_teacher_of_mixed_images_runs_beside_each_student_and_leaves_no_file(timed: Project) -> None:
@@ -127,7 +166,9 @@ def test_a_teacher_of_mixed_images_runs_beside_each_student_and_leaves_no_file(t
     for seed in (0, 1):
         assert taught[f"digits/plain/10-4-2/seed{seed}"] == 2 * 2 + plan.FORWARD_SHARE * 2 * 4
     wildcards = {"results": "results", "dataset": "digits", "family": "plain", "chain": "10-4", "seed": "0"}
-    assert timed.workflow().teacher(wildcards) == {"teacher": "results/models/digits/plain/10/seed0/model.safetensors"}
+    assert [each[1:] for each in timed.workflow().taught_from(wildcards)] == [
+        ("teacher", "results/models/digits/plain/10/seed0/model.safetensors")
+    ]
 
 
 def test_imported_networks_are_not_trained(project: Project) -> None:

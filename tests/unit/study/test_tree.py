@@ -26,7 +26,11 @@ def project(tmp_path: Path) -> Path:
 
 def changed(project: Path, **changes: Any) -> Tree:
     """With a variant of each kind, and those changes to params.yaml."""
-    variants = {"comparison": {"epochs": 80}, "short": {"epochs": 80}, "less": {"training_share": 0.5, "teachers": "shared"}}
+    variants = {
+        "comparison": {"epochs": 80, "learning_rate_drops": [40]},
+        "short": {"epochs": 80},
+        "less": {"training_share": 0.5, "teachers": "shared"},
+    }
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values |= {"variants": variants, "report": ["table1"]} | changes
     (project / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

@@ -71,7 +71,7 @@ def test_it_teaches_a_student_by_a_file(digits: Path, brought: Path, tmp_path: P
     targets, student = tmp_path / "targets", "digits/own/resnet18-small/seed1"
     data = prepared.load(digits)
     soft_targets.compute(tmp_path / "model.safetensors", data, targets, views="unaugmented", device=CPU)
-    files = Files(data=digits, output=tmp_path / "student", metrics=tmp_path / "student.json", soft_targets=targets)
+    files = Files(data=digits, output=tmp_path / "student", metrics=tmp_path / "student.json", soft_targets=(targets,))
     how = taught(builder="plain:2", epochs=1, training_share=0.2)
     train_network(Name.parse(student), how, files, threads=1, device_name="cpu")
     taught_record = Metrics.read(tmp_path / "student.json")

@@ -187,7 +187,7 @@ def test_an_interrupted_student_starts_afresh_where_its_teachers_answers_are_oth
     def epochs_run() -> int:
         printed_epochs()
         (student / "resume.safetensors").write_bytes(state)
-        run(student, digits, name, how, soft_targets=targets, resume=student / "resume.safetensors")
+        run(student, digits, name, how, soft_targets=(targets,), resume=student / "resume.safetensors")
         return int(printed_epochs())
 
     assert epochs_run() == 0
@@ -330,8 +330,8 @@ def test_a_network_of_ones_own_code_is_trained_and_teaches(digits: Path, tmp_pat
     model = tmp_path / "one" / "model.safetensors"
     student = taught(builder="plain:2", training_share=0.2, epochs=1)
     with pytest.raises(CheckpointError, match=r"model.safetensors: was built by nets.py:small, code of one's own"):
-        run(tmp_path / "student", digits, "digits/own/small-2/seed0", student, teacher=model)
-    with_builder: dict[str, Any] = {"teacher": model, "teacher_builder": "nets.py:small"}
+        run(tmp_path / "student", digits, "digits/own/small-2/seed0", student, teachers=(model,))
+    with_builder: dict[str, Any] = {"teachers": (model,), "teacher_builders": ("nets.py:small",)}
     record = run(tmp_path / "student", digits, "digits/own/small-2/seed0", student, **with_builder)
     assert (record.teacher, record.teacher_digest) == (name, first.weights_digest)
     assert accuracy_on_test(model, digits, device_name="cpu", threads=1, builder="nets.py:small") == (name, first.accuracy)

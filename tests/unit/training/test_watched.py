@@ -99,7 +99,7 @@ def test_a_teacher_shows_the_views_of_its_student(fewer: PreparedData, tmp_path:
     recipe = how("at", precision="float32")
     beside = teacher(tmp_path, fewer, NAME, recipe)
     positions, views = torch.tensor([5, 2, 70]), beside.online.images.of_epoch(3, 1)
-    said, features = beside.of_step(Shown(positions, views, 1))
+    said, features, *_ = beside.of_step(Shown(positions, views, 1))
     assert said is not None
     assert said.dtype == torch.float16 and [each.shape[1:] for each in features] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
     online_answers = online(tmp_path / "teacher.safetensors", NAME, recipe, fewer, CPU).of_epoch(1)
@@ -125,20 +125,20 @@ def job(folder: Path, data: Path, builder: str = "resnet:8", **given: Any) -> Me
 
 def test_a_job_runs_the_teacher_and_writes_the_student_alone(digits: Path, tmp_path: Path) -> None:
     path = write_network(tmp_path / "teacher.safetensors", prepared.load(digits), "digits/resnet/14/seed3", "resnet:14")
-    record = job(tmp_path, digits, teacher=path)
+    record = job(tmp_path, digits, teachers=(path,))
     assert record.teacher == "digits/resnet/14/seed3"
     assert not [name for name in Weights.read(tmp_path / "model.safetensors").tensors if "adapter" in name or "student" in name]
 
 
 def test_what_it_cant_learn_from_is_said_in_one_line(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_network(tmp_path / "teacher.safetensors", prepared.load(digits), "digits/resnet/14/seed3", "resnet:14")
-    with pytest.raises(ParameterError, match=r"needs --teacher, digits/resnet/14/seed3, as \+at compares features"):
-        job(tmp_path, digits, soft_targets=path)
+    with pytest.raises(ParameterError, match=r"needs --teacher, digits/resnet/14/seed3, as \+at asks it more than logits"):
+        job(tmp_path, digits, soft_targets=(path,))
     with pytest.raises(ParameterError, match=r"14-8\+at/seed3: needs --teacher, digits/resnet/14/seed3"):
         job(tmp_path, digits)
     code = "from torch import nn\ndef net(classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
     (tmp_path / "flat.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match=r"14-8\+at/seed3: has no stages whose features could be compared"):
-        job(tmp_path, digits, builder="flat.py:net", teacher=path)
+        job(tmp_path, digits, builder="flat.py:net", teachers=(path,))
     assert not (tmp_path / "model.safetensors").exists()
