@@ -45,6 +45,7 @@ ROOMS = (
     "measure",
     "search",
     "show",
+    "predict",
     "plan",
 )
 for room in ROOMS:

@@ -35,6 +35,15 @@ def find(root: Path, spec: OwnImages) -> Found:
     return numbered(root, train, test, skipped_train + skipped_test)
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures in a folder and in those below it, sorted. Raises DataError where there is none."""
+    files = _files(folder, folder.resolve())
+    found = [file for file in files if not _is_left_out(file) and pictures.is_picture(file) and file.is_file()]
+    if not found:
+        raise DataError(f"{pictures.shown(folder)}: holds no pictures ({', '.join(sorted(pictures.SUFFIXES))})")
+    return sorted(found, key=os.fsencode)
+
+
 def _classes(tree: Path, root: Path) -> tuple[dict[str, list[Path]], int]:
     """The images of each folder in `tree`, and how many files were left out."""
     images, skipped = {}, 0
