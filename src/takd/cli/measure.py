@@ -1,5 +1,6 @@
 """`takd evaluate`, `takd surface` and `takd probe`: what is asked of a trained network."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,15 +19,27 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(
     network: Annotated[Path, typer.Argument(help="A trained network's file.")],
     data: Data,
+    confusion: Annotated[Path | None, typer.Option(help="Write the confusion matrix: its picture (.png) or counts (.csv).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, the confusion matrix too.")] = False,
     builder: Builder = None,
     threads: Threads = 1,
     device: Device = "auto",
 ) -> None:
-    """Print a trained network's top-1 accuracy on the test images."""
-    from takd.measuring.accuracy import accuracy_on_test
+    """Print a trained network's accuracy on the test images: top-1, top-5, by class; and its calibration error."""
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+    from takd.measuring.evaluation import evaluated
 
-    name, accuracy = accuracy_on_test(network, data, device_name=device, threads=threads, builder=builder)
-    print(f"{name}: {accuracy:.2f} %")
+    if confusion is not None:
+        if confusion.suffix.lower() not in (".png", ".csv"):
+            raise ParameterError(f"confusion: {confusion} ends in neither .png nor .csv")
+        check_outputs([confusion], [network, data, *own_code(builder)])
+    found = evaluated(network, data, device_name=device, threads=threads, builder=builder)
+    if confusion is not None:
+        from takd.reporting.confusion import write
+
+        write(confusion, found.confusion.numpy(), found.labels, found.name)
+    print(json.dumps(found.as_json()) if as_json else found.as_text())
 
 
 def surface(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,36 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(
     monkeypatch.chdir(ROOT)
     code, _, err = takd("evaluate", *arguments)
     assert code == 2 and what_is_said in err and err.count("\n") == 1
+
+
+def test_an_evaluation_is_printed_and_its_confusion_drawn(takd: Run, digits: Path, model: Path, tmp_path: Path) -> None:
+    code, out, _ = takd("evaluate", model, "--data", digits, "--confusion", tmp_path / "c.png")
+    lines = out.splitlines()
+    assert code == 0 and lines[0].startswith("digits/plain/2/seed0: ") and len(lines) == 13
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = takd("evaluate", model, "--data", digits, "--json", "--confusion", tmp_path / "c.csv")
+    said = json.loads(out)
+    assert code == 0 and f"{said['network']}: {said['accuracy']:.2f} %" == lines[0]
+    assert sum(map(sum, said["confusion"])) == said["images"] == 359 and len(said["accuracy_by_class"]) == 10
+    assert (tmp_path / "c.csv").read_text().splitlines()[1] == ",".join(map(str, (0, *said["confusion"][0])))
+
+
+@pytest.mark.parametrize(
+    ("confusion", "what_is_said"),
+    [
+        ("c.jpg", "confusion: c.jpg ends in neither .png nor .csv"),
+        ("model.png", "model.png: is read by this command"),
+        ("folder.png", "folder.png: Is a directory"),
+    ],
+)
+def test_a_confusion_that_cannot_be_written_is_said_first(
+    takd: Run, digits: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confusion: str, what_is_said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model.rename("model.png")
+    Path("folder.png").mkdir()
+    code, out, err = takd("evaluate", "model.png", "--data", digits, "--confusion", confusion)
+    assert (code, out) == (2, "") and what_is_said in err and err.count("\n") == 1
 
 
 def test_a_probe_is_written_and_its_means_said(takd: Run, digits: Path, model: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 from takd.data import prepared
 from takd.data.splits import Split, StreamedSplit
 from takd.errors import CheckpointError, ParameterError
-from takd.measuring.accuracy import accuracy_on_test
+from takd.measuring.evaluation import evaluated
 from takd.measuring.probe import STRENGTHS, by_chain, entropy, noisy, probed
 from tests.conftest import ROOT
 from tests.unit.training.conftest import write_network
@@ -53,7 +53,7 @@ def test_networks_are_probed_and_averaged_by_chain(digits: Path, tmp_path: Path)
     table = probed(paths, digits, temperature=4, device_name="cpu", threads=1)
     assert len(table) == 8 and list(table["noise"][:4]) == [0, *STRENGTHS] and set(table["images"]) == {359}
     clean = table[(table["seed"] == 0) & (table["noise"] == 0)]["accuracy"].item()
-    assert clean == accuracy_on_test(paths[0], digits, device_name="cpu", threads=1)[1]
+    assert clean == evaluated(paths[0], digits, device_name="cpu", threads=1).accuracy
     (row,) = by_chain(table).to_dict("records")
     assert (row["chain"], row["method"], row["n"], row["noise 0"]) == ("2", "NOKD", 2, pytest.approx(clean))
     assert 0 < row["entropy"] <= math.log(10)

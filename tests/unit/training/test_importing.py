@@ -10,7 +10,7 @@ from torchvision.models import resnet18
 from takd.data import prepared
 from takd.errors import CheckpointError, ParameterError
 from takd.files import sha256_of
-from takd.measuring.accuracy import accuracy_on_test
+from takd.measuring.evaluation import evaluated
 from takd.records.metrics import Metrics, unpacked_answers
 from takd.records.weights import Weights
 from takd.study.names import Name
@@ -63,7 +63,8 @@ def test_weights_are_taken_over_and_judged_as_their_images_were(
     kept = Weights.read(tmp_path / "model.safetensors")
     assert (kept.about.held_out, kept.about.builder, kept.about.key) == ((0, 0), BUILDER, record.key)
     assert torch.equal(kept.tensors["conv1.weight"], torch.load(brought)["conv1.weight"])
-    assert accuracy_on_test(tmp_path / "model.safetensors", digits, device_name="cpu", threads=1) == (NAME, record.accuracy)
+    found = evaluated(tmp_path / "model.safetensors", digits, device_name="cpu", threads=1)
+    assert (found.name, found.accuracy) == (NAME, record.accuracy)
 
 
 def test_it_teaches_a_student_by_a_file(digits: Path, brought: Path, tmp_path: Path) -> None:

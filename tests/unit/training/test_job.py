@@ -13,7 +13,7 @@ import takd
 from takd.data import prepared
 from takd.errors import CheckpointError, ParameterError
 from takd.files import sha256_of
-from takd.measuring.accuracy import accuracy_on_test
+from takd.measuring.evaluation import evaluated
 from takd.measuring.surface import write_surface
 from takd.records import accuracy
 from takd.records.metrics import Epoch, Metrics, unpacked_answers
@@ -119,8 +119,8 @@ def test_the_record_says_what_did_the_arithmetic(digits: Path, tmp_path: Path, m
 @pytest.mark.parametrize("normalisation", ["paper", "dataset", "imagenet"])
 def test_a_network_is_evaluated_on_images_as_it_was_trained_on_them(digits: Path, tmp_path: Path, normalisation: str) -> None:
     record = run(tmp_path, digits, how=recipe(builder="plain:2", epochs=1, normalisation=normalisation))
-    name, found = accuracy_on_test(tmp_path / "model.safetensors", digits, device_name="cpu", threads=1)
-    assert (name, found) == (ALONE, record.accuracy)
+    found = evaluated(tmp_path / "model.safetensors", digits, device_name="cpu", threads=1)
+    assert (found.name, found.accuracy, found.top5) == (ALONE, record.accuracy, record.top5_accuracy)
 
 
 # What it goes on from.
@@ -334,7 +334,7 @@ def test_a_network_of_ones_own_code_is_trained_and_teaches(digits: Path, tmp_pat
     with_builder: dict[str, Any] = {"teachers": (model,), "teacher_builders": ("nets.py:small",)}
     record = run(tmp_path / "student", digits, "digits/own/small-2/seed0", student, **with_builder)
     assert (record.teacher, record.teacher_digest) == (name, first.weights_digest)
-    assert accuracy_on_test(model, digits, device_name="cpu", threads=1, builder="nets.py:small") == (name, first.accuracy)
+    assert evaluated(model, digits, device_name="cpu", threads=1, builder="nets.py:small").accuracy == first.accuracy
     (tmp_path / "widths.py").write_text("WIDTH = 5")
     assert run(tmp_path / "wider", digits, name, how).key != first.key
 
@@ -354,10 +354,8 @@ def test_a_network_whose_layers_share_a_weight_is_trained_and_goes_on(
     assert torch.equal(kept.tensors["2.weight"], kept.tensors["3.weight"])
     drawn = initialised("nets.py:tied", 10, 0, 32)
     assert torch.equal(kept.tensors["1.weight"], drawn.get_parameter("1.weight"))
-    name, accuracy = accuracy_on_test(
-        tmp_path / "out/model.safetensors", digits, device_name="cpu", threads=1, builder="nets.py:tied"
-    )
-    assert (name, accuracy) == (ALONE, whole.accuracy)
+    found = evaluated(tmp_path / "out/model.safetensors", digits, device_name="cpu", threads=1, builder="nets.py:tied")
+    assert (found.name, found.accuracy) == (ALONE, whole.accuracy)
 
 
 @pytest.mark.parametrize(
