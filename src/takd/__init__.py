@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from takd.shipping.classifier import Classifier
+    from takd.shipping.predictor import Predictor
 
 __version__ = "0.1.0"
 
 
-def load(path: Path | str, *, builder: str | None = None) -> "Classifier":
-    """Open a trained network: its labels, its probabilities, and `predict` for pictures. See takd.shipping.classifier.load."""
+def load(path: Path | str, *, builder: str | None = None) -> "Predictor":
+    """Open a trained network: its labels, its probabilities, and `predict` for pictures.
+
+    path: a model.safetensors that takd wrote, or an .onnx that it exported. builder: what builds the network of a
+    model.safetensors, where that is code of one's own: a file's metadata never causes an import of it. Raises CheckpointError where
+    the file isn't such a network, ParameterError where ONNX Runtime isn't installed.
+    """
+    if Path(path).suffix.lower() == ".onnx":
+        from takd.shipping.onnx_classifier import OnnxClassifier
+
+        return OnnxClassifier(Path(path))
     from takd.shipping.classifier import load
 
     return load(path, builder=builder)

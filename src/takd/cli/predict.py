@@ -16,20 +16,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 def predict(
-    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    network: Annotated[Path, typer.Argument(help="A trained network's file: .safetensors, or .onnx as exported.")],
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     count: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to print.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for machines.")] = False,
     builder: Builder = None,
 ) -> None:
     """Print the likeliest labels of pictures, with their probabilities: a line each."""
+    import takd
     from takd.data.folders import pictures_below
     from takd.data.pictures import shown
     from takd.errors import DataError
-    from takd.shipping.classifier import load
 
     paths = [path for place in pictures for path in (pictures_below(place) if place.is_dir() else [place])]
-    predictor = load(network, builder=builder)
+    predictor = takd.load(network, builder=builder)
     if not predictor.labelled:
         print(f"takd: {network}: its file doesn't name the classes; they are numbered from 0", file=sys.stderr)
     unread = 0

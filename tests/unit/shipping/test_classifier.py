@@ -10,7 +10,7 @@ from PIL import Image
 import takd
 from takd.data import prepared
 from takd.errors import CheckpointError, DataError
-from takd.shipping.classifier import Answer, Predictor
+from takd.shipping.predictor import Answer, Predictor
 from tests.unit.data.pictures_of import random_pixels, save
 from tests.unit.training.conftest import lively, write_network
 

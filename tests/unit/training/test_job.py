@@ -19,6 +19,7 @@ from takd.records import accuracy
 from takd.records.metrics import Epoch, Metrics, unpacked_answers
 from takd.records.provenance import machine
 from takd.records.weights import Weights
+from takd.shipping.classifier import Classifier
 from takd.study.names import Name
 from takd.study.params import Surface
 from takd.study.recipe import Recipe
@@ -412,7 +413,8 @@ def test_what_a_teacher_of_changed_code_says_is_asked_of_nobody(
         with pytest.raises(CheckpointError, match=r"nets.py:small was changed since digits/own/large/seed0 was made by it"):
             way()
     assert not (tmp_path / "targets").exists() and not (tmp_path / "surface").exists()
-    assert takd.load(teacher, builder="nets.py:small").about.own_code is not None
+    network = takd.load(teacher, builder="nets.py:small")
+    assert isinstance(network, Classifier) and network.about.own_code is not None
 
 
 def test_a_peer_is_trained_beside_the_network_and_only_the_network_is_kept(digits: Path, tmp_path: Path) -> None:

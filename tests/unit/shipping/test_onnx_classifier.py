@@ -1,0 +1,103 @@
+"""An exported network answers as its graph computes; what isn't one is refused in a line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+import takd
+from takd.errors import CheckpointError, DataError, ParameterError
+from takd.files import packed
+from tests.unit.data.pictures_of import random_pixels, save
+
+SAID: dict[str, Any] = {"labels": ["red", "green", "blue"], "size": 8, "variant": "fp32"}
+
+
+def export(path: Path, metadata: str | None, *, side: int = 8, output: str = "probabilities") -> Path:
+    """The softmax of a twentieth of each colour's mean, as an ONNX file."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "axes"], ["means"], keepdims=0),
+        helper.make_node("Mul", ["means", "twentieth"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [output], axis=1),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", side, side, 3])
+    answers = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", 3])
+    constants = [
+        numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+        numpy_helper.from_array(np.array(0.05, np.float32), "twentieth"),
+    ]
+    graph = helper.make_graph(nodes, "colours", [images], [answers], constants)
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    if metadata is not None:
+        helper.set_model_props(model, {"takd": metadata})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("metadata", [json.dumps(SAID), packed(SAID)["takd"]])
+def test_its_answers_are_those_of_the_graph(tmp_path: Path, metadata: str) -> None:
+    pixels = random_pixels(0, 8, 8)
+    logits = pixels.mean(axis=(0, 1)) / 20
+    expected = np.exp(logits) / np.exp(logits).sum()
+    network = takd.load(export(tmp_path / "a.onnx", metadata))
+    answers = network.predict(save(tmp_path / "a.png", pixels))
+    order = np.argsort(-expected)
+    assert [answer.label for answer in answers] == [SAID["labels"][place] for place in order]
+    assert [answer.probability for answer in answers] == pytest.approx(expected[order], rel=1e-5)
+    batch = torch.from_numpy(np.stack([pixels, 255 - pixels]))
+    assert network(batch)[0].numpy() == pytest.approx(expected, rel=1e-5) and network(batch).shape == (2, 3)
+    with pytest.raises(DataError, match=r"expected \(B, 8, 8, 3\), uint8"):
+        network(batch.float())
+
+
+def test_classes_without_names_are_numbered(tmp_path: Path) -> None:
+    network = takd.load(export(tmp_path / "a.onnx", json.dumps({"size": 8})))
+    assert network.labels == ("0", "1", "2") and not network.labelled
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what_is_said"),
+    [
+        (None, "an ONNX file, but not one that takd exported"),
+        ("{", "what it says of itself was changed, or damaged"),
+        (packed(SAID)["takd"].replace("green", "greem"), "what it says of itself was changed, or damaged"),
+        ("[1]", "what it says of itself was changed, or damaged"),
+        (json.dumps({"labels": ["red", "green", "blue"]}), "what it says of itself can't be used: size"),
+        (json.dumps(SAID | {"labels": ["red", "gr\neen", "blue"]}), "what it says of itself can't be used: labels"),
+        (json.dumps(SAID | {"labels": ["red", "green"]}), "2 labels for 3 classes"),
+        (json.dumps(SAID | {"size": 9}), "its inputs and outputs aren't those that takd writes"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused(tmp_path: Path, metadata: str | None, what_is_said: str) -> None:
+    path = export(tmp_path / "a.onnx", metadata)
+    with pytest.raises(CheckpointError, match=r"a\.onnx: ") as raised:
+        takd.load(path)
+    assert what_is_said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
+    whole = export(tmp_path / "whole.onnx", json.dumps(SAID)).read_bytes()
+    contents = {"empty": b"", "text": b"no network", "cut": whole[: len(whole) // 2]}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.onnx").write_bytes(content)
+        with pytest.raises(CheckpointError, match=rf"{name}\.onnx: not a network that ONNX Runtime runs") as raised:
+            takd.load(tmp_path / f"{name}.onnx")
+        assert "\n" not in str(raised.value)
+    with pytest.raises(CheckpointError, match=r"absent\.onnx: no such file"):
+        takd.load(tmp_path / "absent.onnx")
+    with pytest.raises(CheckpointError, match="its inputs and outputs aren't those that takd writes"):
+        takd.load(export(tmp_path / "other.onnx", json.dumps(SAID), output="answers"))
+
+
+def test_without_onnx_runtime_what_to_install_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = export(tmp_path / "a.onnx", json.dumps(SAID))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ParameterError, match=r"a\.onnx: onnxruntime isn't installed; pip install takd\[export\]"):
+        takd.load(path)
