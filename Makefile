@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all lint report publish bench pull
+.PHONY: demo test test-all lint docs report publish bench pull
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
@@ -24,6 +24,9 @@ lint: .venv/ready
 	ruff format --check
 	snakefmt --check --compact-diff Snakefile workflow
 	mypy
+
+docs: .venv/ready  ## these pages as a site, in site/: open site/index.html
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 80 to 2,400 epochs)
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html

@@ -113,6 +113,8 @@ _WORDS = {"boolean": "true or false", "string": "text", "object": "a mapping"}
 HEAD = """\
 # Parameters
 
+At the end of this page you know every parameter, its range, and where its value is from.
+
 Generated from the code: `python -m takd.study.reference > docs/parameters.md`.
 
 `params.yaml` holds the paper's recipe. A preset, `presets/NAME.yaml`, replaces parts of it, and its
