@@ -44,6 +44,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "docs/assets/three.png", tmp_path / "picture.png")
     weights(tmp_path / "teacher.pth")
     git(tmp_path, "init", "--quiet")
+    git(tmp_path, "config", "user.name", "somebody")
+    git(tmp_path, "config", "user.email", "somebody@example.org")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "A clone")
     return tmp_path
@@ -70,19 +72,16 @@ def weights(path: Path) -> None:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_every_command_of_a_page_ends_well(page: Path, project: Path) -> None:
-    who = {f"GIT_{role}_{what}": "somebody" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     ran = subprocess.run(
         ["bash", "-c", script(page, BY_HAND)],
         cwd=project,
         env=os.environ
-        | who
         | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(project / "src"),
