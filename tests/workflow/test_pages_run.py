@@ -81,12 +81,15 @@ def test_every_command_of_a_page_ends_well(page: Path, project: Path) -> None:
     ran = subprocess.run(
         ["bash", "-c", script(page, BY_HAND)],
         cwd=project,
-        env=os.environ
+        env={name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_", "SNAKEMAKE_"))}
         | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(project / "src"),
+            "PYTHONPATH": "src",  # of an experiment's own folder, where DVC runs it in one
             "PIP_NO_INDEX": "1",  # what an extra installs is there
+            "GIT_CONFIG_GLOBAL": os.devnull,
             "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(project / ".dvc/tmp/site"),
+            "DVC_STUDIO_OFFLINE": "true",
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
