@@ -26,6 +26,7 @@ from takd.records.key import (
 from takd.study import layout
 from takd.study.artifacts import Answers, Surfaces, look_up
 from takd.study.layout import VARIANTS
+from takd.study.metric import Metric, check_metric
 from takd.study.recipe import Recipe
 from takd.study.tree import Node, Tree
 
@@ -280,7 +281,15 @@ class Keys:
 
     def _shows(self, results: str) -> list[object]:
         folder = self.tree.folder(results)
-        return [self._hashed(REPORTING), list(folder.datasets), VARIANTS in results]
+        return [self._hashed(REPORTING), list(folder.datasets), VARIANTS in results, self.metric(results)]
+
+    def metric(self, results: str) -> Metric:
+        """What the networks there are compared by. Raises ParameterError where it says nothing of a data set of so few classes."""
+        folder = self.tree.folder(results)
+        for dataset in folder.datasets:
+            if (lock := self.lock(results, dataset)) is not None:
+                check_metric(folder.parameters.metric, dataset, lock.classes)
+        return folder.parameters.metric
 
     @cached_property
     def _paper(self) -> list[str]:

@@ -63,7 +63,9 @@ class Searches:
         shared = self.keys.recipe(node, {name: where.example for name, where in fields.items()})
         ranges = {name: where.model_dump(mode="json") for name, where in fields.items()}
         section = self.section(node)
-        return key_of("trials", self.keys.trained(node, shared), ranges, section.judged_on, section.sampler_seed)
+        metric = self.keys.metric(node.results)
+        judged = section.judged_on if metric == "accuracy" else [section.judged_on, metric]
+        return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed)
 
     def key(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
         """Of what a search of so many trials came to."""

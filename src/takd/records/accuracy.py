@@ -9,6 +9,7 @@ from takd.csv_files import read as read_csv
 from takd.errors import NetworkNameError, RecordError, shortened
 from takd.files import write_text
 from takd.records.metrics import Metrics
+from takd.study.metric import Metric
 from takd.study.names import Name
 
 COLUMNS = [
@@ -23,19 +24,28 @@ _WHOLE = ["seed", "epochs", "parameters", "threads"]
 _NETWORK = ["variant", "dataset", "family", "chain", "seed"]
 
 
-def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]]) -> pd.DataFrame:
-    """A row a record, sorted. records: each with its variant, empty for the main one. order: a family's members, largest first."""
-    rows, places = [], []
+def columns_of(metric: Metric) -> list[str]:
+    """The columns of an accuracy.csv: those of any, and the metric that networks are compared by, where it is another."""
+    return COLUMNS if metric in COLUMNS else [*COLUMNS, metric]
+
+
+def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]], metric: Metric = "accuracy") -> pd.DataFrame:
+    """A row a record, sorted. records: each with its variant, empty for the main one. order: a family's members, largest first.
+
+    metric: what networks are compared by; NaN in a record that lacks it.
+    """
+    columns, rows, places = columns_of(metric), [], []
     for variant, record in records:
         name = record.network
         row: dict[str, object] = {"dataset": name.dataset, "family": name.family, "chain": name.chain, "variant": variant}
         row |= {"method": name.method, "seed": name.seed, "training_share": record.training_share}
-        rows.append([row[column] if column in row else getattr(record, column) for column in COLUMNS])
+        rows.append([row[column] if column in row else getattr(record, column) for column in columns])
         members = order.get(name.family, [])
         place = tuple(members.index(member) if member in members else 0 for member in name.members)
         places.append((variant, name.dataset, name.family, place, name.chain, name.seed))
     sorted_rows = [rows[i] for i in sorted(range(len(rows)), key=places.__getitem__)]
-    return _each_once(pd.DataFrame(sorted_rows, columns=COLUMNS).astype({"chain": str}), "networks")
+    table = pd.DataFrame(sorted_rows, columns=columns).astype({"chain": str, metric: float})
+    return _each_once(table, "networks")
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -43,9 +53,10 @@ def write(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def read(path: Path) -> pd.DataFrame:
-    """An accuracy.csv. Raises RecordError where it isn't one, or has a network twice."""
-    table = read_csv(path, COLUMNS, RecordError, numbers=_NUMBERS, whole=_WHOLE)
+def read(path: Path, metric: Metric = "accuracy") -> pd.DataFrame:
+    """An accuracy.csv, of networks that are compared by the metric. Raises RecordError where it isn't one, or has one twice."""
+    numbers = _NUMBERS | {metric: (0.0, 100.0)}
+    table = read_csv(path, columns_of(metric), RecordError, numbers=numbers, whole=_WHOLE)
     needed = [name for name in COLUMNS if name not in ("variant", "best_test_accuracy")]
     for row, values in enumerate(table[needed].to_dict("records"), 2):
         for column, value in values.items():

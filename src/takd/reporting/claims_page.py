@@ -13,6 +13,7 @@ from takd.reporting.judging import ALL, Measured, supposed
 from takd.reporting.markdown import aligned, escaped
 from takd.reporting.verdicts import VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
 from takd.study.claims import Claims
+from takd.study.metric import TITLES, Metric
 
 COLUMNS: dict[str, Callable[[Row], Any]] = {
     "claim": lambda row: row.claim,
@@ -68,12 +69,17 @@ MODELS_SAY = (
 )
 
 
-def as_csv(claims: Claims, judged: Judged) -> str:
-    """A row a comparison, of claims and premises, then a row a joint test; four digits after the point."""
+def as_csv(claims: Claims, judged: Judged, metric: Metric = "accuracy") -> str:
+    """A row a comparison, of claims and premises, then a row a joint test; four digits after the point.
+
+    metric: what networks are compared by; a column says so, where it isn't top-1 accuracy.
+    """
     rows = [*judged.rows, *judged.joint]
     table = pd.DataFrame([[ask(row) for ask in COLUMNS.values()] for row in rows], columns=list(COLUMNS))
     table["seeds_to_decide"] = table["seeds_to_decide"].astype("Int64")
     table["premise"] = [supposed(claims.all()[row.claim], judged, row.dataset, row.family) for row in rows]
+    if metric != "accuracy":
+        table["metric"] = metric
     return table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
 
 
@@ -85,7 +91,10 @@ def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, held_out:
     run = [row for row in judged.rows if row.verdict != "not run" and row.claim in claims.claims]
     joint = [row for row in judged.joint if row.verdict != "not run" and row.claim in claims.claims]
     sections = [
-        (ON_HELD_OUT if held_out else "") + HOW.format(equal_within=measured.equal_within) + _summary(claims, judged),
+        (ON_HELD_OUT if held_out else "")
+        + _metric(measured)
+        + HOW.format(equal_within=measured.equal_within)
+        + _summary(claims, judged),
         _sums([row for row in judged.rows if row.claim in claims.claims]),
         _beside_the_paper(claims, judged, measured),
         _section("Comparisons that were run", ROWS_SAY, _table(_of_rows(run), run)),
@@ -95,6 +104,15 @@ def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, held_out:
         _against_itself(claims, measured.numbers),
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _metric(measured: Measured) -> str:
+    """What networks are compared by, where it isn't top-1 accuracy, and how many lack it."""
+    if measured.metric == "accuracy":
+        return ""
+    lacking = int(measured.accuracy[measured.metric].isna().sum())
+    others = f" The records of {lacking} networks lack it: not kept, so not compared." if lacking else ""
+    return f"Networks are compared by {TITLES[measured.metric]}, %, and not by top-1 accuracy.{others}\n\n"
 
 
 def _section(title: str, says: str, table: list[list[str]]) -> str:

@@ -14,6 +14,7 @@ from takd.errors import RecordError, shortened
 from takd.records.accuracy import on_held_out
 from takd.reporting.kept_answers import KeptAnswers
 from takd.study.artifacts import Cell
+from takd.study.metric import TITLES, Metric
 
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
 _PLACE = ["artifact", "dataset", "model", "column"]
@@ -27,7 +28,7 @@ class Context:
     datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
     images, where it is asked for. spent: a chain's (data set, family, chain, variant) core-seconds by seed, with those of all
-    networks above it, where all of them are there.
+    networks above it, where all of them are there. metric: the column of `accuracy` that networks are compared by.
     """
 
     datasets: tuple[str, ...]
@@ -38,6 +39,7 @@ class Context:
     order: Mapping[str, list[str]]
     kept: KeptAnswers = field(default_factory=KeptAnswers)
     spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
+    metric: Metric = "accuracy"
 
     def title(self, dataset: str) -> str:
         """What people call a data set."""
@@ -48,8 +50,8 @@ class Context:
         return self._by_chain.get((dataset, family, chain, variant), self._none)
 
     def accuracies(self, dataset: str, family: str, chain: str, variant: str = "") -> "pd.Series[float]":
-        """A chain's accuracies, by seed, in per cent."""
-        return self.networks(dataset, family, chain, variant)["accuracy"]
+        """A chain's accuracies by the study's metric, by seed, in per cent; less those of networks whose record lacks it."""
+        return self.networks(dataset, family, chain, variant)[self.metric].dropna()
 
     def paper(self, name: str, cell: Cell) -> float:
         """What the paper has in a cell of the artifact `name`, in per cent; NaN where it has nothing."""
@@ -59,6 +61,16 @@ class Context:
     def held_out(self) -> bool:
         """Whether accuracies are of training images that were held out. Raises RecordError where some are and others aren't."""
         return on_held_out(self.accuracy)
+
+    @property
+    def compared_by(self) -> str:
+        """The metric as people write it, where it isn't top-1 accuracy; else empty."""
+        return "" if self.metric == "accuracy" else TITLES[self.metric]
+
+    @cached_property
+    def lacking(self) -> int:
+        """How many networks have a record without the metric."""
+        return int(self.accuracy[self.metric].isna().sum())
 
     @cached_property
     def _by_chain(self) -> dict[tuple[str, ...], pd.DataFrame]:

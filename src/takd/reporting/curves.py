@@ -8,6 +8,7 @@ from typing import NamedTuple
 from takd.records.metrics import Metrics
 from takd.reporting.context import family_title, titles_of
 from takd.reporting.facts import Records
+from takd.study.metric import Metric
 from takd.study.names import hops_of
 
 WIDTH, HEIGHT, EDGE = 220, 60, 3  # of a picture, in its own units
@@ -37,9 +38,16 @@ def by_chain(records: Records) -> dict[Chain, list[Metrics]]:
     return found
 
 
-def said(records: Sequence[Metrics]) -> str:
-    """Mean accuracy ± standard deviation (number of seeds), per cent, as in tables."""
-    values = [record.accuracy for record in records]
+def values_of(records: Sequence[Metrics], metric: Metric = "accuracy") -> list[float]:
+    """The metric of each, in per cent, less those of records that lack it."""
+    return [value for record in records if (value := getattr(record, metric)) is not None]
+
+
+def said(records: Sequence[Metrics], metric: Metric = "accuracy") -> str:
+    """Mean ± standard deviation (number of seeds), per cent, as in tables."""
+    values = values_of(records, metric)
+    if not values:
+        return "not kept"
     spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
     return f"{mean(values):.2f}{spread} ({len(values)})"
 

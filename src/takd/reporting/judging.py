@@ -13,6 +13,7 @@ from takd.reporting.against_itself import Numbers, effect_of_paper, published_nu
 from takd.reporting.effects import Effect, SharedSeeds, over_constant, together
 from takd.reporting.verdicts import Judged, Model, Row, Unit, of_premise, seeds_to_decide, verdict_of
 from takd.study.claims import Above, Claim, Claims, Comparison, Equal, Flatter, Nearest, Pair, Peak
+from takd.study.metric import Metric
 
 LARGEST_EQUAL = 50.0  # percentage points
 ALL = "all"  # data sets, or families, of a joint test over several
@@ -23,13 +24,15 @@ class Measured:
     """What claims are judged by.
 
     accuracy: as accuracy.csv. rises: of loss surfaces, as `reporting.flatness` has them. published: as paper/published.csv.
-    equal_within: percentage points; a whole interval within it is called equal. Raises ParameterError where that can't be.
+    equal_within: percentage points; a whole interval within it is called equal. metric: the column of `accuracy` that networks are
+    compared by; the paper has numbers of top-1 accuracy alone. Raises ParameterError where that can't be.
     """
 
     accuracy: pd.DataFrame
     rises: pd.DataFrame
     published: pd.DataFrame
     equal_within: float
+    metric: Metric = "accuracy"
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -83,7 +86,7 @@ class _Part:
         said = self.said
         if isinstance(said, Flatter):
             return -self._by_seed(self.measured.rises, "matched_rise" if said.matched else "rise", said.read)
-        values = self._by_seed(self.measured.accuracy, "accuracy", said.read)
+        values = self._by_seed(self.measured.accuracy, self.measured.metric, said.read)
         if isinstance(said, Peak) and said.over:
             alone = values[list(said.over)].set_axis(list(said.chains), axis=1)
             return 100 * (values[list(said.chains)] - alone) / alone
@@ -141,7 +144,8 @@ class _Part:
         if not isinstance(self.said, Above) or not self.said.quoted:
             return
         table, epochs = self.measured.accuracy, self.said.quoted_epochs
-        values = self._by_seed(table if epochs is None else table[table["epochs"] == epochs], "accuracy", self.said.better)
+        table = table if epochs is None else table[table["epochs"] == epochs]
+        values = self._by_seed(table, self.measured.metric, self.said.better)
         for better in self.said.better:
             for place in self.said.quoted:
                 if (self.dataset, place) in self.measured.numbers:

@@ -79,7 +79,7 @@ def draw(spec: Lines, numbers: pd.DataFrame, context: Context) -> Any:
         axis.remove()
     if len(entries) > 1:
         picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)))
-    style.say_held_out(picture, context)
+    style.say_what_accuracy_is(picture, context)
     return picture
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from takd.reporting.page_style import STYLE
 from takd.reporting.rendering import as_html, tables_of, verdict_class
 from takd.reporting.verdicts import VERDICTS
 from takd.study.artifacts import AnyArtifact, Cell, look_up
+from takd.study.metric import Metric, said_of
 from takd.study.names import hops_of
 
 # Nothing is fetched and nothing runs, whatever a name says.
@@ -33,13 +35,15 @@ def report_html(
     sections: Sequence[Path],
     verdicts: pd.DataFrame | None,
     verify_line: str,
+    metric: Metric = "accuracy",
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one; teachers first.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
-    a comparison, as claims.csv. verify_line: what `takd verify` says. Raises ParameterError where a section is of no artifact.
+    a comparison, as claims.csv. verify_line: what `takd verify` says.
+    metric: what networks are compared by. Raises ParameterError where a section is of no artifact.
     """
-    page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"})
+    page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}, metric)
     figures = [path for path in sections if path.suffix == ".png"]
     tables = [path for path in sections if path.suffix == ".md" and path.stem != "claims"]
     claims = next((read_text(path) for path in sections if path.stem == "claims"), "")
@@ -68,8 +72,9 @@ def report_html(
 class _Page:
     """What leads where: cells of tables and names of chains to the networks' curves, and back."""
 
-    def __init__(self, records: Records, shown: Mapping[str, AnyArtifact]) -> None:
+    def __init__(self, records: Records, shown: Mapping[str, AnyArtifact], metric: Metric) -> None:
         self.records = records
+        self.metric = metric
         self.shown = shown
         self.chains: dict[Chain, list[Metrics]] = curves.by_chain(records)
         self.titles = titles_of(dict.fromkeys(chain.dataset for chain in self.chains))
@@ -156,7 +161,7 @@ class _Page:
         held_out = any(record.measured_on == "validation" for _, record in self.records)
         images = "training images that were held out" if held_out else "test images"
         says = (
-            f"Top-1 accuracy on {images} after the last epoch, %; mean ± standard deviation (number of seeds). The best path is "
+            f"{said_of(self.metric)} on {images}, %; mean ± standard deviation (number of seeds). The best path is "
             "chosen by these very numbers, so chance flatters it."
         )
         table = f'<div class="scroll" tabindex="0"><table>\n{rows}</table></div>'
@@ -174,9 +179,10 @@ class _Page:
             its = [chain for chain in whole if fewest <= len(chains[chain]) <= most]
             if not its:
                 return "not run"
-            chain = max(its, key=lambda one: sum(record.accuracy for record in self.chains[one]) / len(self.chains[one]))
+            chain = max(its, key=lambda one: fmean(curves.values_of(self.chains[one], self.metric) or [0.0]))
             path = " → ".join(map(str, chains[chain])) + (f", of {len(its)} paths" if len(its) > 1 else "")
-            return f'<a href="#{escape(chain.anchor)}">{curves.said(self.chains[chain])}</a><br><small>{escape(path)}</small>'
+            said = curves.said(self.chains[chain], self.metric)
+            return f'<a href="#{escape(chain.anchor)}">{said}</a><br><small>{escape(path)}</small>'
 
         student = f"{family_title(family)} {longest[-1]}" if family in PAPER_FAMILIES else str(longest[-1])
         return {

@@ -56,7 +56,7 @@ def draw(spec: Paths, numbers: pd.DataFrame, context: Context) -> Any:
     entries: list[Any] = [Patch(facecolor=COLOURS[method], edgecolor="0.3", label=text) for method, text in METHODS.items()]
     entries.append(Patch(facecolor="none", edgecolor="none", label="bold: the best of its column"))
     picture.legend(handles=entries, loc="outside lower center", ncols=4 if width * len(spec.members) > 6 else 2)
-    style.say_held_out(picture, context)
+    style.say_what_accuracy_is(picture, context)
     return picture
 
 

@@ -73,13 +73,13 @@ def _linear(shares: Floats, errors: Floats, rate: float) -> tuple[Floats, float]
 def numbers(name: str, spec: Rates, context: Context) -> pd.DataFrame:
     """A row a hop and share of the data: top-1 error, %, its deviation (n - 1) over n seeds, and the hop's fit."""
     accuracy = context.accuracy[context.accuracy["variant"].isin(["", *spec.variants])]
-    accuracy = accuracy[accuracy["family"] == spec.family]
+    accuracy = accuracy[(accuracy["family"] == spec.family) & accuracy[context.metric].notna()]
     rows: list[tuple[Any, ...]] = []
     for dataset in spec.shown(context.datasets):
         for hop, chain in spec.hops.items():
             chosen = accuracy[(accuracy["dataset"] == dataset) & (accuracy["chain"] == chain)]
-            fit = fitted(chosen["training_share"].to_numpy(float), 100 - chosen["accuracy"].to_numpy(float))
-            for share, values in chosen.groupby("training_share")["accuracy"]:
+            fit = fitted(chosen["training_share"].to_numpy(float), 100 - chosen[context.metric].to_numpy(float))
+            for share, values in chosen.groupby("training_share")[context.metric]:
                 error = (100 - values.mean(), values.std(ddof=1), len(values))
                 rows.append((dataset, spec.family, hop, chain, share, *error, *fit))
             if chosen.empty:
@@ -110,7 +110,7 @@ def draw(spec: Rates, numbers: pd.DataFrame, context: Context) -> Any:
         entries |= _draw_errors(left, shown)
         _draw_sketch(right, dict(_rates(shown)))
     picture.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=5, columnspacing=1, handletextpad=0.1)
-    style.say_held_out(picture, context)
+    style.say_what_accuracy_is(picture, context)
     return picture
 
 

@@ -87,12 +87,13 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
     return Context(
         datasets=folder.datasets,
         titles=titles_of(folder.datasets),
-        accuracy=accuracies.rows_of(records, order),
+        accuracy=accuracies.rows_of(records, order, folder.parameters.metric),
         points=surface.read_points([Path(layout.surface(*node)) for node in surfaces]),
         published=published_of(workflow, results),
         order=order,
         kept=kept_of(records) if workflow.keys.needs_labels(results, what) else KeptAnswers(),
         spent=_spent(workflow, nodes, records),
+        metric=folder.parameters.metric,
     )
 
 
@@ -110,9 +111,10 @@ def _spent(
 
 
 def published_of(workflow: Workflow, results: str) -> pd.DataFrame:
-    """The paper's numbers; none beside a study of one's own."""
-    own = workflow.tree.folder(results).is_own
-    return read_published(None if own or not PUBLISHED.is_file() else PUBLISHED)
+    """The paper's numbers; none beside a study of one's own, or where networks are compared by what the paper doesn't give."""
+    folder = workflow.tree.folder(results)
+    others = folder.is_own or folder.parameters.metric != "accuracy"
+    return read_published(None if others or not PUBLISHED.is_file() else PUBLISHED)
 
 
 def _gather(workflow: Workflow, results: str) -> list[Path]:
@@ -120,7 +122,7 @@ def _gather(workflow: Workflow, results: str) -> list[Path]:
     folder = workflow.tree.folder(results)
     records = _records(workflow, results, workflow.keys.networks_reported(results))
     order = {name: list(members) for name, members in folder.families.items()}
-    return summary.collected(records, order, Path(results))
+    return summary.collected(records, order, Path(results), folder.parameters.metric)
 
 
 def _whole(workflow: Workflow, results: str, what: str) -> None:
@@ -133,13 +135,14 @@ def _whole(workflow: Workflow, results: str, what: str) -> None:
 def _judge(workflow: Workflow, results: str) -> list[Path]:
     _whole(workflow, results, "accuracy")
     folder = workflow.tree.folder(results)
-    table = accuracies.read(Path(results, "accuracy.csv"))
+    table = accuracies.read(Path(results, "accuracy.csv"), folder.parameters.metric)
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
     known = of_own_study(folder.study, list(folder.parameters.members)) if folder.is_own else claims.load(CLAIMS)
-    measured = Measured(table, rises, published_of(workflow, results), folder.parameters.claims.equal_within)
+    given = folder.parameters
+    measured = Measured(table, rises, published_of(workflow, results), given.claims.equal_within, given.metric)
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
-    write_text(files[0], claims_page.as_csv(known, judged))
+    write_text(files[0], claims_page.as_csv(known, judged, given.metric))
     write_text(files[1], claims_page.as_markdown(known, judged, measured, held_out=accuracies.on_held_out(table)))
     return files
 
@@ -162,5 +165,5 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     line = f"takd verify: {len(records)} networks as they should be, when this page was made"
-    write_text(files[1], page.report_html(title, records, artifacts, with_claims, verdicts, line))
+    write_text(files[1], page.report_html(title, records, artifacts, with_claims, verdicts, line, folder.parameters.metric))
     return files

@@ -24,15 +24,17 @@ def numbers(name: str, spec: Costs, context: Context) -> pd.DataFrame:
     """A row a way to a student: means over the n seeds whose whole chain has its seconds, and standard deviations (n - 1).
 
     core_seconds: by the clock times threads, of the student and every network above it, each once; last_hop: of the student alone.
-    accuracy: in per cent. epochs_at_equal_cost: how many epochs of the last hop cost as much as all of the path that the spec
-    names; NaN for that path, and where either wasn't run. Weights that were brought cost nothing here.
+    accuracy: in per cent, by the study's metric. epochs_at_equal_cost: how many epochs of the last hop cost as much as all of the
+    path that the spec names; NaN for that path, and where either wasn't run. Weights that were brought cost nothing here.
     """
     rows: list[tuple[Any, ...]] = []
     for cell in spec.cells(context.datasets):
         spent = pd.Series(context.spent.get((cell.dataset, cell.family, cell.chain, cell.variant), {}), dtype=float)
         networks = context.networks(cell.dataset, cell.family, cell.chain, cell.variant).loc[spent.index]
+        networks = networks[networks[context.metric].notna()]
+        spent = spent.loc[networks.index]
         own = (networks["seconds"] * networks["threads"]).mean()
-        value, deviation, count = summary(networks["accuracy"])
+        value, deviation, count = summary(networks[context.metric])
         place = (cell.dataset, cell.family, cell.model, cell.chain, cell.variant, networks["epochs"].mean())
         rows.append((*place, *summary(spent)[:2], own, value, deviation, count, math.nan))
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -45,7 +47,9 @@ def numbers(name: str, spec: Costs, context: Context) -> pd.DataFrame:
 def write(spec: Costs, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Draw the figure, and write the numbers behind it; all files."""
     csv = place.with_name(f"{place.name}.csv")
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    write_text(
+        csv, numbers.rename(columns={"accuracy": context.metric}).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    )
     with pyplot.rc_context(style.STYLE):
         return [csv, *style.save(draw(spec, numbers, context), place)]
 
@@ -72,5 +76,5 @@ def draw(spec: Costs, numbers: pd.DataFrame, context: Context) -> Any:
         axis.set(xscale="log", xlabel="core-seconds, all networks of the chain", ylabel="student accuracy, %")
         style.plain_log(axis.xaxis)
     picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)))
-    style.say_held_out(picture, context)
+    style.say_what_accuracy_is(picture, context)
     return picture

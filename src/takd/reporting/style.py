@@ -60,10 +60,13 @@ def not_run() -> Any:
     return picture
 
 
-def say_held_out(picture: Any, context: Context) -> None:
-    """Say so above the panels where accuracies are of held-out training images."""
-    if context.held_out:
-        picture.suptitle("on held-out training images", fontsize=8)
+def say_what_accuracy_is(picture: Any, context: Context) -> None:
+    """Say so above the panels where accuracies are of held-out training images, or are by another metric than top-1 accuracy."""
+    said = [f"{context.compared_by} in place of accuracy"] if context.compared_by else []
+    said += [f"{context.lacking} networks: not kept"] if context.compared_by and context.lacking else []
+    said += ["on held-out training images"] if context.held_out else []
+    if said:
+        picture.suptitle(", ".join(said), fontsize=8)
 
 
 def panel_title(family: str, dataset: str, context: Context) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from takd.files import write_json, write_text
 from takd.records import accuracy as accuracies
 from takd.records.metrics import Metrics
+from takd.study.metric import Metric
 
 CURVE_COLUMNS = ["network", "epoch", "loss", "accuracy", "learning_rate"]
 
@@ -21,14 +22,17 @@ class Summary(TypedDict):
     n: int
 
 
-def collected(records: Iterable[tuple[str, Metrics]], order: Mapping[str, list[str]], results: Path) -> list[Path]:
+def collected(
+    records: Iterable[tuple[str, Metrics]], order: Mapping[str, list[str]], results: Path, metric: Metric = "accuracy"
+) -> list[Path]:
     """Write accuracy.csv, a row a network, curves.csv, a row an epoch, and metrics.json, a mean a chain; the files.
 
-    records: each with its variant, empty for the main one. order: family to its members, largest first. Raises RecordError where
+    records: each with its variant, empty for the main one. order: family to its members, largest first. metric: what networks are
+    compared by. Raises RecordError where
     two records are of one network.
     """
     kept = list(records)
-    table = accuracies.rows_of(kept, dict(order))
+    table = accuracies.rows_of(kept, dict(order), metric)
     files = [results / name for name in ("accuracy.csv", "curves.csv", "metrics.json")]
     accuracies.write(files[0], table)
     write_text(files[1], curves(kept).to_csv(index=False, lineterminator="\n"))

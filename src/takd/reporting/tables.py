@@ -10,11 +10,12 @@ from takd.files import write_text
 from takd.reporting.context import Context
 from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Table
+from takd.study.metric import Metric, said_of
 
-NOT_RUN = "not run"
+NOT_RUN, NOT_KEPT = "not run", "not kept"
 COLUMNS = [
     "model", "dataset", "column", "family", "chain", "mean", "deviation", "n", "paper", "difference", "quoted", "imported",
-    "selected",
+    "selected", "lacking",
 ]  # fmt: skip
 
 
@@ -23,34 +24,39 @@ def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
 
     difference: ours less the paper's, percentage points. quoted: whether the paper's own is from elsewhere, and ours can't be.
     imported, selected: of the n networks, those that weren't trained here, and those of which another epoch than the last was kept.
+    lacking: networks beside the n whose record lacks the metric.
     """
     rows: list[tuple[Any, ...]] = []
     for cell in spec.cells(context.datasets):
-        networks = context.networks(cell.dataset, cell.family, cell.chain, cell.variant)
-        values, trained = networks["accuracy"], networks["epochs"] != 0
-        selected = trained & networks["selected_accuracy"].notna() & (networks["selected_accuracy"] != values)
+        there = context.networks(cell.dataset, cell.family, cell.chain, cell.variant)
+        networks = there[there[context.metric].notna()]
+        values, trained = networks[context.metric], networks["epochs"] != 0
+        selected = trained & networks["selected_accuracy"].notna() & (networks["selected_accuracy"] != networks["accuracy"])
         mean, paper = float(values.mean()), context.paper(name, cell)
         measured = (mean, float(values.std(ddof=1)), len(values), paper, mean - paper, cell.is_quoted)
         place = (cell.model, cell.dataset, cell.column, cell.family, cell.chain)
-        rows.append((*place, *measured, int((~trained).sum()), int(selected.sum())))
+        rows.append((*place, *measured, int((~trained).sum()), int(selected.sum()), len(there) - len(networks)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write a table for programs and for people; both files."""
     csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, as_csv(numbers))
+    write_text(csv, as_csv(numbers, context.metric))
     write_text(markdown, as_markdown(spec, numbers, context))
     return [csv, markdown]
 
 
-def as_csv(numbers: pd.DataFrame) -> str:
-    """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet."""
+def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy") -> str:
+    """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet.
+
+    metric: what stands there; a column says so, where it isn't top-1 accuracy.
+    """
     lines = []
     for (model, dataset), row in _rows(numbers):
-        line: dict[str, str] = {"model": model, "dataset": dataset}
+        line: dict[str, str] = {"model": model, "dataset": dataset} | ({} if metric == "accuracy" else {"metric": metric})
         for column, cell in row.items():
-            line[column] = _number(cell.mean) or ("" if cell.quoted else NOT_RUN)
+            line[column] = _number(cell.mean) or ("" if cell.quoted else _none(cell))
             line[f"{column} deviation"] = _number(cell.deviation)
             line[f"{column} n"] = "" if cell.quoted else str(cell.n)
             line[f"{column} paper"] = _number(cell.paper)
@@ -70,9 +76,9 @@ def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
             lines.append(["", "", "paper", *map(_theirs, cells)])
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
-        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Top-1 accuracy after the last epoch, %"
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}. {said_of(context.metric)}, %"
         f"{', ON HELD-OUT TRAINING IMAGES' if context.held_out else ''}; "
-        f"mean ± standard deviation (number of seeds).{_exceptions(numbers)}\n\n{aligned(lines)}"
+        f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}\n\n{aligned(lines)}"
     )
 
 
@@ -84,23 +90,29 @@ def _rows(numbers: pd.DataFrame) -> list[tuple[tuple[str, str], dict[str, Any]]]
     return list(table.items())
 
 
-def _exceptions(numbers: pd.DataFrame) -> str:
+def _exceptions(numbers: pd.DataFrame, context: Context) -> str:
     """What the caption says of networks for which its first sentence isn't the whole truth."""
-    count, imported, selected = (int(numbers[column].sum()) for column in ("n", "imported", "selected"))
+    count, imported, selected, lacking = (int(numbers[name].sum()) for name in ("n", "imported", "selected", "lacking"))
     text = f" Of {count} networks {imported} came in with their weights and have no epochs here." if imported else ""
-    if selected:
+    if selected and not context.compared_by:
         text += (
             f" Of {count} networks {selected} kept the weights of another epoch than the last (`select`); "
             "selected_accuracy in accuracy.csv is theirs."
         )
+    if lacking:
+        text += f" The records of {lacking} other networks have no {context.compared_by}: it was {NOT_KEPT}."
     return text
+
+
+def _none(cell: Any) -> str:
+    return NOT_KEPT if cell.lacking else NOT_RUN
 
 
 def _ours(cell: Any) -> str:
     if cell is None or cell.quoted:
         return ""
     if cell.n == 0:
-        return NOT_RUN
+        return _none(cell)
     return f"{cell.mean:.2f} (1)" if cell.n == 1 else f"{cell.mean:.2f} ± {cell.deviation:.2f} ({cell.n})"
 
 

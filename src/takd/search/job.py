@@ -18,6 +18,7 @@ from takd.search.journal import open_study
 from takd.search.outcome import Outcome
 from takd.search.space import drawn
 from takd.study import layout
+from takd.study.metric import Metric
 from takd.study.names import Name
 from takd.study.search import Range, searched
 from takd.study.tree import Node
@@ -50,6 +51,11 @@ class Trainer:
             )
             train_network(node.name, recipe, files, threads=self.threads, device_name=self.device, expected_key=key)
         return Metrics.read(folder / "metrics.json")
+
+    @property
+    def metric(self) -> Metric:
+        """What the study compares networks by."""
+        return self.workflow.tree.folder(self.node.results).parameters.metric
 
     def _given(self, node: Node) -> dict[str, Any]:
         """What a training reads besides images: its teacher's weights, those that it begins from."""
@@ -98,7 +104,7 @@ def search(
     trainer = Trainer(workflow, node, threads, device)
     study_name = f"{name} {searches.trials_key(node, fields)}"
     study = open_study(journal or place.with_suffix(".journal"), study_name, section.sampler_seed)
-    running = run_trials(study, trainer, fields, count, on_test=section.judged_on == "test")
+    running = run_trials(study, trainer, fields, count, on_test=section.judged_on == "test", metric=trainer.metric)
     if running:
         print(f"{running} trials of other workers run on; the last to end writes {place.with_suffix('.csv')}")
         return []
@@ -109,8 +115,13 @@ def search(
     return files
 
 
-def run_trials(study: Study, trainer: Trainer, fields: Mapping[str, Range], count: int, *, on_test: bool) -> int:
-    """Trials until `count` have ended or run, those of other workers among them; how many of theirs still run."""
+def run_trials(
+    study: Study, trainer: Trainer, fields: Mapping[str, Range], count: int, *, on_test: bool, metric: Metric = "accuracy"
+) -> int:
+    """Trials until `count` have ended or run, those of other workers among them; how many of theirs still run.
+
+    on_test, metric: what decides, as in `judged`.
+    """
     while True:
         running = trials.give_up_lost(study)
         if trials.taken(study) >= count:
@@ -133,16 +144,21 @@ def run_trials(study: Study, trainer: Trainer, fields: Mapping[str, Range], coun
             study.tell(trial, state=TrialState.FAIL)
             raise
         trial.set_user_attr(trials.SECONDS, record.seconds)
-        study.tell(trial, judged(record, on_test=on_test))
+        study.tell(trial, judged(record, on_test=on_test, metric=metric))
 
 
-def judged(record: Metrics, *, on_test: bool) -> float:
-    """The accuracy that decides, in per cent: the best epoch's on the test images, or of the kept weights on held-out ones."""
-    if not on_test:
-        return record.selected_accuracy
-    if record.best_test_accuracy is None:
+def judged(record: Metrics, *, on_test: bool, metric: Metric = "accuracy") -> float:
+    """The number that decides, in per cent: accuracy of the best epoch on the test images, or of the kept weights on held-out ones.
+
+    metric: by another one than accuracy, of the kept weights in either case.
+    """
+    if on_test and record.best_test_accuracy is None:
         raise RecordError(f"{record.name}: was measured on held-out images, and not on the test images")
-    return record.best_test_accuracy
+    column = metric if metric != "accuracy" else "best_test_accuracy" if on_test else "selected_accuracy"
+    value: float | None = getattr(record, column)
+    if value is None:
+        raise RecordError(f"{record.name}: its record has no {metric}, by which networks are compared")
+    return value
 
 
 def _outcome(judged_on: str, trainer: Trainer, fields: Mapping[str, Range], tried: list[trials.Tried]) -> Outcome:
@@ -151,8 +167,8 @@ def _outcome(judged_on: str, trainer: Trainer, fields: Mapping[str, Range], trie
         raise RecordError(f"{trainer.node.name}: none of {len(tried)} trials ended well; search where learning_rate is lower")
     for node in trainer.workflow.searches.seeds(trainer.node)[1:]:
         record = trainer.train(node.name.seed, f"seed{node.name.seed}", best.values, again=False)
-        fresh[node.name.seed] = judged(record, on_test=judged_on == "test")
-    return Outcome(network_of(trainer.node), judged_on, fields, tried, best, fresh)
+        fresh[node.name.seed] = judged(record, on_test=judged_on == "test", metric=trainer.metric)
+    return Outcome(network_of(trainer.node), judged_on, fields, tried, best, fresh, trainer.metric)
 
 
 def _network_folder(node: Node, which: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from takd.files import write_text
 from takd.search.trials import Tried
+from takd.study.metric import TITLES, Metric
 from takd.study.search import Range
 
 COLUMNS = ("number", "state", "accuracy", "seconds", "judged_on")  # and one for each field
@@ -27,7 +28,10 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one search. network: dataset/family/chain. fresh: seed to the accuracy, in per cent, of the best values under it."""
+    """Of one search. network: dataset/family/chain. fresh: seed to the accuracy, in per cent, of the best values under it.
+
+    metric: by what accuracies are.
+    """
 
     network: str
     judged_on: str
@@ -35,6 +39,7 @@ class Outcome:
     trials: Sequence[Tried]
     best: Tried
     fresh: Mapping[int, float]
+    metric: Metric = "accuracy"
 
     def write(self, table: Path) -> list[Path]:
         """Write the table, and the page and the values beside it; the files."""
@@ -45,13 +50,14 @@ class Outcome:
         return files
 
     def as_table(self) -> pd.DataFrame:
-        """A row a trial, by number. accuracy: in per cent, empty where it has none. seconds: of its training."""
+        """A row a trial, by number. accuracy: in per cent, empty where it has none; its column is called as the metric."""
         rows = [
             [one.number, one.state, one.accuracy, None if one.seconds is None else round(one.seconds, 1), self.judged_on]
             + [one.values.get(field) for field in self.fields]
             for one in self.trials
         ]
-        return pd.DataFrame(rows, columns=[*COLUMNS, *self.fields])
+        columns = [self.metric if column == "accuracy" else column for column in COLUMNS]
+        return pd.DataFrame(rows, columns=[*columns, *self.fields])
 
     def as_yaml(self, path: Path) -> str:
         """The best values, for every seed of the network, and what they were judged on."""
@@ -77,16 +83,23 @@ class Outcome:
         return "\n".join(
             [
                 f"# Search: {self.network}\n",
-                f"{ended} trials ended{others}. Each was judged on {JUDGED[self.judged_on]}.\n",
+                f"{ended} trials ended{others}. Each was judged on {self._judged()}.\n",
                 f"The best is trial {self.best.number}: {self.best.accuracy:.2f} %.\n",
                 _table(["field", "searched", "best"], best),
                 "## How much of it is luck\n",
                 f"{self.luck()}\n",
                 f"## The trials from the best down{', to the tenth' if len(self.trials) > SHOWN else ''}\n",
-                _table(["trial", "accuracy, %", "state", *self.fields], rows).rstrip("\n"),
+                _table(["trial", f"{_title(self.metric)}, %", "state", *self.fields], rows).rstrip("\n"),
                 "",
             ]
         )
+
+    def _judged(self) -> str:
+        """The images that decide; where it isn't top-1 accuracy, by what."""
+        if self.metric == "accuracy":
+            return JUDGED[self.judged_on]
+        images = "the **test images**" if self.judged_on == "test" else JUDGED[self.judged_on]
+        return f"{images}, by {TITLES[self.metric]} of the weights that were kept"
 
     def luck(self) -> str:
         """The accuracy that won beside those of the same values in fresh seeds, in a sentence or two."""
@@ -103,6 +116,10 @@ class Outcome:
             f"Under the same values, {seeds} come to {mean:.2f}{spread} % ({each}).\n"
             f"The trial that won had {won:.2f} %: {abs(won - mean):.2f} points {side} that mean."
         )
+
+
+def _title(metric: Metric) -> str:
+    return "accuracy" if metric == "accuracy" else TITLES[metric]
 
 
 def _plain(judged_on: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
+from takd.study.metric import Metric
 from takd.study.names import WORD
 from takd.study.search import Found, Search, Settings
 from takd.study.section import Section, first_problem
@@ -102,6 +103,13 @@ class Parameters(Section):
     report: Annotated[
         tuple[str, ...], Field(max_length=100, description="Tables and figures that are made where no target is given.")
     ] = ("table", "paths")
+    metric: Annotated[
+        Metric,
+        Field(
+            description="What tables, figures, claims and searches compare: top-1 accuracy after the last epoch (paper), or, of "
+            "the weights that were kept, top-5 accuracy, balanced accuracy or macro-F1. It changes no training."
+        ),
+    ] = "accuracy"
     surface: Surface = Surface()
     claims: Claims = Claims()
     search: Search = Search()

@@ -56,11 +56,12 @@ def test_keys_are_the_same_for_the_same_and_differ_among_all(project: Project) -
         ({"overrides": {"digits/plain/10-4/seed1": {"epochs": 3}}}, set()),  # teachers have seed 0
         ({"surface": {"points": 5, "span": 1, "images": 100}}, {"loss around 2", "loss around 10-2"}),
         ({"claims": {"equal_within": 0.1}}, {"claims", "report"}),
+        ({"metric": "macro_f1"}, {"table2", "table1", "accuracy", "claims", "report"}),
         ({"report": ["table2", "figure5"]}, {"accuracy", "claims", "report"}),
         ({"seeds": 3}, {"table2", "table1", "accuracy", "claims", "report"}),
         ({"vary": "chain"}, {"table2", "table1", "accuracy", "claims", "report"}),
     ],
-    ids=range(13),
+    ids=range(14),
 )  # fmt: skip
 def test_a_changed_parameter_changes_the_keys_of_what_is_downstream(
     project: Project, changes: dict[str, Any], what: set[str]

@@ -41,6 +41,7 @@ def test_a_preset_says_only_what_differs(preset: str) -> None:
         ({"seeds": "three"}, "seeds: expected a whole number, not 'three'"),
         ({"vary": "teacher"}, "vary: must be 'student' or 'chain', not \"teacher\""),
         ({"run": "none"}, "run: must be 'all' or 'there'"),
+        ({"metric": "f1"}, "metric: must be 'accuracy', 'top5_accuracy', 'balanced_accuracy' or 'macro_f1', not \"f1\""),
         ({"colour": "red"}, "colour: no such parameter"),
         ({"shown_families": ["plain"]}, "shown_families: "),
         ({"surface": {"points": 20}}, "surface: points: must be odd, not 20"),
