@@ -22,7 +22,7 @@ def adapter(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> nn.Module:
 def loss(outputs: Outputs, batch: Batch, fields: ATFields) -> Tensor:
     """Cross-entropy + the distance in attention for a batch: a scalar."""
     distance = at_loss(outputs.features, batch.teacher_features, weight=fields.at_weight, squared=fields.at_distance == "squared")
-    return F.cross_entropy(outputs.logits, batch.labels) + distance
+    return batch.cross_entropy(outputs.logits) + distance
 
 
 def at_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], *, weight: float, squared: bool) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 
@@ -14,6 +15,7 @@ class Batch(NamedTuple):
     teacher_features: where the objective compares features, the teacher's, float32, stage by stage. epochs: of the whole training.
     ancestors_logits: where the teacher's teachers teach too, theirs, nearest first. random: numbers for a purpose, drawn from seed,
     epoch and step. ask: the teacher, for images of the objective's own. made: what student and teacher say of those, both (M, C).
+    class_weights: (C,), float32, how much a label of each class counts, where they don't count alike.
     """
 
     labels: Tensor
@@ -25,6 +27,14 @@ class Batch(NamedTuple):
     random: Callable[[str], Generator] = lambda purpose: Generator().manual_seed(0)
     ask: "Asked | None" = None
     made: tuple[Tensor, Tensor] | None = None
+    class_weights: Tensor | None = None
+
+    def cross_entropy(self, logits: Tensor) -> Tensor:
+        """With the labels: a scalar, in nats, the mean over the batch, weighted by classes where they have weights.
+
+        logits: (B, C), float32.
+        """
+        return F.cross_entropy(logits, self.labels, weight=self.class_weights)
 
 
 @dataclass(frozen=True)

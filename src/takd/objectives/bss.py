@@ -23,7 +23,7 @@ def loss(outputs: Tensor, batch: Batch, fields: BSSFields) -> Tensor:
     assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
     done = (batch.epoch + 1) / batch.epochs
     soft_weight = fields.bss_soft_weight * (1 - 0.75 * done)
-    total = F.cross_entropy(outputs, batch.labels)
+    total = batch.cross_entropy(outputs)
     total = total + soft_weight * soft_loss(outputs, batch.teacher_logits.float(), temperature=fields.bss_temperature)
     if batch.made is not None:
         student, teacher = batch.made

@@ -19,11 +19,15 @@ def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
 
 
 def loss(outputs: Tensor, batch: Batch, fields: DGKDFields) -> Tensor:
-    """The loss of a batch: a scalar, in nats. outputs: logits (B, C), float32."""
+    """(1 - λ) cross-entropy + λ Σ over teachers of τ² KL(teacher ‖ student) for a batch: a scalar, in nats.
+
+    outputs: logits (B, C), float32.
+    """
     assert batch.teacher_logits is not None, "a job gives each student its teachers' answers"
     said = (batch.teacher_logits, *batch.ancestors_logits)
     speaking = [said[place] for place in kept(len(said), fields.dgkd_dropped, batch.random("teachers"))]
-    return dgkd_loss(outputs, speaking, batch.labels, trade_off=fields.dgkd_trade_off, temperature=fields.dgkd_temperature)
+    soft = soft_loss(outputs, speaking, temperature=fields.dgkd_temperature)
+    return (1 - fields.dgkd_trade_off) * batch.cross_entropy(outputs) + fields.dgkd_trade_off * soft
 
 
 def kept(teachers: int, dropped: int, random: torch.Generator) -> list[int]:
@@ -32,16 +36,14 @@ def kept(teachers: int, dropped: int, random: torch.Generator) -> list[int]:
     return sorted(torch.randperm(teachers, generator=random)[:count].tolist())
 
 
-def dgkd_loss(
-    student_logits: Tensor, teachers_logits: Sequence[Tensor], labels: Tensor, *, trade_off: float, temperature: float
-) -> Tensor:
-    """(1 - λ) cross-entropy + λ Σ over teachers of τ² KL(teacher ‖ student), averaged over the batch.
+def soft_loss(student_logits: Tensor, teachers_logits: Sequence[Tensor], *, temperature: float) -> Tensor:
+    """Σ over teachers of τ² KL(teacher ‖ student), averaged over the batch: a scalar, in nats.
 
-    student_logits and each of teachers_logits: (B, C), floating. labels: as cross_entropy takes them. Returns a scalar, in nats.
+    student_logits and each of teachers_logits: (B, C), floating.
     """
     own = F.log_softmax(student_logits / temperature, dim=1)
     soft = student_logits.new_zeros(())
     for each in teachers_logits:
         taught = F.log_softmax(each.to(student_logits.dtype) / temperature, dim=1)
         soft = soft + temperature**2 * F.kl_div(own, taught, reduction="batchmean", log_target=True)
-    return (1 - trade_off) * F.cross_entropy(student_logits, labels) + trade_off * soft
+    return soft

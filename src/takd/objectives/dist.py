@@ -22,7 +22,7 @@ def loss(outputs: Tensor, batch: Batch, fields: DISTFields) -> Tensor:
         gamma=fields.dist_gamma,
         temperature=fields.dist_temperature,
     )
-    return F.cross_entropy(outputs, batch.labels) + relations
+    return batch.cross_entropy(outputs) + relations
 
 
 def dist_loss(student_logits: Tensor, teacher_logits: Tensor, *, beta: float, gamma: float, temperature: float) -> Tensor:

@@ -19,13 +19,16 @@ def distillation_loss(
     trade_off: float,
     temperature: float,
     kl_reduction: KLReduction = "batchmean",
+    class_weights: Tensor | None = None,
 ) -> Tensor:
     """Eq. 3: (1 - λ) cross-entropy + λ τ² KL(teacher ‖ student), averaged over the batch.
 
     student_logits, teacher_logits: (B, C), floating, before softmax. labels: (B,), int64. trade_off: λ in [0, 1];
     temperature: τ > 0. kl_reduction: `batchmean` is the paper's eq. 2; `elementmean` divides the soft loss by C as well, as the
-    authors' code does. Returns a scalar in nats. Raises ValueError where shapes differ, λ, τ are out of range or there is no such
-    kl_reduction.
+    authors' code does.
+
+    class_weights: (C,), how much a label of each class counts in the cross-entropy. Returns a scalar in nats. Raises ValueError
+    where shapes differ, λ, τ are out of range or there is no such kl_reduction.
     """
     if student_logits.shape != teacher_logits.shape or student_logits.dim() != 2:
         raise ValueError(
@@ -38,7 +41,7 @@ def distillation_loss(
         raise ValueError(f"temperature must be positive, not {temperature}")
     if kl_reduction not in get_args(KLReduction):
         raise ValueError(f"kl_reduction must be one of {', '.join(get_args(KLReduction))}, not {kl_reduction!r}")
-    hard = F.cross_entropy(student_logits, labels)
+    hard = F.cross_entropy(student_logits, labels, weight=class_weights)
     divergence = F.kl_div(
         F.log_softmax(student_logits / temperature, dim=1),
         F.log_softmax(teacher_logits / temperature, dim=1),
@@ -64,4 +67,5 @@ def loss(outputs: Tensor, batch: Batch, fields: DistillationFields) -> Tensor:
         trade_off=fields.trade_off,
         temperature=fields.temperature,
         kl_reduction=fields.kl_reduction,
+        class_weights=batch.class_weights,
     )

@@ -29,7 +29,7 @@ def loss(outputs: Tensor, batch: Batch, fields: DKDFields) -> Tensor:
         beta=fields.dkd_beta,
         temperature=fields.dkd_temperature,
     )
-    return F.cross_entropy(outputs, batch.labels) + weight * decoupled
+    return batch.cross_entropy(outputs) + weight * decoupled
 
 
 def dkd_loss(

@@ -53,7 +53,7 @@ def loss(outputs: Outputs, batch: Batch, fields: FitNetFields) -> Tensor:
     done = (batch.epoch - fields.fitnet_hint_epochs) / max(batch.epochs - fields.fitnet_hint_epochs - 1, 1)
     weight = fields.fitnet_weight + (fields.fitnet_last_weight - fields.fitnet_weight) * done
     soft = soft_loss(outputs.logits, batch.teacher_logits.float(), temperature=fields.fitnet_temperature)
-    return F.cross_entropy(outputs.logits, batch.labels) + weight * soft
+    return batch.cross_entropy(outputs.logits) + weight * soft
 
 
 def hint_loss(regressed: Tensor, hint: Tensor) -> Tensor:

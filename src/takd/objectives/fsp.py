@@ -41,7 +41,7 @@ def loss(outputs: Outputs, batch: Batch, fields: FSPFields) -> Tensor:
     """Eq. 2 alone in the epochs of the first stage, then cross-entropy: a scalar."""
     if batch.epoch < fields.fsp_epochs:
         return fsp_loss(outputs.features, batch.teacher_features, weight=fields.fsp_weight)
-    return F.cross_entropy(outputs.logits, batch.labels)
+    return batch.cross_entropy(outputs.logits)
 
 
 def fsp_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], *, weight: float) -> Tensor:

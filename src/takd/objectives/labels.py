@@ -1,6 +1,5 @@
 """Eq. 1 of the paper (Mirzadeh et al. 2020): labels alone."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from takd.objectives.batch import Batch
@@ -14,4 +13,4 @@ def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
 
 def loss(outputs: Tensor, batch: Batch, fields: LabelFields) -> Tensor:
     """Cross-entropy with the labels, averaged over the batch: a scalar, in nats. outputs: logits (B, C), float32."""
-    return F.cross_entropy(outputs, batch.labels)
+    return batch.cross_entropy(outputs)

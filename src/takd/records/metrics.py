@@ -59,9 +59,10 @@ class Origin(Section):
 class Metrics(Origin):
     """A trained network's record. accuracy: the last epoch's; best_test_accuracy: the paper's way; None on held-out images.
 
-    selected_accuracy: of the weights that were kept. Theirs are top5_accuracy, None for five classes or fewer, and of test images
-    balanced_accuracy and macro_f1, means over classes; all in per cent. Older records have none of these. test_answers: their class
-    for each test image, packed. adopted: the commit of the code that trained it, where this record was signed anew.
+    selected_accuracy: of the weights that were kept. Theirs are top5_accuracy, None for five classes or fewer, balanced_accuracy
+    and macro_f1, means over classes; all in per cent, of the images that were judged. Older records have none of these.
+    test_answers: their class for each test image, packed. adopted: the commit of the code that trained it, where this record was
+    signed anew.
     """
 
     commit: Text

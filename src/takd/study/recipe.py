@@ -63,6 +63,8 @@ class Recipe(Part):
             raise ValueError(
                 f"learning_rate_drops: {said} before the end of {self.length.epochs} epochs, so `schedule: step` has no step"
             )
+        if self.labels.class_weights == "balanced" and self.views.sampling == "balanced":
+            raise ValueError("class_weights: balanced, beside `sampling: balanced`, makes up for small classes twice; give one")
         if self.labels.softens and self.objective.whole_labels:
             raise ValueError(f"{self.labels.softens}: {self.objective.name} needs whole labels; leave it away for this network")
         if self.labels.mixes and ALL[self.objective.name].features:
@@ -153,7 +155,7 @@ def _without_what_cannot_matter(values: dict[str, Any], objective: Objective) ->
     if not values.get("weight_decay"):
         idle.add("weight_decay_on")
     if objective.name == "distillation" and values.get("trade_off") == 1:
-        idle.add("label_smoothing")
+        idle |= {"label_smoothing", "class_weights"}
     return {name: value for name, value in values.items() if name not in idle}
 
 

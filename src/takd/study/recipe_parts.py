@@ -239,7 +239,16 @@ class Length(Part):
 class Labels(Part):
     """What the labels say, and images that are mixed with their labels."""
 
-    quiet = frozenset({"label_smoothing", "mixup", "cutmix"})
+    quiet = frozenset({"class_weights", "label_smoothing", "mixup", "cutmix"})
+
+    class_weights: Annotated[
+        Literal["none", "balanced"],
+        Field(
+            description="How much a label counts in the cross-entropy: as any other, or N / (C n) of N training images, C classes "
+            "and n images of its class (King and Zeng 2001; scikit-learn's `balanced`). Soft targets aren't weighted. "
+            "Not in the paper."
+        ),
+    ] = "none"
 
     label_smoothing: Annotated[
         Share,

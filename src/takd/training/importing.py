@@ -18,7 +18,7 @@ from takd.training.checks import check_dataset, check_network
 from takd.training.device import chosen_device, used_precision
 from takd.training.inference import logits, share_correct, still
 from takd.training.job import Files
-from takd.training.scores import top5_accuracy
+from takd.training.scores import scores_of
 from takd.training.written import Measured, origin_of, write
 
 PRECISION = "bfloat16"  # in which an imported network answers, where the machine has it: a recipe's default
@@ -70,7 +70,7 @@ def import_network(
         answers=answers,
         history=[],
         on_test=True,
-        top5_accuracy=top5_accuracy(said, test.labels),
+        scores=scores_of(said, test.labels),
     )
     write(
         files.output,

@@ -113,7 +113,7 @@ def train_network(
         accuracy=accuracies[-1],
         selected_accuracy=accuracies[-1] if recipe.length.select == "last" else max(accuracies),
         answers=trained.answers,
-        top5_accuracy=trained.top5_accuracy,
+        scores=trained.scores,
         history=trained.history,
         on_test=recipe.views.validation_share == 0,
     )

@@ -1,5 +1,6 @@
-"""What the labels of a step say, where a recipe has them say less than one class for sure."""
+"""What the labels of a step say, where a recipe has them say less than one class for sure, and how much each counts."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -14,3 +15,14 @@ def softened(labels: Tensor, classes: int, smoothing: float) -> Tensor:
         return labels
     shares = F.one_hot(labels, classes).float() if labels.dim() == 1 else labels
     return (1 - smoothing) * shares + smoothing / classes
+
+
+def balanced_weights(labels: Tensor, classes: int) -> Tensor:
+    """How much a label of each class counts, so that all classes count alike together: N / (C n), by n images of N.
+
+    King and Zeng 2001, section 4.2, as scikit-learn's `balanced` has it. labels: (N,), int64, of the training images. classes: how
+    many there are; of C, those that have images. Returns (classes,), float32; 0 for a class without images.
+    """
+    counts = torch.bincount(labels, minlength=classes)
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0.0).float()

@@ -26,11 +26,11 @@ from takd.training.averages import add, averaged
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import EXAMPLE, logits, share_correct, still, top1_answers
-from takd.training.labels import softened
+from takd.training.labels import balanced_weights, softened
 from takd.training.mixing import Mixing
 from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
-from takd.training.scores import top5_accuracy
+from takd.training.scores import Scores, scores_of
 from takd.training.step import Step
 from takd.training.teaching import Said, Shown, Teaching
 from takd.training.watched import Beside, watched
@@ -40,14 +40,14 @@ from takd.training.watched import Beside, watched
 class Trained:
     """A trained network and the course of its training.
 
-    answers: the kept network's top-1 classes for the images that it is judged on, in their order: (N,), int64. top5_accuracy: its
-    top-5 accuracy on them, in per cent; None for five classes or fewer.
+    answers: the kept network's top-1 classes for the images that it is judged on, in their order: (N,), int64. scores: its
+    others on them.
     """
 
     network: nn.Module
     history: list[Epoch]
     answers: Tensor
-    top5_accuracy: float | None = None
+    scores: Scores
 
 
 def train(
@@ -96,6 +96,9 @@ def train(
     clipped = tuple(each for each in (student, other) if each is not None) if clip_norm else ()
     carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm)
     mixing = Mixing.of(recipe.labels, data.classes)
+    counting = None
+    if recipe.labels.class_weights == "balanced":
+        counting = balanced_weights(data.train.labels[positions], data.classes).to(device)
     average = averaged(student, recipe.length.ema_decay)
     kept: nn.Module = student if average is None else average.get_submodule("module")
     best: dict[str, Tensor] = {}
@@ -124,6 +127,7 @@ def train(
             labels = softened(labels, data.classes, recipe.labels.label_smoothing)
             random = partial(generator_for, name.seed, epoch, step)
             given = Batch(labels, said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
+            given = given._replace(class_weights=counting)
             losses[step] = carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
             add(average, student)
             on_step(len(batch))
@@ -145,7 +149,7 @@ def train(
     if best:
         kept.load_state_dict(best)
     final = logits(still(kept, precision, judged_images), judged_images)
-    return Trained(kept, history, final.argmax(dim=1), top5_accuracy(final, judged.labels))
+    return Trained(kept, history, final.argmax(dim=1), scores_of(final, judged.labels))
 
 
 def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor, Tensor]:

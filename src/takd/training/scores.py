@@ -1,8 +1,23 @@
 """What else than top-1 accuracy answers are judged by: by classes alike, and by whether the label is among the first five."""
 
+from typing import NamedTuple
+
 from torch import Tensor
 
 FIRST = 5
+
+
+class Scores(NamedTuple):
+    """In per cent, of the images that a network is judged on. top5_accuracy: None for five classes or fewer."""
+
+    top5_accuracy: float | None
+    balanced_accuracy: float
+    macro_f1: float
+
+
+def scores_of(logits: Tensor, labels: Tensor) -> Scores:
+    """All of them. logits: (N, C). labels: (N,), int64."""
+    return Scores(top5_accuracy(logits, labels), *by_classes(logits.argmax(dim=1), labels))
 
 
 def by_classes(answers: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views
 from takd.training.checkpoint import apart
 from takd.training.device import instructions, used_precision
-from takd.training.scores import by_classes
+from takd.training.scores import Scores
 from takd.training.teaching import Teaching
 
 
@@ -28,7 +28,7 @@ class Measured:
 
     accuracy: of the last epoch, selected_accuracy: of the weights that are kept, both in per cent. answers: their top-1 classes for
     the images judged: (N,), int64. history: empty where nothing was trained. on_test: whether the test images were
-    judged. top5_accuracy: of the weights that are kept, in per cent; None for five classes or fewer.
+    judged. scores: of the weights that are kept.
     """
 
     accuracy: float
@@ -36,7 +36,7 @@ class Measured:
     answers: Tensor
     history: list[Epoch]
     on_test: bool
-    top5_accuracy: float | None = None
+    scores: Scores
 
 
 def origin_of(
@@ -107,7 +107,6 @@ def write(
     }
     accuracies = [epoch.accuracy for epoch in measured.history]
     weights = write_weights(output, apart(network.state_dict()), about)
-    balanced, macro_f1 = by_classes(measured.answers, data.test.labels) if measured.on_test else (None, None)
     record = Metrics(
         **dict(origin),
         commit=commit,
@@ -115,9 +114,7 @@ def write(
         accuracy=measured.accuracy,
         best_test_accuracy=max(accuracies) if accuracies and measured.on_test else None,
         selected_accuracy=measured.selected_accuracy,
-        top5_accuracy=measured.top5_accuracy,
-        balanced_accuracy=balanced,
-        macro_f1=macro_f1,
+        **measured.scores._asdict(),
         test_answers=packed_answers(measured.answers.tolist()) if measured.on_test else None,
         epochs=len(measured.history),
         seconds=sum(epoch.seconds for epoch in measured.history),

@@ -8,6 +8,7 @@ from takd.planning.lock import Lock
 from takd.records.metrics import Epoch
 from takd.study.recipe import Recipe
 from takd.training.loop import Trained, initialised
+from takd.training.scores import Scores
 from tests.conftest import mutual, recipe, taught
 
 LOCK = Lock(digest="0" * 64, classes=7, train=1280, test=1280, size=32)
@@ -39,7 +40,7 @@ def test_an_epoch_takes_as_many_times_longer_as_it_has_more_images(
 
     def nothing(name: object, how: Recipe, data: object, answers: object, **_: object) -> Trained:
         shown.append(len(data.test))  # type: ignore[attr-defined]
-        return Trained(initialised("plain:2", 7, 0, 32), history, torch.zeros(1))
+        return Trained(initialised("plain:2", 7, 0, 32), history, torch.zeros(1), Scores(None, 0, 0))
 
     monkeypatch.setattr("takd.measuring.costs.train", nothing)
     lock = LOCK.model_copy(update={"train": train, "test": test})

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from takd.objectives.batch import Batch
-from takd.objectives.dgkd import dgkd_loss, kept, loss
+from takd.objectives.dgkd import kept, loss, soft_loss
 from takd.objectives.distillation import distillation_loss
 from takd.objectives.registry import DGKDFields
 from tests.unit.objectives.logits import gradient_of
@@ -27,7 +28,8 @@ def formula(student: np.ndarray, teachers: list[np.ndarray], trade_off: float, t
 
 def test_loss_and_gradient_are_those_of_the_formula() -> None:
     student = STUDENT.clone().requires_grad_()
-    found = dgkd_loss(student, TEACHERS, LABELS, trade_off=0.3, temperature=5)
+    batch = Batch(LABELS, TEACHERS[0], 0, ancestors_logits=tuple(TEACHERS[1:]))
+    found = loss(student, batch, DGKDFields(dgkd_trade_off=0.3, dgkd_temperature=5, dgkd_dropped=0))
     found.backward()
     taught = [each.numpy() for each in TEACHERS]
     assert found.item() == pytest.approx(formula(STUDENT.numpy(), taught, 0.3, 5), rel=1e-10)
@@ -38,7 +40,8 @@ def test_loss_and_gradient_are_those_of_the_formula() -> None:
 
 def test_under_one_teacher_it_is_eq_3() -> None:
     eq_3 = distillation_loss(STUDENT, TEACHERS[0], LABELS, trade_off=0.7, temperature=4)
-    torch.testing.assert_close(dgkd_loss(STUDENT, TEACHERS[:1], LABELS, trade_off=0.7, temperature=4), eq_3)
+    fields = DGKDFields(dgkd_trade_off=0.7, dgkd_temperature=4)
+    torch.testing.assert_close(loss(STUDENT, Batch(LABELS, TEACHERS[0], 0), fields), eq_3)
 
 
 def drawn(seed: int, teachers: int = 3, dropped: int = 1) -> list[int]:
@@ -62,5 +65,5 @@ def test_a_batch_hears_those_that_are_drawn() -> None:
         LABELS, TEACHERS[0], 2, ancestors_logits=tuple(TEACHERS[1:]), random=lambda purpose: torch.Generator().manual_seed(7)
     )
     speaking = [TEACHERS[place] for place in drawn(7)]
-    expected = dgkd_loss(STUDENT, speaking, LABELS, trade_off=0.5, temperature=5)
+    expected = 0.5 * cross_entropy(STUDENT, LABELS) + 0.5 * soft_loss(STUDENT, speaking, temperature=5)
     torch.testing.assert_close(loss(STUDENT, batch, DGKDFields()), expected)

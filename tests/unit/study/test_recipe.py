@@ -35,6 +35,7 @@ def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> No
         weight_decay_on="all",
         clip_norm=0,
         label_smoothing=0,
+        class_weights="none",
         ema_decay=0,
         patience=0,
         sampling="each",
@@ -50,6 +51,13 @@ def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> No
     assert recipe(**adamw, nesterov=True, momentum=0).optimiser.optimiser == "adamw"
     assert recipe(weight_decay=0, weight_decay_on="weights") == recipe(weight_decay=0)
     assert taught(trade_off=1, label_smoothing=0.1) == taught(trade_off=1) and taught(label_smoothing=0.1) != taught()
+
+
+def test_class_weights_count_where_labels_do_and_not_beside_balanced_sampling() -> None:
+    assert flat(recipe(class_weights="balanced")) == flat(recipe()) | {"class_weights"}
+    assert taught(trade_off=1, class_weights="balanced") == taught(trade_off=1)
+    with pytest.raises(ParameterError, match=r"^class_weights: balanced, beside `sampling: balanced`, makes up .* twice"):
+        recipe(class_weights="balanced", sampling="balanced")
 
 
 def test_an_objective_that_needs_whole_labels_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

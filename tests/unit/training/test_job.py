@@ -27,6 +27,7 @@ from takd.training import job, soft_targets, written
 from takd.training.inference import logits
 from takd.training.job import Files, train_network
 from takd.training.loop import Trained, initialised
+from takd.training.scores import Scores
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, Stop, same
 
@@ -72,7 +73,7 @@ def nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
         Epoch(epoch=i, learning_rate=0.1, loss=1.0, accuracy=value, seconds=0.5) for i, value in enumerate((10.0, 30.0, 20.0), 1)
     ]
     network = initialised("plain:2", 10, 0, 32)
-    monkeypatch.setattr(job, "train", lambda *_, **__: Trained(network, history, torch.arange(359)))
+    monkeypatch.setattr(job, "train", lambda *_, **__: Trained(network, history, torch.arange(359), Scores(None, 0, 0)))
 
 
 @pytest.mark.parametrize(("share", "best", "measured_on"), [(0, 30, "test"), (0.1, None, "validation")])
@@ -86,7 +87,7 @@ def test_the_accuracy_is_that_of_the_last_epoch_and_the_best_of_the_test_images_
     assert [epoch.accuracy for epoch in record.history] == [10, 30, 20]
     assert (record.test_answers is None) == (share > 0)
     assert record.test_answers is None or unpacked_answers(record.test_answers) == list(range(359))
-    assert (record.balanced_accuracy is None, record.macro_f1 is None) == (share > 0, share > 0)
+    assert (record.balanced_accuracy, record.macro_f1) == (0, 0)
     assert accuracy.on_held_out(accuracy.rows_of([("", record)], {})) == (measured_on == "validation")
 
 
@@ -103,7 +104,7 @@ def test_the_record_says_what_did_the_arithmetic(digits: Path, tmp_path: Path, m
         threads.append(torch.get_num_threads())
         commits.append("of somebody at work meanwhile")
         epoch = Epoch(epoch=1, learning_rate=0.1, loss=1.0, accuracy=10.0, seconds=0.5)
-        return Trained(initialised("plain:2", 10, 0, 32), [epoch], torch.arange(359))
+        return Trained(initialised("plain:2", 10, 0, 32), [epoch], torch.arange(359), Scores(None, 0, 0))
 
     monkeypatch.setattr(job, "train", nothing)
     monkeypatch.setattr(job, "commit", lambda: commits[-1])
