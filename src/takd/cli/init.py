@@ -34,6 +34,8 @@ def init(
 ) -> None:
     """Write presets/NAME.yaml, after images and networks were tried, and say what to do next."""
     from takd.cli.plan import cost_line
+    from takd.errors import shortened
+    from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
     from takd.starting.text import chains
 
@@ -49,6 +51,12 @@ def init(
         print(f"{summary.skipped} files were left out: hidden, or not pictures")
     if summary.duplicates:
         print(f"warning: {summary.duplicates} test images are among the training images too")
+    if (times := times_larger(made.counts)) >= IMBALANCED:
+        least, most = (summary.labels[made.counts.index(count)] for count in (min(made.counts), max(made.counts)))
+        print(
+            f"imbalanced: {max(made.counts)} training images of {shortened(most)}, {min(made.counts)} of {shortened(least)} "
+            f"({times} : 1); so the preset says sampling: balanced and metric: balanced_accuracy"
+        )
     for member in made.members:
         print(f"  {member.name}: {member.parameters:,} parameters ({member.builder})")
     print("chains: " + ", ".join(chains(made.members)))

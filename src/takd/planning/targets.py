@@ -47,6 +47,7 @@ def check(workflow: Workflow, target: str) -> None:
         if results in workflow.tree.broken:
             raise
         raise ParameterError(f"{target}: nothing makes it; {_nearest(workflow, target)}") from error
+    workflow.keys.metric(folder.results)
     if target not in set(files_of(workflow, folder.results)):
         raise ParameterError(f"{target}: nothing makes it; {_nearest(workflow, target)}")
 

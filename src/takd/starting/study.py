@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from takd.data import own
 from takd.data.pictures import side
-from takd.data.prepared import PreparedSummary, prepare_own
+from takd.data.prepared import PreparedSummary, load, prepare_own
 from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError, shortened
 from takd.files import check_place, write_text
@@ -31,11 +31,12 @@ SAMPLE = 50  # pictures that are looked at to choose a size
 
 @dataclass(frozen=True)
 class Beginning:
-    """What was found, and what was written."""
+    """What was found, and what was written. counts: training images of each class, in the order of labels."""
 
     preset: Path
     summary: PreparedSummary
     members: list[Member]
+    counts: list[int]
 
 
 def begin(
@@ -64,9 +65,15 @@ def begin(
     builders = [teacher, *assistants, student]
     begun = {_member_name(one): str(library_weights(one)) for one in builders if typed.get(_member_name(one)) == LIBRARY}
     members = _members(builders, summary, weights, typed | begun, root)
-    write_text(preset, preset_text(name, spec, summary, members))
+    counts = _counts(root / layout.prepared(name), len(summary.labels))
+    write_text(preset, preset_text(name, spec, summary, members, counts))
     lock_of(summary, spec).write(preset.with_suffix(".lock"))
-    return Beginning(preset, summary, members)
+    return Beginning(preset, summary, members, counts)
+
+
+def _counts(prepared: Path, classes: int) -> list[int]:
+    """Training images of each class."""
+    return load(prepared).train.labels.bincount(minlength=classes).tolist()
 
 
 def lock_of(summary: PreparedSummary, images: OwnImages) -> Lock:

@@ -8,8 +8,7 @@ from itertools import combinations
 
 from takd.data.prepared import PreparedSummary
 from takd.data.registry import OwnImages
-
-SMALL = 40  # pixels: up to here crop and flip as for CIFAR, above it resized crops
+from takd.starting.recipes import FROM_WEIGHTS, IMBALANCED, recipe_for, times_larger
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,16 @@ class Member:
     start: str | None = None
 
 
-def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: Sequence[Member]) -> str:
-    """presets/NAME.yaml."""
+def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: Sequence[Member], counts: Sequence[int] = ()) -> str:
+    """presets/NAME.yaml. counts: training images of each class, where they are known."""
     teacher, *assistants, student = members
     through = f", directly and through {', '.join(member.name for member in assistants)}" if assistants else ""
     pretrained = any(member.weights or member.start for member in members)
     batch = max(8, min(128, 1 << (summary.train // 20).bit_length()))
-    augmentation = "crop_flip" if summary.size <= SMALL else "resized_crop_flip"
+    trained = [member for member in members if not member.weights]
+    started = [member for member in trained if member.start]
+    recipe = recipe_for(summary.size, from_weights=len(started) == len(trained))
+    imbalanced = bool(counts) and times_larger([*counts]) >= IMBALANCED
     lines = [
         f"# A study of one's own: {student.name}, taught by {teacher.name}{through}.",
         f"# snakemake --cores 4 results/{name}/report.html",
@@ -49,24 +51,51 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
         "seeds: 3           # networks a chain; intervals get narrower with more",
         "vary: student      # or chain: every seed has teachers of its own",
         "",
+        *_of_metric(counts, imbalanced),
+        f"# The recipe for {recipe.why}.",
+        "# docs/recipe.md says what each field does, and what else there is.",
         "train:",
-        "  epochs: 30                # more for a small set, fewer to try it out",
+        *(_line(field, *given) for field, given in recipe.lines.items()),
         f"  batch_size: {batch}",
-        f"  learning_rate: {0.01 if pretrained else 0.05}       # lower it where the loss becomes nan",
-        "  schedule: cosine          # or constant, step",
-        "  warm_up_epochs: 1         # 0 for a try of an epoch or two",
-        "  weight_decay: 1e-4",
-        f"  augmentation: {augmentation}   # none where mirrored or cut images mean something else",
+        *([_line("sampling", "balanced", "every class as often as another; or each")] if imbalanced else []),
         f"  normalisation: {'imagenet' if pretrained else 'dataset'}    # imagenet for networks that were trained on it",
         "  precision: bfloat16       # or float32: slower, and a little more exact",
         "  trade_off: 0.5            # λ: the weight of the teacher's answers",
         "  temperature: 4            # τ: higher where the teacher is sure of everything",
         "  kl_reduction: batchmean",
         "",
+        *(_of_started(started, members) if len(started) < len(trained) else []),
         "report: [table, paths]",
         "",
     ]
     return "\n".join(lines)
+
+
+def _line(field: str, value: object, comment: str) -> str:
+    return f"{f'  {field}: {value}':<27} # {comment}"
+
+
+def _of_metric(counts: Sequence[int], imbalanced: bool) -> list[str]:
+    """What a study compares, where it has far more images of some classes than of others."""
+    if not imbalanced:
+        return []
+    return [
+        f"# The largest class has {times_larger([*counts])} times the images of the smallest: accuracy would be the large ones'.",
+        "metric: balanced_accuracy  # or macro_f1; accuracy where images to come are divided likewise",
+        "",
+    ]
+
+
+def _of_started(started: Sequence[Member], members: Sequence[Member]) -> list[str]:
+    """What differs for the members that begin from weights, where others don't: on any chain that ends in one."""
+    if not started:
+        return []
+    fields = ", ".join(f"{field}: {value}" for field, (value, _) in FROM_WEIGHTS.items())
+    lines = ["overrides:         # they begin from weights: AdamW at a small rate, for fewer epochs"]
+    for member in started:
+        chains_to_it = [member.name, *([] if member == members[0] else [f"*-{member.name}"])]
+        lines += [f'  "*/*/{chain}/*": {{{fields}}}' for chain in chains_to_it]
+    return [*lines, ""]
 
 
 def chains(members: Sequence[Member]) -> list[str]:
