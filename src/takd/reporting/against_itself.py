@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from takd.study.claims import Above, Claims, Comparison, Order, Pair
+from takd.study.claims import Claims
+from takd.study.comparisons import Above, Comparison, Order, Pair
 
 Numbers = dict[tuple[str, str], float]  # data set and artifact/model/column to per cent
 

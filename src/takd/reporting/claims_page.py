@@ -267,7 +267,7 @@ def _interval(row: Row) -> str:
 
 
 def _signed(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:+.2f}"
+    return "" if math.isnan(value) else f"{value:+.2f}".replace("inf", "∞")
 
 
 def _p(value: float) -> str:

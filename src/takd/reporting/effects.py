@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 NO_DEVIATION = 1e-9  # of values up to 100: what a difference of equal ones leaves
 DOUBT = 0.05  # p below which a premise of the model counts as failed
 Numbers = npt.NDArray[np.floating[Any]]
-Method = Literal["model", "pairs", "samples", "constant", "joint", "crossed", ""]
+Method = Literal["model", "pairs", "samples", "constant", "joint", "crossed", "fits", ""]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from itertools import islice
 import pandas as pd
 
 from takd.errors import ParameterError
+from takd.reporting import learning
 from takd.reporting.against_itself import Numbers, effect_of_paper, published_numbers
 from takd.reporting.effects import Effect, SharedSeeds, over_constant, together
+from takd.reporting.learning import OfFits, Trainings
 from takd.reporting.verdicts import Judged, Model, Row, Unit, of_premise, seeds_to_decide, verdict_of
-from takd.study.claims import Above, Claim, Claims, Comparison, Equal, Flatter, Nearest, Pair, Peak
+from takd.study.claims import Claim, Claims
+from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak
 from takd.study.metric import Metric
 
 LARGEST_EQUAL = 50.0  # percentage points
@@ -25,7 +28,8 @@ class Measured:
 
     accuracy: as accuracy.csv. rises: of loss surfaces, as `reporting.flatness` has them. published: as paper/published.csv.
     equal_within: percentage points; a whole interval within it is called equal. metric: the column of `accuracy` that networks are
-    compared by; the paper has numbers of top-1 accuracy alone. Raises ParameterError where that can't be.
+    compared by; the paper has numbers of top-1 accuracy alone. teacher_seed: of every teacher; None where each seed has its own.
+    Raises ParameterError where that can't be.
     """
 
     accuracy: pd.DataFrame
@@ -33,6 +37,7 @@ class Measured:
     published: pd.DataFrame
     equal_within: float
     metric: Metric = "accuracy"
+    teacher_seed: int | None = None
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -76,6 +81,8 @@ class _Part:
 
     @cached_property
     def unit(self) -> Unit:
+        if isinstance(self.said, Faster | Nearer):
+            return "α" if isinstance(self.said, Faster) else "points of ε"
         if isinstance(self.said, Flatter):
             return "nats, matched" if self.said.matched else "nats"
         return "% of NOKD" if isinstance(self.said, Peak) and self.said.over else "points"
@@ -103,13 +110,15 @@ class _Part:
 
     @property
     def model(self) -> Model | None:
-        if self.seeds.model is None:
+        if isinstance(self.said, Faster | Nearer) or self.seeds.model is None:
             return None
         return Model(self.claim, self.dataset, self.said.family, self.said.compared, self.seeds.premises)
 
     @cached_property
     def effects(self) -> list[Effect]:
         """All that may come to be asked, at 95 % singly: of a peak each point between with each end."""
+        if isinstance(self.said, Faster | Nearer):
+            return [*learning.effects(self.said, Trainings(self.measured.accuracy, self.dataset, self.measured.teacher_seed))]
         if not isinstance(self.said, Nearest):
             return [*(self.seeds.effect(*pair) for pair in self.said.pairs()), *self._over_quoted()]
         nearest = self._nearest(self.said)
@@ -167,7 +176,7 @@ class _Part:
             self.claim,
             self.dataset,
             said.family,
-            said.variant,
+            said.variant or (learning.SOFT_ALONE if isinstance(said, Faster | Nearer) and said.alone else ""),
             said.kind,
             self.unit,
             better=_side(found.better),
@@ -175,8 +184,8 @@ class _Part:
             found=found,
             verdict=verdict,
             small=small,
-            better_mean=self._mean(found.better),
-            worse_mean=self._mean(found.worse),
+            better_mean=found.sides[0] if isinstance(found, OfFits) else self._mean(found.better),
+            worse_mean=found.sides[1] if isinstance(found, OfFits) else self._mean(found.worse),
             paper=paper,
             seeds_to_decide=seeds_to_decide(paper, found) if verdict == "undecided" else None,
         )

@@ -2,25 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot
-from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from takd.files import write_text
 from takd.reporting import style
 from takd.reporting.context import Context
+from takd.reporting.fitting import CANDIDATES, NOT_FITTED, Rate, fitted
 from takd.reporting.markdown import one_line
 from takd.study.artifacts import Rates
 
-CONFIDENCE = 0.95
-CANDIDATES = np.geomspace(0.02, 5, 2000)  # α; the theory expects ½ to 1
 COLUMNS = [
-    "dataset", "family", "hop", "chain", "training_share", "error", "deviation", "n", "rate", "low", "high", "asymptote", "scale",
+    "dataset", "family", "by", "hop", "chain", "training_share", "error", "deviation", "n", *Rate._fields,
 ]  # fmt: skip
+RECIPE, ALONE, FEW = "recipe", "soft targets alone", "few images for teachers too"  # how a row's networks were trained
 STYLES = {
     "r→t": (style.BLUE, "o"),
     "t→a": (style.RED, "s"),
@@ -28,63 +26,36 @@ STYLES = {
     "t→s": (style.PINK, "^"),
     "r→s": (style.BLACK, "v"),
 }
+FROM_LABELS = ("r→t", "r→s")  # which no λ concerns
 APART = 1.05  # ratio between neighbours: beside each other, error bars don't hide one another
-Floats = NDArray[np.float64]
-
-
-class Rate(NamedTuple):
-    """error = asymptote + scale * share^-α. low, high: the 95 % interval of α; NaN where there are too few points to tell."""
-
-    rate: float
-    low: float
-    high: float
-    asymptote: float
-    scale: float
-
-
-NOT_FITTED = Rate(*[np.nan] * 5)
-
-
-def fitted(shares: Floats, errors: Floats) -> Rate:
-    """The rate at which errors (in per cent, one a training) fall with the share of the data, by least squares.
-
-    For each candidate α the rest is linear, so asymptote and scale, both at least 0, are found exactly. The interval is that of
-    the profile likelihood: every α whose squared error an F test with 1 and n - 3 degrees of freedom doesn't tell from the best
-    one's. It ends at the ends of the candidates where the data don't bound α.
-    """
-    freedom = len(errors) - 3
-    if freedom < 1 or len(set(shares)) < 3:
-        return NOT_FITTED
-    fits = [_linear(shares, errors, rate) for rate in CANDIDATES]
-    squares = np.array([error**2 for _, error in fits])
-    best = int(squares.argmin())
-    limit = squares[best] * (1 + stats.f.ppf(CONFIDENCE, 1, freedom) / freedom)
-    inside = CANDIDATES[squares <= limit]
-    (asymptote, scale), _ = fits[best]
-    return Rate(float(CANDIDATES[best]), float(inside.min()), float(inside.max()), float(asymptote), float(scale))
-
-
-def _linear(shares: Floats, errors: Floats, rate: float) -> tuple[Floats, float]:
-    """Asymptote and scale for one α, and the root of the squared error."""
-    solution, error = optimize.nnls(np.stack((np.ones_like(shares), shares**-rate), axis=1), errors)
-    return solution, float(error)
 
 
 def numbers(name: str, spec: Rates, context: Context) -> pd.DataFrame:
-    """A row a hop and share of the data: top-1 error, %, its deviation (n - 1) over n seeds, and the hop's fit."""
-    accuracy = context.accuracy[context.accuracy["variant"].isin(["", *spec.variants])]
-    accuracy = accuracy[(accuracy["family"] == spec.family) & accuracy[context.metric].notna()]
+    """A row a hop, share of the data and way to train: top-1 error, %, its deviation (n - 1) over n seeds, and the hop's fit.
+
+    by: how its networks were trained: by the study's recipe, by soft targets alone (λ = 1), or with teachers that had as few
+    images, which no fit holds.
+    """
     rows: list[tuple[Any, ...]] = []
     for dataset in spec.shown(context.datasets):
-        for hop, chain in spec.hops.items():
-            chosen = accuracy[(accuracy["dataset"] == dataset) & (accuracy["chain"] == chain)]
+        for by, hop, chain, variants in _fits(spec):
+            table = context.accuracy
+            table = table[(table["dataset"] == dataset) & (table["family"] == spec.family) & (table["chain"] == chain)]
+            chosen = table[table["variant"].isin(variants) & table[context.metric].notna()]
             fit = fitted(chosen["training_share"].to_numpy(float), 100 - chosen[context.metric].to_numpy(float))
+            place = (dataset, spec.family, by, hop, chain)
             for share, values in chosen.groupby("training_share")[context.metric]:
-                error = (100 - values.mean(), values.std(ddof=1), len(values))
-                rows.append((dataset, spec.family, hop, chain, share, *error, *fit))
+                rows.append((*place, share, 100 - values.mean(), values.std(ddof=1), len(values), *fit))
             if chosen.empty:
-                rows.append((dataset, spec.family, hop, chain, np.nan, np.nan, np.nan, 0, *NOT_FITTED))
+                rows.append((*place, np.nan, np.nan, np.nan, 0, *NOT_FITTED))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _fits(spec: Rates) -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
+    """What is fitted, or a point beside: how it was trained, the hop, its chain, and the variants that are its points."""
+    yield from ((RECIPE, hop, chain, ("", *spec.variants)) for hop, chain in spec.hops.items())
+    yield from ((ALONE, hop, chain, spec.alone) for hop, chain in spec.taught.items() if spec.alone)
+    yield from ((FEW, hop, chain, (spec.few,)) for hop, chain in spec.students.items() if spec.few)
 
 
 def write(spec: Rates, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
@@ -96,27 +67,42 @@ def write(spec: Rates, numbers: pd.DataFrame, context: Context, place: Path) -> 
 
 
 def draw(spec: Rates, numbers: pd.DataFrame, context: Context) -> Any:
-    """For each data set, error against the share of the data with the fits, and the paper's sketch with the rates measured."""
-    names = [name for (name,) in style.run(numbers, ["dataset"])]
-    if not names:
+    """For each data set and λ, error against the share of the data with the fits, and the paper's sketch with the rates."""
+    panels = [(name, by) for name, by in style.run(numbers, ["dataset", "by"]) if by != FEW]
+    if not panels:
         return style.not_run()
-    picture, grid = pyplot.subplots(len(names), 2, figsize=(7.0, 2.8 * len(names) + 0.3), squeeze=False)
+    picture, grid = pyplot.subplots(len(panels), 2, figsize=(7.0, 2.8 * len(panels) + 0.3), squeeze=False)
     entries: dict[str, Any] = {}
-    for (left, right), name in zip(grid, names, strict=True):
-        shown = numbers[numbers["dataset"] == name]
-        title = one_line(context.title(name))
+    for (left, right), (name, by) in zip(grid, panels, strict=True):
+        its = numbers[numbers["dataset"] == name]
+        shown = its[its["by"].eq(by) | (its["by"].eq(RECIPE) & its["hop"].isin(FROM_LABELS))]
+        title = one_line(context.title(name)) + (", λ = 1" if by == ALONE else "")
         left.set_title(f"{title}: error by share of the training images")
         right.set_title(f"{title}: rate of learning α, with 95 % interval")
         entries |= _draw_errors(left, shown)
+        if by == RECIPE:
+            entries |= _draw_few(left, its[its["by"].eq(FEW) & (its["n"] > 0)])
         _draw_sketch(right, dict(_rates(shown)))
-    picture.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=5, columnspacing=1, handletextpad=0.1)
+    picture.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=6, columnspacing=1, handletextpad=0.1)
     style.say_what_accuracy_is(picture, context)
     return picture
 
 
 def _rates(numbers: pd.DataFrame) -> Iterator[tuple[str, Rate]]:
     for hop, rows in numbers.groupby("hop", sort=False):
-        yield str(hop), Rate(*rows.iloc[0][["rate", "low", "high", "asymptote", "scale"]].astype(float))
+        yield str(hop), Rate(*rows.iloc[0][list(Rate._fields)].astype(float))
+
+
+def _draw_few(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:
+    """Draw hollow markers where teachers had as few images; what the legend has of them."""
+    entries: dict[str, Any] = {}
+    for hop, share, error, deviation in numbers[["hop", "training_share", "error", "deviation"]].itertuples(index=False, name=None):
+        colour, marker = STYLES[hop]
+        entries["teachers of as few"] = axis.errorbar(
+            share / APART**4, error, yerr=0 if np.isnan(deviation) else deviation,
+            color=colour, marker=marker, linestyle="", markersize=5, markerfacecolor="none", capsize=2.5,
+        )  # fmt: skip
+    return entries
 
 
 def _draw_errors(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:

@@ -139,7 +139,8 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
     known = of_own_study(folder.study, list(folder.parameters.members)) if folder.is_own else claims.load(CLAIMS)
     given = folder.parameters
-    measured = Measured(table, rises, published_of(workflow, results), given.claims.equal_within, given.metric)
+    within = given.claims.equal_within
+    measured = Measured(table, rises, published_of(workflow, results), within, given.metric, folder.teacher_seed)
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))

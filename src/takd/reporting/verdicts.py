@@ -13,7 +13,7 @@ from takd.reporting.effects import Effect, Premises
 Verdict = Literal["reproduced", "contradicted", "equal", "undecided", "not run"]
 OfClaim = Literal["reproduced", "reproduced in part", "contradicted", "equal", "undecided", "not run"]
 OfPremise = Literal["met", "not met", "undecided", "not run"]
-Unit = Literal["points", "% of NOKD", "nats", "nats, matched"]
+Unit = Literal["points", "% of NOKD", "nats", "nats, matched", "α", "points of ε"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "contradicted", "equal", "undecided", "not run")
 POWER = 0.8  # Cohen's convention
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide

@@ -222,11 +222,16 @@ class Rates(Artifact):
     how_to_read = (
         "r: real function, t: teacher, a: assistant, s: student. Error bars: standard deviation over seeds. "
         "Intervals: 95 %, of the profile likelihood; ≤ and ≥ where the data don't bound α. "
-        "A teacher has learnt from all of the data, whatever its student's share."
+        "A teacher has learnt from all of the data, whatever its student's share; hollow markers: from as few. λ = 1: students of "
+        "soft targets alone, as the theory supposes."
     )
     kind: Literal["rates"]
     family: str
     variants: tuple[str, ...] = Field(min_length=2, description="Variants with smaller shares, beside the whole.")
+    alone: tuple[str, ...] = Field(
+        default=(), description="Variants by soft targets alone (λ = 1), the whole among them; of hops that have a teacher."
+    )
+    few: str = Field(default="", description="The variant with few images for teachers too: where the paper says that BLKD fails.")
     hops: dict[Literal["r→t", "t→a", "a→s", "t→s", "r→s"], str] = Field(
         min_length=1,
         description="Hop to the chain at whose end it stands; r is the real function, t teacher, a assistant, s student.",
@@ -234,15 +239,27 @@ class Rates(Artifact):
 
     @property
     def variants_shown(self) -> tuple[str, ...]:
-        """Those with smaller shares."""
-        return self.variants
+        """Those with smaller shares, by soft targets alone, and with few images for teachers."""
+        return (*self.variants, *self.alone, *((self.few,) if self.few else ()))
+
+    @property
+    def taught(self) -> dict[str, str]:
+        """Hops that have a teacher."""
+        return {hop: chain for hop, chain in self.hops.items() if len(hops_of(chain)) > 1}
+
+    @property
+    def students(self) -> dict[str, str]:
+        """Hops that end in the student."""
+        return {hop: chain for hop, chain in self.hops.items() if hop.endswith("s")}
 
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
         """One cell a hop and share."""
         for name in self.shown(datasets):
             for hop, chain in self.hops.items():
-                for variant in ("", *self.variants):
+                for variant in ("", *self.variants, *(self.alone if hop in self.taught else ())):
                     yield Cell(hop, self.family, name, variant, chain, variant)
+            if self.few:
+                yield from (Cell(hop, self.family, name, self.few, chain, self.few) for hop, chain in self.students.items())
 
 
 class Pairs(_Entry):

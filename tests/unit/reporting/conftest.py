@@ -21,6 +21,7 @@ ARTIFACTS = artifacts.load(ROOT / "paper/artifacts.yaml")
 PUBLISHED = read_published(ROOT / "paper/published.csv")
 BOTH = ("cifar10", "cifar100")
 SHARES = {"": 1, "half": 1 / 2, "quarter": 1 / 4, "eighth": 1 / 8, "sixteenth": 1 / 16}
+SHARES |= {f"soft_{name}" if name else "soft": share for name, share in SHARES.items()} | {"few": 1 / 16}
 
 
 def accuracies(rows: Iterable[tuple[str, str, str, int, float]], **columns: Any) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 from takd.reporting.against_itself import effect_of_paper, given_twice, own_numbers, published_numbers
 from takd.study import claims
-from takd.study.claims import Pair
+from takd.study.comparisons import Pair
 
 ROOT = Path(__file__).parents[3]
 PAPER = claims.load(ROOT / "paper/claims.yaml")

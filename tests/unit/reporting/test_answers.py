@@ -15,7 +15,7 @@ from takd.reporting.context import Context
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims
 from takd.study.artifacts import Answers, Pairs
-from takd.study.claims import Above, Order
+from takd.study.comparisons import Above, Order
 from tests.conftest import ROOT
 from tests.unit.reporting.conftest import ARTIFACTS, BOTH, accuracies, context, record
 

@@ -31,7 +31,7 @@ def table(
     for chain, mean in values.items():
         noise = NOISE[:seeds, READ.index(chain) if chain in READ else len(chain)]
         rows += [(chain, seed, mean + spread * (noise[seed] - noise.mean())) for seed in range(seeds)]
-    names: dict[str, Any] = {"dataset": "cifar100", "family": "plain", "variant": "", "epochs": 150}
+    names: dict[str, Any] = {"dataset": "cifar100", "family": "plain", "variant": "", "epochs": 150, "training_share": 1.0}
     return pd.DataFrame(rows, columns=["chain", "seed", column]).assign(**(names | changes))
 
 
@@ -43,7 +43,7 @@ def judged(
     **changes: Any,
 ) -> Judged:
     """Those claims judged, or all of them, with the premises."""
-    of_rises = table(rises, "rise").drop(columns=["variant", "epochs"]) if rises else NO_RISES
+    of_rises = table(rises, "rise").drop(columns=["variant", "epochs", "training_share"]) if rises else NO_RISES
     of_rises = of_rises.assign(matched_rise=4 - of_rises["rise"])  # the other way round
     said = PAPER.model_copy(update={"claims": {name: PAPER.claims[name] for name in only or PAPER.claims}})
     return judge(said, datasets, Measured(table(values, **changes), of_rises, PUBLISHED, 0.3))

@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from scipy import optimize
 
 from takd.reporting import rates
-from takd.reporting.rates import CANDIDATES, fitted
+from takd.reporting.fitting import CANDIDATES, Fit, fitted
 from takd.study.artifacts import Rates
 from tests.unit.reporting.conftest import ARTIFACTS, context, of_figures
 
@@ -43,10 +44,43 @@ def test_three_trainings_or_two_shares_are_too_few() -> None:
     assert math.isnan(fitted(np.repeat([0.5, 1.0], 3), np.array([30.0, 31.0, 29.0, 22.0, 23.0, 21.0])).rate)
 
 
-def test_data_sets_of_which_nothing_was_run_are_left_out() -> None:
+def test_least_squares_is_what_scipy_finds() -> None:
+    noise = np.random.default_rng(4).normal(scale=0.5, size=len(SHARES))
+    errors = 20 + 6 * SHARES**-0.7 + noise
+    found = fitted(SHARES, errors)
+    (asymptote, scale, rate), _ = optimize.curve_fit(lambda share, a, b, r: a + b * share**-r, SHARES, errors, p0=(20, 6, 0.7))
+    assert (found.asymptote, found.scale, found.rate) == pytest.approx((asymptote, scale, rate), rel=5e-3)
+
+
+def test_the_interval_of_the_asymptote_holds_it_about_as_often_as_it_says() -> None:
+    draw = np.random.default_rng(5)
+    fits = [Fit(SHARES, 20 + 5 * SHARES**-0.7 + draw.normal(scale=0.5, size=len(SHARES))) for _ in range(60)]
+    held = [low <= 20 <= high for low, high in (fit.asymptote_between() for fit in fits)]
+    assert 52 <= sum(held) <= 60
+    assert all(fit.asymptote_between(0.99)[1] >= fit.asymptote_between(0.9)[1] for fit in fits)
+
+
+def test_students_of_soft_targets_alone_have_a_row_of_their_own_and_few_images_no_fit() -> None:
     spec, table = ARTIFACTS["figure6_left"], of_figures()
     assert isinstance(spec, Rates)
-    of = context(table[table["dataset"] == "cifar100"])
+    numbers = rates.numbers("figure6_left", spec, context(table))
+    assert list(dict.fromkeys(numbers[["by", "hop"]].itertuples(index=False, name=None))) == [
+        *((rates.RECIPE, hop) for hop in ("r→t", "t→a", "a→s", "t→s", "r→s")),
+        *((rates.ALONE, hop) for hop in ("t→a", "a→s", "t→s")),
+        *((rates.FEW, hop) for hop in ("a→s", "t→s", "r→s")),
+    ]
+    few = numbers[numbers["by"] == rates.FEW]
+    assert set(few["training_share"]) == {1 / 16} and few["rate"].isna().all() and (few["n"] == 2).all()
+    picture = rates.draw(spec, numbers, context(table))
+    assert [axis.get_title().partition(":")[0] for axis in picture.axes] == ["CIFAR-10", "CIFAR-10", *["CIFAR-10, λ = 1"] * 2]
+    pyplot.close(picture)
+
+
+def test_what_was_not_run_is_left_out() -> None:
+    spec, table = ARTIFACTS["figure6_left"], of_figures()
+    assert isinstance(spec, Rates)
+    table["dataset"] = "digits"  # stand in for the paper's
+    of = context(table[table["variant"].isin(["", *spec.variants])].drop_duplicates(["chain", "seed", "variant"]), ("digits",))
     picture = rates.draw(spec, rates.numbers("figure6_left", spec, of), of)
-    assert [axis.get_title().partition(":")[0] for axis in picture.axes] == ["CIFAR-100", "CIFAR-100"]
+    assert [axis.get_title().partition(":")[0] for axis in picture.axes] == [of.title("digits")] * 2
     pyplot.close(picture)

@@ -10,7 +10,8 @@ import pytest
 
 from takd.errors import ParameterError, TakdError
 from takd.study import claims
-from takd.study.claims import Above, Cell, Nearest, Pair, Peak
+from takd.study.claims import Cell
+from takd.study.comparisons import Above, Nearest, Pair, Peak
 
 ROOT = Path(__file__).parents[3]
 PAPER = claims.load(ROOT / "paper/claims.yaml")
