@@ -7,7 +7,7 @@ import pytest
 import takd
 from takd import code
 from takd.code import code_hash
-from takd.planning.keys import REPORTING
+from takd.planning.keys import ASKING, REPORTING
 from takd.planning.searches import JOB as SEARCH
 from takd.records.key import IMPORTING, SOFT_TARGETS, TRAINING
 
@@ -114,6 +114,7 @@ STAGES = {
                                                                  "fitnet", "fsp", "bss", "dgkd"))],
     "soft targets": [SOFT_TARGETS],
     "a loss surface": [SURFACE],
+    "a table of probes": [ASKING],
     "a search": [SEARCH],
     "what is shown": [REPORTING],
 }  # fmt: skip

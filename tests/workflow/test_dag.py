@@ -98,16 +98,17 @@ def test_without_a_target_everything_that_is_reported_is_made(snakemake: Snakema
     # plain, CIFAR-100: these, and the other 8 of figure 5's 11 paths of three hops and more
     # ResNet: 110, 8, 110-8, four assistants, four students; the assistants' sizes alone (figure 4)
     plain, resnet = (5 + 4 + 3 + 3) + (5 + 4 + 3 + 3 + 8), 2 * (11 + 4)
-    # four smaller shares of the data (figure 6): 10, 2, and three students of teachers that have it all
-    plain += 2 * 4 * 5
+    # figure 6, CIFAR-10. Four smaller shares of the data: 10, 2, and three students of teachers that have it all; five shares by
+    # soft targets alone: these students; few images for teachers too: 10, 10-4, 2, and two students
+    plain += 4 * 5 + 5 * 3 + 5
     # teachers with students: 10, 10-8, 10-6, 10-4, 8, 6, 4, and on CIFAR-100 10-8-6, 10-8-4, 10-6-4, 10-8-6-4; 110 and assistants
     # and figure 6, whose networks are of another recipe
-    soft_targets = 7 + (7 + 4) + 2 * (1 + 4) + 3
+    soft_targets = 7 + (7 + 4) + 2 * (1 + 4) + 3 + 2
     ran = snakemake("-n", seeds=1)
     assert ran.jobs == {
         "prepare": 2, "train": plain + resnet + 10, "soft_targets": soft_targets,
         "surface": 6,  # of networks that table 1 has
-        "table": 4, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
+        "table": 5, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
     }, ran.output  # fmt: skip
 
 
@@ -116,16 +117,17 @@ def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
     # plain: 5 sizes alone, 15 paths from 10, and 8-2, 6-2, 4-2, all of them shown
     # ResNet: 6 sizes alone, 110-8 and four students behind assistants; four assistants only teach
     # 80 epochs: 8, 14, 26-8, 26-14, two mutual, 26-14-8, 26-20-14; 26 and 26-20 only teach
-    # four shares of the data: 10, 2, 10-4, 10-2, 10-4-2
-    train = 2 * (5 + 15 + 3) + 2 * (6 + 1 + 4) + 4 + 2 * (6 + 2) + 2 + 2 * 4 * 5
+    # four shares of the data: 10, 2, 10-4, 10-2, 10-4-2; five by soft targets alone: 10-4, 10-2, 10-4-2; few images for all of a
+    # chain: 2, 10-2, 10-4-2, and 10 and 10-4, which only teach
+    train = 2 * (5 + 15 + 3) + 2 * (6 + 1 + 4) + 4 + 2 * (6 + 2) + 2 + 2 * (4 * 5 + 5 * 3 + 3) + 2
     # plain: 10, 10-8, 10-6, 10-4, 8, 6, 4, and four longer paths; a ResNet's students see other views under each seed: of 110,
     # of its four assistants, and in 80 epochs of 26, 26-14 and 26-20
-    soft_targets = (7 + 4) + (2 + 4 * 2) + 3 * 2
+    soft_targets = (7 + 4) + (2 + 4 * 2) + 3 * 2 + 2
     ran = snakemake("-n", preset="toy")
     assert ran.code == 0, ran.output
     assert ran.jobs == {
         "prepare": 1, "train": train, "soft_targets": soft_targets, "surface": 2 * 6,
-        "table": 4, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
+        "table": 5, "figure": 6, "collect": 1, "judge": 1, "report": 1, "all": 1,
     }  # fmt: skip
 
 

@@ -79,18 +79,22 @@ def probe(
     data: Data,
     output: Output,
     temperature: Annotated[float, typer.Option(help="Temperature of the answers whose entropy is measured.")] = 1.0,
+    teacher: Annotated[Path | None, typer.Option(help="A trained network that they are held against.")] = None,
     builder: Builder = None,
     threads: Threads = 1,
     device: Device = "auto",
 ) -> None:
-    """Measure how soft networks' answers are, and their accuracy on test images with Gaussian noise of three strengths."""
+    """Measure how soft networks' answers are, how near a teacher's, and their accuracy under Gaussian noise of three strengths."""
     from takd.errors import ParameterError
     from takd.files import check_outputs
     from takd.measuring.probe import by_chain, probed, write
 
-    check_outputs([output], [*networks, data, *own_code(builder)])
+    check_outputs([output], [*networks, data, *([teacher] if teacher else []), *own_code(builder)])
     if len({path.resolve() for path in networks}) < len(networks):
         raise ParameterError("networks: one is given twice, and would count as a seed more")
-    table = probed(networks, data, temperature=temperature, device_name=device, threads=threads, builder=builder)
+    table = probed(
+        networks, data, temperature=temperature, device_name=device, threads=threads, builder=builder,
+        teachers=dict.fromkeys(networks, teacher) if teacher else None,
+    )  # fmt: skip
     write(output, table)
     print(by_chain(table).to_string(index=False, float_format="{:.2f}".format))

@@ -1,11 +1,16 @@
 """`takd show`: a table, a figure, the verdicts or the report, from what trainings measured."""
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from takd.cli.options import Changes, Key, expected_key, parsed_changes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,8 +33,14 @@ def show(
     targets.check(workflow, target)
     for line in targets.left_out(workflow, target):
         print(f"takd: {line}", file=sys.stderr)
-    for path in make(workflow, target, expected_key(key)):
+    for path in make(workflow, target, expected_key(key), _ask):
         print(path)
+
+
+def _ask(models: list[Path], data: Path, temperature: float, teachers: Mapping[Path, Path]) -> "pd.DataFrame":
+    from takd.measuring.probe import probed
+
+    return probed(models, data, temperature=temperature, device_name="cpu", threads=1, teachers=teachers)
 
 
 def publish(

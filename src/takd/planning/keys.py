@@ -24,7 +24,7 @@ from takd.records.key import (
     training_code,
 )
 from takd.study import layout
-from takd.study.artifacts import Answers, Surfaces, look_up
+from takd.study.artifacts import Answers, Probes, Surfaces, look_up
 from takd.study.layout import VARIANTS
 from takd.study.metric import Metric, check_metric
 from takd.study.recipe import Recipe
@@ -32,6 +32,7 @@ from takd.study.tree import Node, Tree
 
 State = Literal["missing", "fresh", "stale"]
 PAPER = ("paper/published.csv", "paper/claims.yaml")
+ASKING = "takd.measuring.probe"
 REPORTING = "takd.reporting.show"  # whose code, and all that it imports, is what shows
 
 
@@ -117,7 +118,8 @@ class Keys:
         deep = [name for name in names if look_up(artifacts, name).with_teachers]
         nodes = list(dict.fromkeys([*self.tree.cells(results, names), *self.tree.needed(results, deep)]))
         if self.tree.folder(results).parameters.run == "there":
-            nodes = [node for node in nodes if self.has_record(node)]
+            asked = names and all(look_up(artifacts, name).reads_weights for name in names)
+            nodes = [node for node in nodes if (self.has_model(node) if asked else self.has_record(node))]
         return nodes
 
     def networks_reported(self, results: str) -> list[Node]:
@@ -137,13 +139,18 @@ class Keys:
         """Whether something shown holds networks' answers against the labels of the test images."""
         return isinstance(self.tree.folder(results).artifacts.get(name), Answers)
 
+    def asks(self, results: str, name: str) -> bool:
+        """Whether something shown asks networks themselves, so that their weights and the images are needed."""
+        return isinstance(self.tree.folder(results).artifacts.get(name), Probes)
+
     def artifact(self, results: str, name: str) -> str:
         """Of a table or figure."""
         folder = self.tree.folder(results)
         specification = look_up(folder.artifacts, name).model_dump(mode="json")
         surfaces = [self.surface(node) for node in self.surfaces_shown(results, name)]
         networks = [] if surfaces else [[str(node), self.network(node)] for node in self.networks_shown(results, [name])]
-        return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper, self._shows(results))
+        shows = [*self._shows(results), *([self._hashed(ASKING)] if self.asks(results, name) else [])]
+        return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper, shows)
 
     def accuracy(self, results: str) -> str:
         """Of accuracy.csv and what is gathered with it."""
@@ -153,7 +160,7 @@ class Keys:
     def claims(self, results: str) -> str:
         """Of the verdicts."""
         folder = self.tree.folder(results)
-        figures = [self.artifact(results, name) for name in self.surface_figures(results)]
+        figures = [self.artifact(results, name) for name in self.beside_accuracies(results)]
         return key_of(
             "claims", self.accuracy(results), figures, folder.datasets, folder.parameters.claims.model_dump(), self._paper
         )
@@ -168,6 +175,15 @@ class Keys:
         folder = self.tree.folder(results)
         shown = {name: look_up(folder.artifacts, name) for name in self.tree.shown(results)}
         return [name for name, each in shown.items() if isinstance(each, Surfaces) and not each.variant]
+
+    def probe_tables(self, results: str) -> list[str]:
+        """The reported tables of what networks were asked; a variant's aren't the paper's."""
+        artifacts = self.tree.folder(results).artifacts
+        return [name for name in self.tree.shown(results) if self.asks(results, name) and not look_up(artifacts, name).variant]
+
+    def beside_accuracies(self, results: str) -> list[str]:
+        """What claims are judged by beside accuracy.csv."""
+        return [*self.surface_figures(results), *self.probe_tables(results)]
 
     def of_shown(self, results: str, what: str) -> str:
         """Of whatever is called so: accuracy, claims, report, or a table or figure."""

@@ -179,7 +179,7 @@ class Workflow:
     def _lacking_to_show(self, results: str, what: str) -> list[str]:
         keys = self.keys
         made_from = {
-            "claims": ["accuracy", *(keys.surface_figures(results) if what == "claims" else [])],
+            "claims": ["accuracy", *(keys.beside_accuracies(results) if what == "claims" else [])],
             "report": [*self.tree.shown(results), "accuracy", "claims"],
         }.get(what)
         if made_from is not None:
@@ -187,8 +187,11 @@ class Workflow:
         if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
             return [layout.surface(*node) for node in surfaces if keys.state_of_surface(node) != "fresh"]
         nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
-        labels = dict.fromkeys(node.name.dataset for node in nodes) if keys.needs_labels(results, what) else {}
+        asks = keys.asks(results, what)
+        labels = dict.fromkeys(node.name.dataset for node in nodes) if asks or keys.needs_labels(results, what) else {}
         lacking = [layout.prepared(name) for name in labels if keys.state_of_data(name, self._results_of(name)) != "fresh"]
+        if asks:
+            lacking += [layout.model(*node) for node in nodes if not keys.has_model(node)]
         return lacking + [layout.metrics(*node) for node in nodes if not keys.has_record(node)]
 
     def reported(self, results: str) -> list[str]:

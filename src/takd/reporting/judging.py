@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -19,6 +19,11 @@ from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Ne
 from takd.study.metric import Metric
 
 LARGEST_EQUAL = 50.0  # percentage points
+UNITS: dict[str, Unit] = {
+    "entropy": "nats of entropy", "divergence": "nats of divergence", "agreement": "points of agreement",
+    "agreement_train": "points of agreement, training", "noise_0.04": "points, noise 0.04", "noise_0.08": "points, noise 0.08",
+    "noise_0.16": "points, noise 0.16",
+}  # fmt: skip
 ALL = "all"  # data sets, or families, of a joint test over several
 
 
@@ -29,7 +34,7 @@ class Measured:
     accuracy: as accuracy.csv. rises: of loss surfaces, as `reporting.flatness` has them. published: as paper/published.csv.
     equal_within: percentage points; a whole interval within it is called equal. metric: the column of `accuracy` that networks are
     compared by; the paper has numbers of top-1 accuracy alone. teacher_seed: of every teacher; None where each seed has its own.
-    Raises ParameterError where that can't be.
+    probes: what networks were asked, as reporting.probes writes it. Raises ParameterError where that can't be.
     """
 
     accuracy: pd.DataFrame
@@ -38,6 +43,7 @@ class Measured:
     equal_within: float
     metric: Metric = "accuracy"
     teacher_seed: int | None = None
+    probes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -85,6 +91,8 @@ class _Part:
             return "α" if isinstance(self.said, Faster) else "points of ε"
         if isinstance(self.said, Flatter):
             return "nats, matched" if self.said.matched else "nats"
+        if self.said.measure != "accuracy":
+            return UNITS[self.said.measure]
         return "% of NOKD" if isinstance(self.said, Peak) and self.said.over else "points"
 
     @cached_property
@@ -93,7 +101,11 @@ class _Part:
         said = self.said
         if isinstance(said, Flatter):
             return -self._by_seed(self.measured.rises, "matched_rise" if said.matched else "rise", said.read)
-        values = self._by_seed(self.measured.accuracy, self.measured.metric, said.read)
+        is_accuracy = said.measure == "accuracy"
+        table = self.measured.accuracy if is_accuracy else self.measured.probes
+        if table.empty:
+            return pd.DataFrame(columns=list(said.read), dtype=float)
+        values = self._by_seed(table, self.measured.metric if is_accuracy else said.measure, said.read)
         if isinstance(said, Peak) and said.over:
             alone = values[list(said.over)].set_axis(list(said.chains), axis=1)
             return 100 * (values[list(said.chains)] - alone) / alone

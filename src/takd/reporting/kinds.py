@@ -32,6 +32,10 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import answers
 
         return answers
+    if kind == "probes":
+        from takd.reporting import probes
+
+        return probes
     from takd.reporting import lines, paths, rates, spending, surfaces
 
     return {"lines": lines, "paths": paths, "rates": rates, "costs": spending, "surfaces": surfaces}[kind]

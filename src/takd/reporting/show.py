@@ -1,5 +1,7 @@
 """From a target to its files: which records it reads, held against their keys, and who makes it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,22 +14,25 @@ from takd.records import surface
 from takd.records.key import check_key
 from takd.records.made import Made
 from takd.records.metrics import Metrics
-from takd.reporting import claims_page, kinds, page, report, summary
+from takd.reporting import claims_page, kinds, page, probes, report, summary
 from takd.reporting.context import Context, read_published, titles_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims, layout
-from takd.study.artifacts import look_up
+from takd.study.artifacts import Probes, look_up
 from takd.study.layout import VARIANTS
 from takd.study.own_claims import of_own_study
 from takd.study.tree import Node
 
 PUBLISHED, CLAIMS = Path("paper/published.csv"), Path("paper/claims.yaml")
+Ask = Callable[[list[Path], Path, float, Mapping[Path, Path]], pd.DataFrame]  # models, images, temperature, model to its teacher
 GATHERED = {"accuracy": "accuracy", "curves": "accuracy", "metrics": "accuracy", "claims": "claims", "report": "report"}
 
 
-def make(workflow: Workflow, target: str, expected_key: str | None = None) -> list[Path]:
+def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: Ask | None = None) -> list[Path]:
     """Make what a target names, with all that belongs to it, and its record; the files that were written.
+
+    ask: what asks networks themselves, where a table needs that; its code is in that table's key alone.
 
     Raises ParameterError where nothing makes it, RecordError where a network's record isn't what the parameters ask for.
     """
@@ -45,7 +50,10 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None) -> li
     elif what == "report":
         files = _report(workflow, results)
     else:
-        files = kinds.make(what, look_up(folder.artifacts, what), _context(workflow, results, what), Path(results, what))
+        context = _context(workflow, results, what)
+        if ask is not None and workflow.keys.asks(results, what):
+            context = replace(context, probes=_asked(workflow, results, what, ask))
+        files = kinds.make(what, look_up(folder.artifacts, what), context, Path(results, what))
     Made.of(key, files, _made_from(workflow, results, what)).write(Path(layout.made(results, what)))
     return files
 
@@ -54,7 +62,7 @@ def _made_from(workflow: Workflow, results: str, what: str) -> list[Path]:
     """The files that something shown is made from, so that another of them under the same key is noticed."""
     keys = workflow.keys
     if what == "claims":
-        return [Path(layout.made(results, name)) for name in ("accuracy", *keys.surface_figures(results))]
+        return [Path(layout.made(results, name)) for name in ("accuracy", *keys.beside_accuracies(results))]
     if what == "report":
         return [Path(layout.made(results, name)) for name in (*workflow.tree.shown(results), "accuracy", "claims")]
     if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
@@ -95,6 +103,27 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
         spent=_spent(workflow, nodes, records),
         metric=folder.parameters.metric,
     )
+
+
+def _asked(workflow: Workflow, results: str, what: str, ask: Ask) -> pd.DataFrame:
+    """What the networks of a table answered. Raises RecordError where one's weights aren't what the parameters ask for."""
+    spec = look_up(workflow.tree.folder(results).artifacts, what)
+    there = [node for node in workflow.keys.networks_shown(results, [what]) if _has_weights(workflow, node)]
+    shown = [node for node in workflow.tree.cells(results, [what]) if node in there]
+    above = {node: workflow.tree.teacher(node) for node in shown if node.name.is_distilled}
+    tables = []
+    for dataset in dict.fromkeys(node.name.dataset for node in shown):
+        its = [node for node in shown if node.name.dataset == dataset]
+        teachers = {Path(layout.model(*node)): Path(layout.model(*above[node])) for node in its if above.get(node) in there}
+        models = [Path(layout.model(*node)) for node in its]
+        tables.append(ask(models, Path(layout.prepared(dataset)), spec.temperature, teachers) if isinstance(spec, Probes) else None)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _has_weights(workflow: Workflow, node: Node) -> bool:
+    if not workflow.keys.has_model(node):
+        raise RecordError(f"{layout.model(*node)}: isn't there, or of another recipe, code, data or teacher; run snakemake")
+    return True
 
 
 def _spent(
@@ -139,8 +168,9 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
     known = of_own_study(folder.study, list(folder.parameters.members)) if folder.is_own else claims.load(CLAIMS)
     given = folder.parameters
-    within = given.claims.equal_within
-    measured = Measured(table, rises, published_of(workflow, results), within, given.metric, folder.teacher_seed)
+    answered = probes.read([Path(results, f"{name}.csv") for name in workflow.keys.probe_tables(results)])
+    within, published = given.claims.equal_within, published_of(workflow, results)
+    measured = Measured(table, rises, published, within, given.metric, folder.teacher_seed, answered)
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))

@@ -13,7 +13,10 @@ from takd.reporting.effects import Effect, Premises
 Verdict = Literal["reproduced", "contradicted", "equal", "undecided", "not run"]
 OfClaim = Literal["reproduced", "reproduced in part", "contradicted", "equal", "undecided", "not run"]
 OfPremise = Literal["met", "not met", "undecided", "not run"]
-Unit = Literal["points", "% of NOKD", "nats", "nats, matched", "α", "points of ε"]
+Unit = Literal[
+    "points", "% of NOKD", "nats", "nats, matched", "α", "points of ε", "nats of entropy", "nats of divergence",
+    "points of agreement", "points of agreement, training", "points, noise 0.04", "points, noise 0.08", "points, noise 0.16",
+]  # fmt: skip
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "contradicted", "equal", "undecided", "not run")
 POWER = 0.8  # Cohen's convention
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide

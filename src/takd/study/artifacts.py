@@ -62,6 +62,7 @@ class Artifact(_Entry):
 
     how_to_read: ClassVar[str] = ""  # said below a picture
     is_table: ClassVar[bool] = False  # whether it is a .md, and no picture
+    reads_weights: ClassVar[bool] = False  # whether its networks are asked, so that their weights are needed, and the images
     with_teachers: ClassVar[bool] = False  # whether it reads the records of all networks above its own, too
     title: str
     where: str
@@ -301,6 +302,30 @@ class Answers(Artifact):
         yield from dict.fromkeys(cell for pair in self.pairs(datasets) for cell in pair)
 
 
+class Asked(_Entry):
+    """Chains of one family whose networks are asked."""
+
+    family: str
+    chains: tuple[str, ...] = Field(min_length=1)
+
+
+class Probes(Artifact):
+    """What networks answer, beyond how often they are right: see measuring/probe.py."""
+
+    is_table = True
+    reads_weights = True
+    with_teachers = True
+    kind: Literal["probes"]
+    temperature: float = Field(gt=0, le=1000, description="Of the answers whose entropy and divergence are measured.")
+    rows: tuple[Asked, ...] = Field(min_length=1)
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a chain."""
+        for name in self.shown(datasets):
+            for row in self.rows:
+                yield from (Cell("", row.family, name, chain, chain, self.variant) for chain in row.chains)
+
+
 class Way(_Entry):
     """A way to a student."""
 
@@ -342,7 +367,7 @@ class Costs(Artifact):
                 yield Cell(way.label, self.family, name, way.variant, way.chain, way.variant)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs | Probes
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 

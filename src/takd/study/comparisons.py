@@ -35,6 +35,9 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,15}$")]
 Place = Annotated[str, Field(pattern=r"^[^/\n]{1,100}/[^/\n]{1,100}/[^/\n]{1,100}$")]  # artifact/model/column of published.csv
 
 
+Measure = Literal["accuracy", "entropy", "divergence", "agreement", "agreement_train", "noise_0.04", "noise_0.08", "noise_0.16"]
+
+
 class Pair(NamedTuple):
     """That the mean over the chains of `better` is above the mean over those of `worse`."""
 
@@ -73,6 +76,7 @@ class _Comparison(Entry):
         dict[Chain, Place], Field(max_length=MOST, description="Chain to artifact/model/column of published.csv.")
     ] = {}
     joint: Annotated[tuple[Joint, ...], Field(max_length=MOST)] = ()
+    measure: Annotated[Measure, Field(description="Of a network; all but accuracy stand in a table of probes.")] = "accuracy"
 
     @property
     def compared(self) -> tuple[str, ...]:

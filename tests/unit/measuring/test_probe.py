@@ -11,7 +11,7 @@ from takd.data import prepared
 from takd.data.splits import Split, StreamedSplit
 from takd.errors import CheckpointError, ParameterError
 from takd.measuring.evaluation import evaluated
-from takd.measuring.probe import STRENGTHS, by_chain, entropy, noisy, probed
+from takd.measuring.probe import STRENGTHS, by_chain, divergence, entropy, noisy, probed
 from tests.conftest import ROOT
 from tests.unit.training.conftest import write_network
 
@@ -57,6 +57,27 @@ def test_networks_are_probed_and_averaged_by_chain(digits: Path, tmp_path: Path)
     (row,) = by_chain(table).to_dict("records")
     assert (row["chain"], row["method"], row["n"], row["noise 0"]) == ("2", "NOKD", 2, pytest.approx(clean))
     assert 0 < row["entropy"] <= math.log(10)
+
+
+def test_divergence_is_that_of_the_softened_answers() -> None:
+    teacher, student = torch.tensor([[4.0, 0.0, -2.0], [1.0, 1.0, 1.0]]), torch.tensor([[0.0, 3.0, -1.0], [2.0, 0.0, 1.0]])
+    for temperature in (1.0, 4.0):
+        soft = [torch.softmax(logits.double() / temperature, 1).numpy() for logits in (teacher, student)]
+        expected = [stats.entropy(one, other) for one, other in zip(*soft, strict=True)]
+        assert divergence(teacher, student, temperature) == pytest.approx(sum(expected) / 2, rel=1e-6)
+    assert divergence(teacher, teacher, 2.0) == 0
+
+
+def test_a_network_is_held_against_its_teacher(digits: Path, tmp_path: Path) -> None:
+    data = prepared.load(digits)
+    student = write_network(tmp_path / "student", data, "digits/plain/2/seed0", "plain:2")
+    teacher = write_network(tmp_path / "teacher", data, "digits/plain/4/seed1", "plain:4")
+    table = probed([student, teacher], digits, temperature=4, device_name="cpu", threads=1, teachers={student: teacher})
+    held, alone = table[table["seed"] == 0], table[table["seed"] == 1]
+    assert held["agreement"].nunique() == 1 and 0 <= held["agreement"].iloc[0] <= 100 and held["divergence"].iloc[0] > 0
+    assert alone[["divergence", "agreement", "agreement_train"]].isna().all(axis=None)
+    itself = probed([student], digits, temperature=4, device_name="cpu", threads=1, teachers={student: student}).iloc[0]
+    assert (itself["divergence"], itself["agreement"], itself["agreement_train"]) == (0, 100, 100)
 
 
 def test_what_cannot_be_probed_is_said(digits: Path, tmp_path: Path) -> None:
