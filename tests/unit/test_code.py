@@ -7,6 +7,7 @@ import pytest
 import takd
 from takd import code
 from takd.code import code_hash
+from takd.planning.decided import JOB as DECIDING
 from takd.planning.keys import ASKING, REPORTING
 from takd.planning.searches import JOB as SEARCH
 from takd.records.key import IMPORTING, SOFT_TARGETS, TRAINING
@@ -116,6 +117,7 @@ STAGES = {
     "a loss surface": [SURFACE],
     "a table of probes": [ASKING],
     "a search": [SEARCH],
+    "a decided claim": [DECIDING],
     "what is shown": [REPORTING],
 }  # fmt: skip
 
@@ -135,7 +137,6 @@ NOT_IN_A_KEY = {
     "takd.search.paths": "says which path to take; no file is made by it",
     "takd.reporting.confusion": "draws what takd evaluate prints",
     "takd.reporting.publish": "copies what was made",
-    "takd.reporting.rounds": "says how many seeds to train; no table is made by it",
     "takd.networks.library": "fetches a file, whose digest is in the recipe",
     "takd.errors": "texts",
     "takd.study.reference": "says what parameters there are",

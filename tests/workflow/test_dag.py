@@ -149,6 +149,7 @@ def test_the_dry_run_of_continuous_integration(snakemake: Snakemake) -> None:
         ("results/toy/tabel2.csv", {}, "results/toy/tabel2.csv: nothing makes it; did you mean results/toy/table2.csv"),
         ("results/TOY/table2.csv", {}, "results/TOY/table2.csv: nothing makes it; did you mean results/toy/table2.csv"),
         ("results/toy/figure2.md", {}, "results/toy/figure2.md: nothing makes it"),
+        ("results/toy/decided/C4.md", {"seeds": 3, "seeds_at_most": 2}, "seeds_at_most: 2 is below the 3 seeds that are there"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(snakemake: Snakemake, target: str, config: dict[str, object], what_is_said: str) -> None:
@@ -216,6 +217,19 @@ def test_a_table_of_ones_own_is_an_entry_and_no_rule(snakemake: Snakemake, works
         )
     ran = snakemake("-n", "results/mine.csv", seeds=1)
     assert ran.jobs["train"] == 2 * len(["8", "8-4", "8-6", "8-6-4"]), ran.output
+
+
+def test_a_claim_that_is_to_be_decided_lists_its_first_look_and_says_how_many_trainings_there_are_at_most(
+    snakemake: Snakemake,
+) -> None:
+    ran = snakemake("-n", "results/toy/decided/C4.md", seeds_at_most=6)
+    # 10, 10-8, 10-6, 10-4 and two students of five chains; 110, four assistants and two students of six
+    first, most = (4 + 5 * 2) + (5 + 6 * 2), (4 + 5 * 6) + (5 + 6 * 6)
+    assert ran.jobs == {
+        "prepare": 1, "train": first, "soft_targets": 4 + (2 + 4 * 2), "look": 1, "decided": 1,
+    }, ran.output  # fmt: skip
+    line = f"takd: results/toy/decided/C4.md: {most} trainings at most; {first} of them before the next look, at 2 students a chain"
+    assert line in ran.output
 
 
 def test_a_dry_run_writes_keys_and_nothing_else(snakemake: Snakemake, workspace: Path) -> None:

@@ -143,3 +143,39 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_bits(digits: Path, tmp_p
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     leftovers = {path.name for path in killed.iterdir()} - {"model.safetensors", "metrics.json"}
     assert all(name.endswith(".part") for name in leftovers)
+
+
+CLAIM = """
+claims:
+  C1:
+    where: None
+    statement: Either, or both alike
+    comparisons: [{kind: order, family: plain, chains: [4-2, 2]}]
+"""
+
+
+@pytest.mark.long
+def test_students_are_added_to_a_claim_until_it_is_decided_and_a_killed_run_goes_on(snakemake: Snakemake, small: Path) -> None:
+    (small / "paper/claims.yaml").write_text(CLAIM, encoding="utf-8")
+    page, most = "results/small/decided/C1.md", 4
+    ran = snakemake(page, seeds=2, seeds_at_most=most)
+    assert ran.code == 0, ran.output
+    rows = pd.read_csv(small / page.replace(".md", ".csv"))
+    assert list(rows["students"]) == [2, 3, 4][: len(rows)]
+    assert rows["verdict"].iloc[-1] != "undecided" or rows["students"].iloc[-1] == most
+    assert set(rows["verdict"].iloc[:-1]) <= {"undecided"}
+    networks = len(list((small / "results/small/models").rglob("metrics.json")))
+    assert list(rows["networks"])[-1] == networks == 1 + 2 * rows["students"].iloc[-1]
+    assert set(rows["networks_at_most"]) == {1 + 2 * most}
+
+    again = snakemake(page, seeds=2, seeds_at_most=most)
+    assert "Nothing to be done" in again.output and "as it should be; nothing is to be trained" in again.output
+
+    # as after a run that was killed in its first round: what said that a look was there lies about, and means nothing
+    before = rows.to_csv()
+    shutil.rmtree(small / "results/small/decided")
+    shutil.rmtree(small / "results/small/models/digits/plain/2/seed1")
+    listed = snakemake("-n", page, seeds=2, seeds_at_most=most)
+    assert listed.jobs == {"train": 1, "look": 1, "decided": 1}, listed.output
+    assert snakemake(page, seeds=2, seeds_at_most=most).code == 0
+    assert pd.read_csv(small / page.replace(".md", ".csv")).to_csv() == before

@@ -35,6 +35,8 @@ wildcard_constraints:
     family=r"[A-Za-z0-9_.]+",
     chain=r"[A-Za-z0-9_.+-]+",
     seed=r"0|[1-9][0-9]*",
+    claim=r"[A-Za-z][A-Za-z0-9_]*",
+    students=r"[0-9]+",
     table=one_of(TAKD.artifacts(tables=True)),
     figure=one_of(TAKD.artifacts(tables=False)),
     views=r"unaugmented|seed[0-9]+-[0-9]+epochs(-resized)?",

@@ -66,11 +66,24 @@ def _plan(targets: list[str], cores: int | None, changes: str, measure: bool) ->
     from takd.planning.workflow import Workflow
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
-    made = made_plan(workflow, targets, cores or cores_here())
+    known = _of_claims(workflow, targets)
+    made = made_plan(workflow, targets, cores or cores_here(), known)
     if made.unknown and measure:
         add_to_file(FILE, _measured(workflow, [planned.node for planned in made.unknown]))
-        made = made_plan(workflow, targets, cores or cores_here())
+        made = made_plan(workflow, targets, cores or cores_here(), known)
     return made
+
+
+def _of_claims(workflow: "Workflow", targets: list[str]) -> "dict[str, list[Node]]":
+    """The networks at most of claims to be decided: a comparison that is decided by what is there needs no more of them."""
+    from takd.planning.targets import decided_claim
+
+    claimed = {target: claim for target in targets if (claim := decided_claim(workflow, target)) is not None}
+    if not claimed:
+        return {}
+    from takd.reporting.deciding import progress
+
+    return {target: progress(workflow, *claim).at_most() for target, claim in claimed.items()}
 
 
 def _in_a_line(made: "Plan") -> str:
@@ -131,3 +144,4 @@ def list_targets(changes: Changes = "") -> None:
     found = all_files(Workflow(typed=parsed_changes(changes), writes_keys=False))
     print("\n".join(path for path in found if VARIANTS not in path))
     print("and the same below results/…/variants/NAME, for each variant of params.yaml")
+    print("and results/…/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies")

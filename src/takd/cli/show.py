@@ -27,13 +27,16 @@ def show(
     """Make a table, a figure, accuracy.csv, the claims' verdicts or the report, from networks that are there."""
     from takd.planning import targets
     from takd.planning.workflow import Workflow
+    from takd.reporting import deciding
     from takd.reporting.show import make
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
     targets.check(workflow, target)
     for line in targets.left_out(workflow, target):
         print(f"takd: {line}", file=sys.stderr)
-    for path in make(workflow, target, expected_key(key), _ask):
+    claimed = targets.decided_claim(workflow, target)
+    expected = expected_key(key)
+    for path in make(workflow, target, expected, _ask) if claimed is None else deciding.make(workflow, *claimed, expected):
         print(path)
 
 

@@ -1,13 +1,14 @@
 """What targets need: their networks, which of them are there, and how long the others will take."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
 from takd.planning.costs import Costs
-from takd.planning.targets import check, product_of
+from takd.planning.targets import check, decided_claim, product_of
 from takd.planning.workflow import Workflow
 from takd.study.names import Hop, Name
 from takd.study.tree import Node
@@ -51,8 +52,13 @@ def cores_here() -> int:
 
 
 def nodes_of(workflow: Workflow, target: str) -> list[Node]:
-    """The networks that a target needs, teachers first. Raises ParameterError or NetworkNameError where nothing makes it."""
+    """The networks that a target needs, teachers first; of a claim that is to be decided all that it may come to need.
+
+    Raises ParameterError or NetworkNameError where nothing makes it.
+    """
     check(workflow, target)
+    if (claimed := decided_claim(workflow, target)) is not None:
+        return workflow.decided.with_teachers(workflow.decided.at_most(*claimed))
     if (node := product_of(workflow, target)) is not None:
         return workflow.tree.lineage(node)
     results, stem = str(Path(target).parent), Path(target).stem
@@ -62,9 +68,13 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     return workflow.tree.needed(results, workflow.tree.shown(results))
 
 
-def made_plan(workflow: Workflow, targets: list[str], cores: int) -> Plan:
-    """The plan for tables, figures, the report, or networks, each network once. Raises ParameterError for another target."""
-    nodes = list(dict.fromkeys(node for target in targets for node in nodes_of(workflow, target)))
+def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping[str, list[Node]] | None = None) -> Plan:
+    """The plan for tables, figures, the report, or networks, each network once. Raises ParameterError for another target.
+
+    known: the networks of targets that more is known of than their names tell.
+    """
+    needed = {target: nodes_of(workflow, target) for target in targets} | dict(known or {})
+    nodes = list(dict.fromkeys(node for its in needed.values() for node in its))
     costs = Costs.of(workflow, nodes)
     planned: list[Planned] = []
     missing: set[Node] = set()

@@ -22,6 +22,7 @@ _PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets
 _SEARCH = re.compile(
     r"(?P<results>results(/.+?)?)/search/(?P<dataset>[^/]+)/(?P<family>[^/]+)/(?P<chain>[^/]+)\.(csv|md|yaml|json)"
 )
+_DECIDED = re.compile(r"(?P<results>results(/.+?)?)/decided/(?P<claim>[^/]+)\.(csv|md|json)")
 _FILES = {
     "models": (r"(/(model\.safetensors|metrics\.json)?)?", "model.safetensors and metrics.json"),
     "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
@@ -39,6 +40,9 @@ def check(workflow: Workflow, target: str) -> None:
         return
     if (match := _SEARCH.fullmatch(target)) is not None:
         workflow.searches.named(match.groupdict())
+        return
+    if (claimed := decided_claim(workflow, target)) is not None:
+        workflow.decided.check(*claimed)
         return
     results = target.rpartition("/")[0]
     try:
@@ -70,6 +74,14 @@ def product_of(workflow: Workflow, target: str) -> Node | None:
     if not re.fullmatch(pattern, last):
         raise ParameterError(f"{target}: nothing makes it; of {name} there {'is' if 'file ' in there else 'are'} {there}")
     return Node(match["results"], name)
+
+
+def decided_claim(workflow: Workflow, target: str) -> tuple[str, str] | None:
+    """The folder of results and the claim of a target that is made by adding students; None where it is something else."""
+    if (match := _DECIDED.fullmatch(target)) is None:
+        return None
+    workflow.tree.folder(match["results"])
+    return match["results"], match["claim"]
 
 
 def files_of(workflow: Workflow, results: str) -> Iterator[str]:

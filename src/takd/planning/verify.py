@@ -22,6 +22,7 @@ _PASSED_OVER = ("logs", "resume", "published", "exports")  # what jobs said or k
 _SEARCHED = re.compile(
     r"(?P<network>[^/]+/[^/]+/[^/]+)(\.(csv|md|yaml|json)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
 )
+_DECIDED = re.compile(r"decided/(?P<claim>[^/]+)\.(csv|md|json)")
 _PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
 
 
@@ -103,6 +104,8 @@ def _found(workflow: Workflow, path: Path) -> Found:
             return Found(shown, *_product(workflow, results, match["kind"], match["name"], match["rest"], path))
         if results.endswith("/search") and (match := _SEARCHED.fullmatch(rest)):
             return Found(shown, *_searched(workflow, results, match, path))
+        if match := _DECIDED.fullmatch(rest):
+            return Found(shown, *_decided(workflow, results, match["claim"], path))
         return Found(shown, *_for_people(workflow, results, rest))
     except NetworkNameError as error:
         return Found(shown, "foreign", str(error))
@@ -119,7 +122,11 @@ def _results(workflow: Workflow, path: str) -> str | None:
     if found is None or (VARIANTS in path and VARIANTS not in found):
         return None
     first = path.removeprefix(f"{found}/").partition("/")
-    return None if found == "results" and first[1] and first[0] not in ("models", "soft_targets", "surfaces", "made") else found
+    return (
+        None
+        if found == "results" and first[1] and first[0] not in ("models", "soft_targets", "surfaces", "made", "decided")
+        else found
+    )
 
 
 def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, path: Path) -> tuple[Finding, str]:
@@ -176,6 +183,19 @@ def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path
         node = Node(results, trained.network)
         stale = trained.recipe is None or trained.key != workflow.keys.trained(node, trained.recipe)
     return ("stale", "of another recipe, code, data or teacher") if stale else ("as it should be", "")
+
+
+def _decided(workflow: Workflow, results: str, claim: str, path: Path) -> tuple[Finding, str]:
+    """Of a claim's page, table or record, where students were added until it was decided."""
+    record = path.with_suffix(".json")
+    if not record.is_file():
+        return "foreign", "no record says what made it"
+    if path.name in Made.read(record).changed(path.parent):
+        return "changed", "isn't what was written"
+    fresh = workflow.decided.state(results, claim) == "fresh"
+    return (
+        ("as it should be", "") if fresh else ("stale", "its networks, parameters (seeds_at_most, too) or code have changed since")
+    )
 
 
 def _for_people(workflow: Workflow, results: str, rest: str) -> tuple[Finding, str]:

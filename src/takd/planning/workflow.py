@@ -14,6 +14,7 @@ from takd.data.view_names import parse_views, views_name
 from takd.errors import ParameterError
 from takd.files import write_text
 from takd.networks.registry import is_library
+from takd.planning.decided import Decided
 from takd.planning.keys import Keys, State
 from takd.planning.searches import Searches
 from takd.study import layout
@@ -40,12 +41,17 @@ class Workflow:
         """typed: parameters of the command line. writes_keys: not in a job that an executor starts, which reads all of it again."""
         self.typed = dict(typed or {})
         self.tree = Tree(root, self.typed)
-        self.keys = Keys(self.tree)
-        self.searches = Searches(self.tree, self.keys)
         self.root = root
+        self.look_again()
         self.writes_keys = writes_keys
         self.soft_targets_at_most = soft_targets_at_most
         self._dated: set[Path] = set()
+
+    def look_again(self) -> None:
+        """Forget what was there: jobs have made more since."""
+        self.keys = Keys(self.tree)
+        self.searches = Searches(self.tree, self.keys)
+        self.decided = Decided(self.tree, self.keys)
 
     # Names, for wildcards.
 
@@ -204,11 +210,18 @@ class Workflow:
     # Keys.
 
     def state(self, kind: str, wildcards: Mapping[str, str]) -> State:
-        """Whether a job's product is there, and as it should be. kind: data, network, soft_targets, surface, search or shown."""
+        """Whether a job's product is there, and as it should be.
+
+        kind: data, network, soft_targets, surface, search, decided, look or shown.
+        """
         if kind == "data":
             return self.keys.state_of_data(wildcards["dataset"], self._results_of(wildcards["dataset"]))
         if kind == "shown":
             return self.keys.state_of_shown(wildcards["results"], wildcards["what"])
+        if kind == "decided":
+            return self.decided.state(wildcards["results"], wildcards["claim"])
+        if kind == "look":  # of an earlier run, which this one doesn't rest on
+            return "stale" if (self.root / _look(wildcards)).exists() else "missing"
         if kind == "search":
             return self.searches.state(self.searches.named(wildcards))
         node = self.node(wildcards)
@@ -225,6 +238,9 @@ class Workflow:
         if kind == "shown":
             results, what = wildcards["results"], wildcards["what"]
             return layout.made(results, what), self.keys.of_shown(results, what)
+        if kind in ("decided", "look"):
+            record, key = self.decided.expected(wildcards["results"], wildcards["claim"])
+            return (record if kind == "decided" else _look(wildcards)), key
         if kind == "search":
             return self.searches.expected(self.searches.named(wildcards))
         node = self.node(wildcards)
@@ -278,6 +294,10 @@ class Workflow:
     def typed_option(self) -> str:
         """The command line's parameters as an option, for commands that read params.yaml themselves."""
         return f"--changes {shlex.quote(json.dumps(self.typed))}" if self.typed else ""
+
+
+def _look(wildcards: Mapping[str, str]) -> str:
+    return layout.look(wildcards["results"], wildcards["claim"], wildcards["students"])
 
 
 def one_of(names: list[str]) -> str:

@@ -61,7 +61,7 @@ def judge(claims: Claims, datasets: tuple[str, ...], measured: Measured) -> Judg
     """All comparisons of all claims and premises. datasets: those of the study."""
     judged = Judged()
     for name, claim in claims.all().items():
-        parts = [_Part(name, one, dataset, measured) for one in claim.comparisons for dataset in one.shown(datasets)]
+        parts = [Part(name, one, dataset, measured) for one in claim.comparisons for dataset in one.shown(datasets)]
         said_equal = [isinstance(part.said, Equal) for part in parts for _ in part.effects]
         held = iter(together([effect for part in parts for effect in part.effects], said_equal))
         judged.rows.extend(row for part in parts for row in part.rows(list(islice(held, len(part.effects)))))
@@ -77,8 +77,8 @@ def supposed(claim: Claim, judged: Judged, dataset: str, family: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One comparison of a claim on one data set."""
+class Part:
+    """One comparison of a claim on one data set. claim: its id."""
 
     claim: str
     said: Comparison
@@ -87,6 +87,7 @@ class _Part:
 
     @cached_property
     def unit(self) -> Unit:
+        """In which its effects are."""
         if isinstance(self.said, Faster | Nearer):
             return "α" if isinstance(self.said, Faster) else "points of ε"
         if isinstance(self.said, Flatter):
@@ -118,10 +119,12 @@ class _Part:
 
     @cached_property
     def seeds(self) -> SharedSeeds:
+        """What seeds tell of the chains that it compares."""
         return SharedSeeds(self.values[list(self.said.compared)])
 
     @property
     def model(self) -> Model | None:
+        """The additive model of those; None where there is too little for one."""
         if isinstance(self.said, Faster | Nearer) or self.seeds.model is None:
             return None
         return Model(self.claim, self.dataset, self.said.family, self.said.compared, self.seeds.premises)

@@ -16,11 +16,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from takd.errors import ParameterError
 from takd.reporting.effects import CONFIDENCE, Effect, Numbers, by_pairs
 from takd.reporting.verdicts import Verdict, verdict_of
-
-MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,20 +34,6 @@ class Decision:
     low: float
     high: float
     next: int | None
-
-
-def looks(there: int, seeds_at_most: int, most: int = 4) -> tuple[int, ...]:
-    """How many seeds to look at, each time some more, the last time seeds_at_most: `most` looks or fewer, from those there are on.
-
-    Raises ParameterError where seeds_at_most is below what is there, or out of bounds.
-    """
-    if not 2 <= seeds_at_most <= MOST_SEEDS:
-        raise ParameterError(f"seeds_at_most: expected 2 to {MOST_SEEDS} seeds, not {seeds_at_most}")
-    if seeds_at_most < there:
-        raise ParameterError(f"seeds_at_most: {seeds_at_most} is below the {there} seeds that are there; give {there} or more")
-    first = max(there, 2)
-    steps = np.linspace(math.log(first), math.log(seeds_at_most), most)  # each look has by the same factor more
-    return tuple(sorted({*(round(math.exp(step)) for step in steps[:-1]), seeds_at_most}))
 
 
 def decided(

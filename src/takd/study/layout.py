@@ -9,6 +9,7 @@
     {results}/resume/{name}.safetensors     a training under way
     {results}/logs/…                        what jobs said; neither DVC nor `takd verify` looks there
     {results}/variants/{variant}/…          the same again
+    {results}/decided/{claim}.csv, .md; .json, their record: students until a claim is decided
     {results}/search/…                      the same again, without the images that a search's trials are judged on
     {results}/search/{dataset}/{family}/{chain}.csv, .md, .yaml; .json, their record; .journal; {chain}/trial0/… its networks
 
@@ -20,9 +21,10 @@ SEARCHED = "{dataset}/{family}/{chain}"  # of what a search is
 PREPARED = "data/prepared"
 RAW = "data/raw"
 VARIANTS = "/variants/"
+LOOKS = ".takd/looks"  # that the networks of a look are there: said by one job to another, within a run
 KEYS = ".takd/keys"  # the keys that files should have, as the workflow was last read
 RESERVED = (
-    *("logs", "made", "models", "published", "resume", "search", "soft_targets", "surfaces", "variants", "exports"),
+    *("decided", "logs", "made", "models", "published", "resume", "search", "soft_targets", "surfaces", "variants", "exports"),
 )  # fmt: skip  # folders of params.yaml's own results, which no preset may be called
 
 
@@ -84,6 +86,16 @@ def search_result(results: object, network: str, suffix: str) -> str:
 def search_network(results: object, network: str, which: str) -> str:
     """The folder of a network that a search trained. network: dataset/family/chain. which: as in trial7, or seed3."""
     return f"{search_folder(results)}/{network}/{which}"
+
+
+def decided(results: object, claim: object, suffix: str) -> str:
+    """What became of a claim by adding students until it is decided."""
+    return f"{results}/decided/{claim}.{suffix}"
+
+
+def look(results: object, claim: object, students: object) -> str:
+    """That a claim's networks are there for a look at so many students a chain."""
+    return f"{LOOKS}/{results}/{claim}/{students}"
 
 
 def log(results: object, what: object) -> str:

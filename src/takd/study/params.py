@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from takd.data.registry import DATASETS, OwnImages
 from takd.errors import ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
+from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
 from takd.study.names import WORD
 from takd.study.search import Found, Search, Settings
@@ -89,6 +90,9 @@ class Parameters(Section):
         tuple[str, ...], Field(max_length=20, description="Data sets that tables and figures show. Paper: CIFAR-10, CIFAR-100.")
     ] = ()
     seeds: Annotated[int, Field(ge=1, le=10_000, description="Networks trained for each cell of a table, under seeds 0, 1, …")] = 3
+    seeds_at_most: Annotated[
+        int, Field(ge=2, le=MOST_SEEDS, description="Students a chain, up to which results/…/decided/CLAIM.md adds to `seeds`.")
+    ] = 20
     vary: Annotated[
         Literal["student", "chain"],
         Field(

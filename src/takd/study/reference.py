@@ -14,6 +14,7 @@ from takd.study.search import Range, Search
 
 UNITS = {
     "seeds": "networks",
+    "seeds_at_most": "networks",
     "equal_within": "percentage points",
     "points": "points, odd",
     "span": "filter norms",
@@ -96,6 +97,7 @@ SOURCES = {
     "span": "Li et al. 2018.",
     "images": "Not in the paper.",
     "equal_within": "takd's.",
+    "seeds_at_most": "takd's.",
     "held_out_share": "takd's.",
     "fresh_seeds": "takd's.",
     "sampler_seed": "takd's.",

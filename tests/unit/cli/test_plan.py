@@ -36,6 +36,14 @@ def test_a_variants_plan_tells_its_shared_teachers_from_its_own_networks(takd: R
     assert " half digits/plain/10-4/seed0 " not in out
 
 
+def test_a_plan_of_a_claim_says_how_many_trainings_it_takes_at_most(takd: Run) -> None:
+    code, out, _ = takd("plan", "results/toy/decided/C4.md", "--cores", "2", "--changes", '{"seeds_at_most": 5}')
+    # 10 and three assistants, five students under each, under 10 and alone; 110 and four assistants likewise
+    assert code == 0 and out.splitlines()[-1].startswith(f"{4 + 5 * 5 + 5 + 6 * 5} to train, 0 there: about ")
+    code, _, err = takd("plan", "results/toy/decided/C44.md")
+    assert code == 2 and err == "takd: results/toy/decided: no claim C44; did you mean C4?\n"
+
+
 @pytest.mark.parametrize(
     ("target", "cores", "seconds"),
     [

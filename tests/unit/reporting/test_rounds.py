@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from takd.errors import ParameterError
-from takd.reporting.rounds import decided, looks
+from takd.reporting.rounds import decided
+from takd.study.looks import looks
+from tests.conftest import ROOT
 
 PLAN = (3, 6, 11, 20)
 
@@ -66,6 +68,24 @@ def test_the_shares_are_those_of_o_brien_and_fleming_s_kind() -> None:
         shares.append(float(2 * stats.t.sf(half, n - 1)))
     assert shares == pytest.approx([1e-6, 0.00078, 0.0068, 0.0168, 0.0256], abs=6e-5)
     assert sum(shares) == pytest.approx(0.05)
+
+
+def test_the_example_of_the_page_is_what_comes_out() -> None:
+    """docs/how-a-claim-is-judged.md. Shares by the formula: 4 (1 - Φ(z / √share)), z the point beyond which 0.05 / 4 lie."""
+    page = " ".join((ROOT / "docs/how-a-claim-is-judged.md").read_text(encoding="utf-8").split())
+    spent = [0.0, *(4 * stats.norm.sf(stats.norm.isf(0.0125) / math.sqrt(n / 20)) for n in PLAN)]
+    shares = [f"{later - earlier:.4f}" for earlier, later in pairwise(spent)]
+    assert f"They spend {', '.join(shares[:3])} and {shares[3]} of the 0.05" in page
+    first, second = [0.9, 1.1, 1.0], [0.9, 1.1, 1.0, 0.8, 1.2, 1.0]
+    for values, said in ((first, "+1.00 ± 483"), (second, "+1.00 ± 0.67: reproduced")):
+        n = len(values)
+        share = spent[PLAN.index(n) + 1] - spent[PLAN.index(n)]
+        half = stats.t.isf(share / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n)
+        one = decided(values, PLAN, equal_within=0.3)
+        assert one.high - one.effect == pytest.approx(half) and said in page and f"+1.00 ± {half:.3g}" in said
+    assert decided(first, PLAN, equal_within=0.3).verdict == "undecided"
+    assert decided(second, PLAN, equal_within=0.3).verdict == "reproduced"
+    assert f"they are at {', '.join(map(str, PLAN[:3]))} and {PLAN[3]} students" in page and looks(3, 20) == PLAN
 
 
 def test_one_look_is_student_s_interval() -> None:
