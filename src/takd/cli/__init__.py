@@ -43,6 +43,7 @@ ROOMS = (
     "data",
     "train",
     "measure",
+    "export",
     "search",
     "show",
     "predict",

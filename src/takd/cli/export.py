@@ -1,0 +1,60 @@
+"""`takd export`: a trained network as a file that a device runs."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from takd.cli.options import Builder, Output, Threads, own_code
+
+if TYPE_CHECKING:
+    from takd.shipping.export import Kind
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command()(export)
+
+
+def export(
+    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    output: Output,
+    data: Annotated[Path | None, typer.Option(help="Its prepared data set; by default the one in data/prepared.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="In eight bits, their ranges seen on training images.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="In half precision: half the size.")] = False,
+    torch: Annotated[bool, typer.Option("--torch", help="An ExportedProgram of torch's (.pt2) in the place of ONNX.")] = False,
+    builder: Builder = None,
+    threads: Threads = 1,
+) -> None:
+    """Write a trained network as ONNX, after it was compared with the network on the test images."""
+    from takd.errors import ParameterError
+    from takd.files import check_outputs
+
+    kind = _kind(int8=int8, fp16=fp16, torch=torch)
+    for needed in () if kind == "torch" else ("onnx", "onnxscript"):
+        if find_spec(needed) is None:
+            raise ParameterError(f"takd export: {needed} isn't installed; pip install takd[export]")
+    if find_spec("onnxruntime") is None:
+        raise ParameterError("takd export: onnxruntime isn't installed; pip install takd[export]")
+    suffix = ".pt2" if kind == "torch" else ".onnx"
+    if output.suffix != suffix:
+        raise ParameterError(f"{output}: such a file ends in {suffix}; call it {output.with_suffix(suffix)}")
+    check_outputs([output], [network, *([data] if data else []), *own_code(builder)])
+    from takd.shipping.export import export as run
+
+    exported = run(network, output, kind, data_path=data, builder=builder, threads=threads)
+    held = exported.comparison
+    print(f"{output}: {exported.bytes:,} bytes")
+    print(
+        f"top-1 {held.accuracy:.2f} % on {held.images:,} test images, its network {held.network_accuracy:.2f} % in float32; "
+        f"same answer to {held.agreement:.2f} %, logits differ by at most {held.largest_difference:.2g}"
+    )
+
+
+def _kind(*, int8: bool, fp16: bool, torch: bool) -> "Kind":
+    from takd.errors import ParameterError
+
+    if int8 + fp16 + torch > 1:
+        raise ParameterError("--int8, --fp16, --torch: a file is one of them; give one")
+    return "int8" if int8 else "fp16" if fp16 else "torch" if torch else "fp32"

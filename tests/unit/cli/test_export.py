@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from takd.cli import export as command
+from takd.data import prepared
+from tests.unit.cli.conftest import Run, files_in
+from tests.unit.training.conftest import write_network
+
+NAME = "digits/plain/2/seed0"
+
+
+@pytest.fixture
+def model(digits: Path, tmp_path: Path) -> Path:
+    return write_network(tmp_path / "model.safetensors", prepared.load(digits), NAME, "plain:2", labels=tuple("0123456789"))
+
+
+def test_export_says_how_the_file_compares(takd: Run, model: Path, digits: Path, tmp_path: Path) -> None:
+    output = tmp_path / "student.onnx"
+    code, out, err = takd("export", model, "--output", output, "--data", digits)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{output}: {output.stat().st_size:,} bytes\ntop-1 ")
+    assert "same answer to 100.00 %" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--output", "a.onnx", "--int8", "--fp16"], "takd: --int8, --fp16, --torch: a file is one of them; give one\n"),
+        (["--output", "a.pt"], "takd: a.pt: such a file ends in .onnx; call it a.onnx\n"),
+        (["--output", "a.onnx", "--torch"], "takd: a.onnx: such a file ends in .pt2; call it a.pt2\n"),
+        (["--output", "a.onnx", "--data", "absent"], "takd: absent: no such file\n"),
+        (["--output", "a.onnx"], "takd: data/prepared/digits.safetensors: no such file\n"),
+    ],
+)
+def test_what_cannot_be_exported_so_ends_in_one_line(
+    takd: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert takd("export", model, *arguments) == (2, "", complaint)
+    assert files_in(tmp_path) == [model]
+
+
+def test_a_file_that_is_no_network_ends_in_one_line(takd: Run, digits: Path, tmp_path: Path) -> None:
+    for path in (digits, tmp_path / "absent"):
+        code, out, err = takd("export", path, "--output", tmp_path / "a.onnx", "--data", digits)
+        assert (code, out, err.count("\n")) == (2, "", 1) and str(path) in err
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
+def test_without_its_extra_export_names_it(
+    takd: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == missing else object())
+    code, _, err = takd("export", model, "--output", tmp_path / "a.onnx")
+    assert (code, err) == (2, f"takd: takd export: {missing} isn't installed; pip install takd[export]\n")
