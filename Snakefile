@@ -11,6 +11,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/decided.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
 
 

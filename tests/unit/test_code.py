@@ -10,6 +10,7 @@ from takd.code import code_hash
 from takd.planning.decided import JOB as DECIDING
 from takd.planning.keys import ASKING, REPORTING
 from takd.planning.searches import JOB as SEARCH
+from takd.records.exports import EXPORTING
 from takd.records.key import IMPORTING, SOFT_TARGETS, TRAINING
 
 SURFACE = "takd.measuring.surface"
@@ -118,6 +119,7 @@ STAGES = {
     "a table of probes": [ASKING],
     "a search": [SEARCH],
     "a decided claim": [DECIDING],
+    "an export": [EXPORTING],
     "what is shown": [REPORTING],
 }  # fmt: skip
 
@@ -133,7 +135,7 @@ NOT_IN_A_KEY = {
     "takd.planning": "what it hands to jobs is in their keys: recipes, digests, views",
     "takd.measuring": "prints accuracies or seconds; the surface is a stage of its own",
     "takd.starting": "writes presets, and signs what was trained already",
-    "takd.shipping": "what it writes leaves results/, and says from which network it is",
+    "takd.planning.exports": "says which key an export should bear",
     "takd.search.paths": "says which path to take; no file is made by it",
     "takd.reporting.confusion": "draws what takd evaluate prints",
     "takd.reporting.publish": "copies what was made",

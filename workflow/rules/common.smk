@@ -39,6 +39,7 @@ wildcard_constraints:
     students=r"[0-9]+",
     table=one_of(TAKD.artifacts(tables=True)),
     figure=one_of(TAKD.artifacts(tables=False)),
+    kind=r"(\.int8|\.fp16)?",
     views=r"unaugmented|seed[0-9]+-[0-9]+epochs(-resized)?",
 
 

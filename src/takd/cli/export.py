@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takd.cli.options import Builder, Output, Threads, own_code
+from takd.cli.options import Builder, Key, Output, Threads, expected_key, own_code
 
 if TYPE_CHECKING:
-    from takd.shipping.export import Kind
+    from takd.records.exports import Kind
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,9 +25,11 @@ def export(
     fp16: Annotated[bool, typer.Option("--fp16", help="In half precision: half the size.")] = False,
     torch: Annotated[bool, typer.Option("--torch", help="An ExportedProgram of torch's (.pt2) in the place of ONNX.")] = False,
     builder: Builder = None,
+    record: Annotated[Path | None, typer.Option(help="File to write what was measured to, for the workflow.")] = None,
+    key: Key = None,
     threads: Threads = 1,
 ) -> None:
-    """Write a trained network as ONNX, after it was compared with the network on the test images."""
+    """Write a trained network as ONNX, and a card about it, after it was compared with the network on the test images."""
     from takd.errors import ParameterError
     from takd.files import check_outputs
 
@@ -40,10 +42,13 @@ def export(
     suffix = ".pt2" if kind == "torch" else ".onnx"
     if output.suffix != suffix:
         raise ParameterError(f"{output}: such a file ends in {suffix}; call it {output.with_suffix(suffix)}")
-    check_outputs([output], [network, *([data] if data else []), *own_code(builder)])
+    outputs = [output, output.with_suffix(".md"), *([record] if record else [])]
+    check_outputs(outputs, [network, *(path for path in (data, key) if path), *own_code(builder)])
     from takd.shipping.export import export as run
 
-    exported = run(network, output, kind, data_path=data, builder=builder, threads=threads)
+    exported = run(
+        network, output, kind, data_path=data, builder=builder, threads=threads, record=record, expected_key=expected_key(key)
+    )
     held = exported.comparison
     print(f"{output}: {exported.bytes:,} bytes")
     print(

@@ -267,13 +267,13 @@ class Keys:
             return "stale" if beside else "missing"
         return self._state_of_made(path, self.root / results, self.of_shown(results, what))
 
-    def state_of_record(self, record: str, key: str) -> State:
+    def state_of_record(self, record: str, key: str, kind: type[made.Made] = made.Made) -> State:
         """Whether the files of a record, which lie beside it, are there, bear that key, and are what was written."""
-        return self._state_of_made(path, path.parent, key) if (path := self.root / record).exists() else "missing"
+        return self._state_of_made(path, path.parent, key, kind) if (path := self.root / record).exists() else "missing"
 
-    def _state_of_made(self, path: Path, folder: Path, key: str) -> State:
+    def _state_of_made(self, path: Path, folder: Path, key: str, kind: type[made.Made] = made.Made) -> State:
         try:
-            record = made.Made.read(path)
+            record = kind.read(path)
         except TakdError:
             return "stale"
         changed = record.changed(folder)

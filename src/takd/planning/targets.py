@@ -18,7 +18,7 @@ FORCES = ("-F", "--forceall", "-f", "--force", "-R", "--forcerun")
 GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.md", "report.md", "report.html")
 
 
-_PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces)/(?P<rest>.*)")
+_PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces|exports)/(?P<rest>.*)")
 _SEARCH = re.compile(
     r"(?P<results>results(/.+?)?)/search/(?P<dataset>[^/]+)/(?P<family>[^/]+)/(?P<chain>[^/]+)\.(csv|md|yaml|json)"
 )
@@ -27,6 +27,7 @@ _FILES = {
     "models": (r"(/(model\.safetensors|metrics\.json)?)?", "model.safetensors and metrics.json"),
     "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
     "surfaces": (r"\.csv", "the file seedN.csv"),
+    "exports": (r"(\.int8|\.fp16)?\.(onnx|md|json)", "seedN.onnx, seedN.int8.onnx and seedN.fp16.onnx, and a .md of each"),
 }
 
 
@@ -34,7 +35,7 @@ def check(workflow: Workflow, target: str) -> None:
     """Raises ParameterError, naming the nearest targets, where nothing makes that file; other errors where its names are wrong."""
     if target.startswith("presets/") and not (workflow.root / target).is_file():
         raise ParameterError(f"{target}: nothing makes it; a preset is written by hand or takd init, and made is results/NAME/…")
-    if not target.startswith("results/") or re.search("/(exports|made)/", target):
+    if not target.startswith("results/") or "/made/" in target:
         return
     if product_of(workflow, target) is not None:
         return
@@ -57,7 +58,7 @@ def check(workflow: Workflow, target: str) -> None:
 
 
 def product_of(workflow: Workflow, target: str) -> Node | None:
-    """The network whose weights, record, answers or surface a target is; None where it is something else.
+    """The network whose weights, record, answers, surface or export a target is; None where it is something else.
 
     Raises NetworkNameError or ParameterError where there can't be such a network, or no such file of it.
     """
@@ -65,12 +66,14 @@ def product_of(workflow: Workflow, target: str) -> Node | None:
         return None
     folder = workflow.tree.folder(match["results"])
     parts = match["rest"].split("/")
-    if match["kind"] == "surfaces" and len(parts) == 4:
-        parts[3:] = [parts[3].removesuffix(".csv"), ".csv" if parts[3].endswith(".csv") else ""]
+    beside = match["kind"] in ("surfaces", "exports")
+    if beside and len(parts) == 4:
+        seed, dot, suffix = parts[3].partition(".")
+        parts[3:] = [seed, dot + suffix]
     name = Name.parse("/".join(parts[:4]))
     folder.check(name)
     pattern, there = _FILES[match["kind"]]
-    last = "".join(parts[4:]) if match["kind"] == "surfaces" else "".join(f"/{part}" for part in parts[4:])
+    last = "".join(parts[4:]) if beside else "".join(f"/{part}" for part in parts[4:])
     if not re.fullmatch(pattern, last):
         raise ParameterError(f"{target}: nothing makes it; of {name} there {'is' if 'file ' in there else 'are'} {there}")
     return Node(match["results"], name)

@@ -10,6 +10,7 @@ from typing import Literal
 from takd.errors import CheckpointError, NetworkNameError, RecordError, TakdError
 from takd.planning.plan import nodes_of
 from takd.planning.workflow import Workflow
+from takd.records.exports import ExportRecord
 from takd.records.made import Made
 from takd.records.metrics import Metrics
 from takd.study import layout
@@ -18,11 +19,13 @@ from takd.study.names import Name
 from takd.study.tree import Node
 
 Finding = Literal["as it should be", "adopted", "stale", "changed", "foreign"]
-_PASSED_OVER = ("logs", "resume", "published", "exports")  # what jobs said or keep to go on, and copies
+OWN = ("models", "soft_targets", "surfaces", "exports", "made", "decided")  # folders of params.yaml's own results
+_PASSED_OVER = ("logs", "resume", "published")  # what jobs said or keep to go on, and copies
 _SEARCHED = re.compile(
     r"(?P<network>[^/]+/[^/]+/[^/]+)(\.(csv|md|yaml|json)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
 )
 _DECIDED = re.compile(r"decided/(?P<claim>[^/]+)\.(csv|md|json)")
+_EXPORT = re.compile(r"exports/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<kind>\.int8|\.fp16|)\.(onnx|md|json)")
 _PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
 
 
@@ -102,6 +105,8 @@ def _found(workflow: Workflow, path: Path) -> Found:
     try:
         if match := _PRODUCT.fullmatch(rest):
             return Found(shown, *_product(workflow, results, match["kind"], match["name"], match["rest"], path))
+        if match := _EXPORT.fullmatch(rest):
+            return Found(shown, *_exported(workflow, results, match, path))
         if results.endswith("/search") and (match := _SEARCHED.fullmatch(rest)):
             return Found(shown, *_searched(workflow, results, match, path))
         if match := _DECIDED.fullmatch(rest):
@@ -122,11 +127,7 @@ def _results(workflow: Workflow, path: str) -> str | None:
     if found is None or (VARIANTS in path and VARIANTS not in found):
         return None
     first = path.removeprefix(f"{found}/").partition("/")
-    return (
-        None
-        if found == "results" and first[1] and first[0] not in ("models", "soft_targets", "surfaces", "made", "decided")
-        else found
-    )
+    return None if found == "results" and first[1] and first[0] not in OWN else found
 
 
 def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, path: Path) -> tuple[Finding, str]:
@@ -163,6 +164,19 @@ def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, 
     else:
         return "foreign", "nothing of takd's is called so"
     return ("as it should be", "") if state == "fresh" else ("stale", "of another recipe, code, data or teacher")
+
+
+def _exported(workflow: Workflow, results: str, match: re.Match[str], path: Path) -> tuple[Finding, str]:
+    """Of a network that was exported, its card, and the record of both."""
+    node = Node(results, Name.parse(match["name"]))
+    workflow.tree.folder(results).check(node.name)
+    place, key = workflow.exports.expected(node, match["kind"])
+    record = ExportRecord.read(workflow.root / place)
+    changed = record.changed(path.parent)
+    if path.name in changed:
+        return "changed", "isn't what was written"
+    stale = record.key != key or (not changed and workflow.exports.state(node, match["kind"]) == "stale")
+    return ("stale", "of another network, or other code") if stale else ("as it should be", "")
 
 
 def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path) -> tuple[Finding, str]:

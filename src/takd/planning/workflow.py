@@ -15,6 +15,7 @@ from takd.errors import ParameterError
 from takd.files import write_text
 from takd.networks.registry import is_library
 from takd.planning.decided import Decided
+from takd.planning.exports import Exports
 from takd.planning.keys import Keys, State
 from takd.planning.searches import Searches
 from takd.study import layout
@@ -51,6 +52,7 @@ class Workflow:
         """Forget what was there: jobs have made more since."""
         self.keys = Keys(self.tree)
         self.searches = Searches(self.tree, self.keys)
+        self.exports = Exports(self.keys)
         self.decided = Decided(self.tree, self.keys)
 
     # Names, for wildcards.
@@ -212,7 +214,7 @@ class Workflow:
     def state(self, kind: str, wildcards: Mapping[str, str]) -> State:
         """Whether a job's product is there, and as it should be.
 
-        kind: data, network, soft_targets, surface, search, decided, look or shown.
+        kind: data, network, soft_targets, surface, search, decided, look, export or shown.
         """
         if kind == "data":
             return self.keys.state_of_data(wildcards["dataset"], self._results_of(wildcards["dataset"]))
@@ -228,6 +230,8 @@ class Workflow:
         if kind == "network":
             whole = self.keys.has_record(node) and self.keys.has_model(node)
             return "fresh" if whole else "stale" if self.keys.state(node) == "stale" else "missing"
+        if kind == "export":
+            return self.exports.state(node, wildcards["kind"])
         return self.keys.state_of_surface(node) if kind == "surface" else self.keys.state_of_soft_targets(node, wildcards["views"])
 
     def expected(self, kind: str, wildcards: Mapping[str, str]) -> tuple[str, str]:
@@ -248,6 +252,8 @@ class Workflow:
             return layout.metrics(*node), self.keys.network(node)
         if kind == "surface":
             return layout.surface(*node), self.keys.surface(node)
+        if kind == "export":
+            return self.exports.expected(node, wildcards["kind"])
         views = wildcards["views"]
         return layout.soft_targets(*node, views), self.keys.soft_targets(node, views)
 

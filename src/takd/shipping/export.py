@@ -2,28 +2,33 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from takd import __version__
+from takd.code import code_hash
 from takd.data import prepared
 from takd.data.prepared import PreparedData
 from takd.data.splits import Split
 from takd.errors import CheckpointError
-from takd.files import written_whole
-from takd.records.provenance import commit
+from takd.files import write_text, written_whole
+from takd.networks.layers import parameter_count
+from takd.records.exports import EXPORTING, ExportRecord, Kind, export_key
+from takd.records.key import check_key
+from takd.records.provenance import commit, versions
 from takd.records.weights import About, read_about
 from takd.shipping import graph
+from takd.shipping.card import Facts, card, records_beside
 from takd.shipping.classifier import Classifier
 from takd.shipping.onnx_file import AboutOnnx, Numbers, OnnxNetwork, Pixels, with_metadata
+from takd.shipping.size import multiply_adds
 from takd.study import layout
 from takd.training.opened import opened_by_the_same_code
 
-Kind = Literal["fp32", "fp16", "int8", "torch"]
 Run = Callable[[Pixels], tuple[Numbers, Numbers]]  # images to probabilities and logits
 
 BATCH = 32
@@ -44,24 +49,29 @@ class Comparison(NamedTuple):
     images: int
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """What was written, and how it compares."""
 
-    about: About
-    kind: Kind
-    output: Path
+    files: list[Path]
     bytes: int
     comparison: Comparison
-    commit: str
 
 
 def export(
-    model: Path, output: Path, kind: Kind = "fp32", *, data_path: Path | None = None, builder: str | None = None, threads: int = 1
+    model: Path,
+    output: Path,
+    kind: Kind = "fp32",
+    *,
+    data_path: Path | None = None,
+    builder: str | None = None,
+    threads: int = 1,
+    record: Path | None = None,
+    expected_key: str | None = None,
 ) -> Exported:
-    """Write a trained network as ONNX, or as an ExportedProgram of torch's, once it was compared with the network.
+    """Write a trained network as ONNX, or as an ExportedProgram of torch's, and its card, once it was compared with the network.
 
-    data_path: its prepared images; by default those of its data set in data/prepared. builder: of one's own code. Raises
+    data_path: its prepared images; by default those of its data set in data/prepared. builder: of one's own code. record: where
+    what was measured is written, too. Raises
     CheckpointError where the file is no network, can't be written so, or the result doesn't answer as the network does; DataError
     for images that can't be read.
     """
@@ -70,14 +80,39 @@ def export(
     name = read_about(model).network
     data = prepared.load(data_path or Path(layout.prepared(name.dataset)))
     network, about = opened_by_the_same_code(model, data_digest=data.digest, builder=builder)
+    key = export_key(about.key, kind, code=code_hash(EXPORTING))
+    check_key(output, key, expected_key)
     described = AboutOnnx.of(about, "fp32" if kind == "torch" else kind, made_at)
     content = _written(network, about, kind, described, data.train)
     run = _program(content) if kind == "torch" else OnnxNetwork(content, output, threads)
     comparison = compared(network, about, run, data)
     _check(output, kind, comparison)
+    counts = {"parameters": parameter_count(network), "multiply_adds": multiply_adds(network, about.size)}
+    own, others = records_beside(model)
+    facts = Facts(
+        file=output.name, kind=kind, bytes=len(content), **comparison._asdict(), **counts, commit=made_at, version=__version__
+    )
+    files = [output, output.with_suffix(".md")]
     with written_whole(output) as file:
         file.write(content)
-    return Exported(about, kind, output, len(content), comparison, made_at)
+    write_text(files[1], card(about, facts, own, others))
+    if record is not None:
+        made_from = [model.with_name("metrics.json")] if own else []
+        made = ExportRecord.of(
+            key,
+            files,
+            made_from,
+            name=about.name,
+            kind=kind,
+            weights_digest=about.digest,
+            bytes=len(content),
+            **comparison._asdict(),
+            **counts,
+            commit=made_at,
+            versions=versions("onnxruntime"),
+        )
+        made.write(record)
+    return Exported(files, len(content), comparison)
 
 
 def _written(network: nn.Module, about: About, kind: Kind, described: AboutOnnx, train: Split) -> bytes:

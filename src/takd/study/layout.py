@@ -4,6 +4,7 @@
     {results}/models/{name}/model.safetensors, metrics.json
     {results}/soft_targets/{name}/{views}.safetensors
     {results}/surfaces/{name}.csv
+    {results}/exports/{name}.onnx, .int8.onnx, .fp16.onnx; .md, a card of each; .json, its record
     {results}/{artifact}.csv, .md, .png, .svg; accuracy.csv, curves.csv, metrics.json, claims.csv, report.html
     {results}/made/{what}.json              the key and the digests of those
     {results}/resume/{name}.safetensors     a training under way
@@ -63,6 +64,11 @@ def surface(results: object, name: object) -> str:
     return f"{results}/surfaces/{name}.csv"
 
 
+def export(results: object, name: object, kind: object, suffix: str) -> str:
+    """A network as ONNX, or what lies beside it. kind: `.int8` or `.fp16`; empty in float32."""
+    return f"{results}/exports/{name}{kind}.{suffix}"
+
+
 def shown(results: object, artifact: object, suffix: str) -> str:
     """A table, a figure, or another file of results for people."""
     return f"{results}/{artifact}.{suffix}"
@@ -110,4 +116,4 @@ def folder_of(results: str, variant: str) -> str:
 
 def key_file(product: str) -> str:
     """The small file with the key that a product should have."""
-    return f"{KEYS}/{product}.key"
+    return f"{KEYS}/{product}/key"  # a folder each: Snakemake lists one once, before another file is written there

@@ -8,6 +8,7 @@ import yaml
 
 from takd.data.view_names import views_name
 from takd.planning.workflow import Workflow
+from takd.records.exports import ExportRecord
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics
 from takd.records.soft_targets import write_soft_targets
@@ -17,7 +18,7 @@ from takd.study import layout
 from takd.study.names import Name
 from takd.study.tree import Node
 from tests.conftest import ROOT
-from tests.unit.records.examples import ABOUT, metrics
+from tests.unit.records.examples import ABOUT, EXPORTED, metrics
 
 
 class Project:
@@ -89,6 +90,17 @@ class Project:
         path = self.root / layout.surface(*node)
         write_points(path, node.name, [(0.0, 0.0, 0.5, 0.6)], images=10, commit="abc", key=self.workflow().keys.surface(node))
         return path
+
+    def export(self, node: Node, kind: str = "") -> list[Path]:
+        """A network as a file for a device, its card, and the record of both, which is the last."""
+        paths = [self.root / layout.export(*node, kind, suffix) for suffix in ("onnx", "md", "json")]
+        for path in paths[:2]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{path.name}\n", encoding="utf-8")
+        key = self.workflow().exports.expected(node, kind)[1]
+        facts = EXPORTED | {"name": str(node.name), "kind": kind.removeprefix(".") or "fp32"}
+        ExportRecord.of(key, paths[:2], **facts).write(paths[2])
+        return paths
 
     def show(self, results: str, what: str, *suffixes: str) -> None:
         """A table or the like, and its record."""

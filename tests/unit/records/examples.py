@@ -79,3 +79,9 @@ def raw(path: Path, found: dict[str, Tensor], metadata: dict[str, str]) -> Path:
     header = json.dumps(entries).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + content)
     return path
+
+
+EXPORTED: dict[str, Any] = {
+    "weights_digest": "0" * 64, "accuracy": 84.0, "network_accuracy": 85.0, "agreement": 98.0, "largest_difference": 0.5,
+    "images": 100, "bytes": 5000, "parameters": 1000, "multiply_adds": 20_000, "commit": "abc", "versions": {"onnxruntime": "1"},
+}  # fmt: skip

@@ -85,11 +85,11 @@ def test_the_same_network_gives_the_same_bytes(written: Path, model: Path, digit
 
 def test_eight_bits_are_smaller_and_nearly_the_same(written: Path, model: Path, digits: Path, tmp_path: Path) -> None:
     made = export(model, tmp_path / "small.onnx", "int8", data_path=digits)
-    kinds = [node.op_type for node in onnx.load(made.output).graph.node]
+    kinds = [node.op_type for node in onnx.load(made.files[0]).graph.node]
     assert kinds.count("QuantizeLinear") > 9 and kinds.count("DequantizeLinear") > 9
-    assert made.bytes == made.output.stat().st_size < written.stat().st_size / 2
+    assert made.bytes == made.files[0].stat().st_size < written.stat().st_size / 2
     assert made.comparison.largest_difference > 0 and made.comparison.agreement > 80
-    assert OnnxNetwork.read(made.output).about.variant == "int8"
+    assert OnnxNetwork.read(made.files[0]).about.variant == "int8"
 
 
 def test_half_precision_is_half_the_size(written: Path, model: Path, digits: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_half_precision_is_half_the_size(written: Path, model: Path, digits: Pat
 
 def test_torchs_own_program_takes_any_number_of_images(model: Path, digits: Path, images: PreparedData, tmp_path: Path) -> None:
     made = export(model, tmp_path / "student.pt2", "torch", data_path=digits)
-    program = torch.export.load(made.output).module()
+    program = torch.export.load(made.files[0]).module()
     for count in (1, 32):
         pixels = images.test.images[:count]
         torch.testing.assert_close(program(pixels)[0], load(model)(pixels), atol=1e-5, rtol=0)
@@ -202,6 +202,6 @@ def test_an_operator_of_the_files_own_is_not_run(written: Path, tmp_path: Path) 
 def test_a_network_of_torchvisions_is_folded_too(digits: Path, images: PreparedData, tmp_path: Path) -> None:
     path = write_network(tmp_path / "model", images, NAME, "torchvision:mobilenet_v3_small", labels=LABELS)
     made = export(path, tmp_path / "student.onnx", data_path=digits)
-    kinds = [node.op_type for node in onnx.load(made.output).graph.node]
+    kinds = [node.op_type for node in onnx.load(made.files[0]).graph.node]
     assert "BatchNormalization" not in kinds
     assert made.comparison.largest_difference < 1e-3
