@@ -135,6 +135,7 @@ NOT_IN_A_KEY = {
     "takd.planning": "what it hands to jobs is in their keys: recipes, digests, views",
     "takd.measuring": "prints accuracies or seconds; the surface is a stage of its own",
     "takd.starting": "writes presets, and signs what was trained already",
+    "takd.shipping.latency": "prints seconds, which change no result",
     "takd.planning.exports": "says which key an export should bear",
     "takd.search.paths": "says which path to take; no file is made by it",
     "takd.reporting.confusion": "draws what takd evaluate prints",

@@ -1,4 +1,4 @@
-"""`takd export`: a trained network as a file that a device runs."""
+"""`takd export` and `takd latency`: a trained network as a file that a device runs, and how long it takes."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.command()(export)
+    app.command()(latency)
 
 
 def export(
@@ -34,11 +35,7 @@ def export(
     from takd.files import check_outputs
 
     kind = _kind(int8=int8, fp16=fp16, torch=torch)
-    for needed in () if kind == "torch" else ("onnx", "onnxscript"):
-        if find_spec(needed) is None:
-            raise ParameterError(f"takd export: {needed} isn't installed; pip install takd[export]")
-    if find_spec("onnxruntime") is None:
-        raise ParameterError("takd export: onnxruntime isn't installed; pip install takd[export]")
+    _check_installed("export", "onnxruntime", *(() if kind == "torch" else ("onnx", "onnxscript")))
     suffix = ".pt2" if kind == "torch" else ".onnx"
     if output.suffix != suffix:
         raise ParameterError(f"{output}: such a file ends in {suffix}; call it {output.with_suffix(suffix)}")
@@ -55,6 +52,27 @@ def export(
         f"top-1 {held.accuracy:.2f} % on {held.images:,} test images, its network {held.network_accuracy:.2f} % in float32; "
         f"same answer to {held.agreement:.2f} %, logits differ by at most {held.largest_difference:.2g}"
     )
+
+
+def latency(
+    network: Annotated[Path, typer.Argument(help="An .onnx file that takd export wrote.")],
+    calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Calls that are timed, after 50 to warm up.")] = 200,
+) -> None:
+    """Print how long an exported network takes on one core of this machine; let nothing else run meanwhile."""
+    _check_installed("latency", "onnxruntime")
+    from takd.shipping.latency import measured
+    from takd.shipping.onnx_file import OnnxNetwork
+
+    opened = OnnxNetwork.read(network, threads=1)
+    print(f"{opened.about.name}, {opened.about.variant}: {measured(opened, calls)}")
+
+
+def _check_installed(command: str, *packages: str) -> None:
+    from takd.errors import ParameterError
+
+    for package in packages:
+        if find_spec(package) is None:
+            raise ParameterError(f"takd {command}: {package} isn't installed; pip install takd[export]")
 
 
 def _kind(*, int8: bool, fp16: bool, torch: bool) -> "Kind":

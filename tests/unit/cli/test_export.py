@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ def test_export_says_how_the_file_compares(takd: Run, model: Path, digits: Path,
     assert (code, err) == (0, "")
     assert out.startswith(f"{output}: {output.stat().st_size:,} bytes\ntop-1 ")
     assert "same answer to 100.00 %" in out
+    assert sorted(path.name for path in files_in(tmp_path)) == ["model.safetensors", "student.md", "student.onnx"]
+
+    code, out, err = takd("latency", output)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(
+        rf"{NAME}, fp32: one image in \S+ ms \(median; 95 % within \S+ ms\), 32 at once at \S+ images/s; 200 calls, one "
+        r"core of .+\n",
+        out,
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,3 +64,9 @@ def test_without_its_extra_export_names_it(
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == missing else object())
     code, _, err = takd("export", model, "--output", tmp_path / "a.onnx")
     assert (code, err) == (2, f"takd: takd export: {missing} isn't installed; pip install takd[export]\n")
+
+
+def test_what_is_not_an_export_has_no_latency(takd: Run, model: Path, tmp_path: Path) -> None:
+    code, out, err = takd("latency", model)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "not a network that ONNX Runtime runs" in err
+    assert takd("latency", tmp_path / "absent")[2] == f"takd: {tmp_path / 'absent'}: no such file\n"
