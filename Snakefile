@@ -12,6 +12,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/decided.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/path.smk"
 include: "workflow/rules/report.smk"
 
 

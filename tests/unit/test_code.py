@@ -137,7 +137,6 @@ NOT_IN_A_KEY = {
     "takd.starting": "writes presets, and signs what was trained already",
     "takd.shipping.latency": "prints seconds, which change no result",
     "takd.planning.exports": "says which key an export should bear",
-    "takd.search.paths": "says which path to take; no file is made by it",
     "takd.reporting.confusion": "draws what takd evaluate prints",
     "takd.reporting.publish": "copies what was made",
     "takd.networks.library": "fetches a file, whose digest is in the recipe",

@@ -4,6 +4,7 @@ import sys
 
 from takd.errors import TakdError
 from takd.planning import targets
+from takd.planning.path_walk import steps
 from takd.planning.workflow import Workflow, one_of
 from takd.study import layout
 from takd.study.layout import NETWORK
@@ -40,6 +41,7 @@ wildcard_constraints:
     table=one_of(TAKD.artifacts(tables=True)),
     figure=one_of(TAKD.artifacts(tables=False)),
     kind=r"(\.int8|\.fp16)?",
+    step=r"[A-Za-z0-9_.]+",
     views=r"unaugmented|seed[0-9]+-[0-9]+epochs(-resized)?",
 
 
@@ -63,6 +65,22 @@ def key_of(kind, **given):
 def lacking(kind, **given):
     """What a job reads and isn't there yet, or isn't as it should be. What is, a job reads without asking Snakemake."""
     return asked(lambda names: TAKD.lacking(kind, _what(names)), **given)
+
+
+def path_lacking(wildcards):
+    """What the best path lacks, as far as it is known: of a later step, the step before it, after which Snakemake asks again."""
+    names = dict(wildcards)
+    if "step" not in names and asked(lambda each: TAKD.state("shown", each), what="best_path")(wildcards) == "fresh":
+        return []
+    path = asked(lambda each: TAKD.paths.asked(each["results"]))(wildcards)
+    now = asked(lambda each: TAKD.paths.step(path))(wildcards)
+    order = [*steps(path), ""]
+    own = names.get("step", "")
+    if order.index(own) < order.index(now.name):
+        return []  # done, while other networks trained
+    if now.name != own:
+        checkpoints.path_step.get(results=wildcards.results, step=now.name)
+    return TAKD.paths.lacking(path, now)
 
 
 def _what(names):

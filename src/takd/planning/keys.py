@@ -25,8 +25,9 @@ from takd.records.key import (
 )
 from takd.study import layout
 from takd.study.artifacts import Answers, Probes, Surfaces, look_up
-from takd.study.layout import VARIANTS
+from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
+from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.recipe import Recipe
 from takd.study.tree import Node, Tree
 
@@ -170,6 +171,13 @@ class Keys:
         parts = [self.artifact(results, name) for name in self.tree.shown(results)]
         return key_of("report", parts, self.claims(results))
 
+    def best_path(self, results: str) -> str:
+        """Of the path that a search comes to: over every network that it may train, as which it does isn't known before."""
+        asked = AskedPath.of(self.tree, results)
+        networks = [[str(node), self.network(node)] for node in asked.possible()]
+        answers = [self.soft_targets(node, UNAUGMENTED) for node in asked.asked_for_answers()]
+        return key_of("best path", asked.section.model_dump(), networks, answers, self._shows(results))
+
     def surface_figures(self, results: str) -> list[str]:
         """The reported figures of loss surfaces; a variant's aren't the paper's."""
         folder = self.tree.folder(results)
@@ -186,8 +194,8 @@ class Keys:
         return [*self.surface_figures(results), *self.probe_tables(results)]
 
     def of_shown(self, results: str, what: str) -> str:
-        """Of whatever is called so: accuracy, claims, report, or a table or figure."""
-        special = {"accuracy": self.accuracy, "claims": self.claims, "report": self.report}
+        """Of whatever is called so: accuracy, claims, report, best_path, or a table or figure."""
+        special = {"accuracy": self.accuracy, "claims": self.claims, "report": self.report, BEST_PATH: self.best_path}
         return special[what](results) if what in special else self.artifact(results, what)
 
     # What is there.

@@ -8,8 +8,9 @@ from pathlib import Path
 from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
 from takd.planning.costs import Costs
-from takd.planning.targets import check, decided_claim, product_of
+from takd.planning.targets import check, decided_claim, networks_of_path, product_of
 from takd.planning.workflow import Workflow
+from takd.study.layout import BEST_PATH
 from takd.study.names import Hop, Name
 from takd.study.tree import Node
 
@@ -63,6 +64,8 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
         return workflow.tree.lineage(node)
     results, stem = str(Path(target).parent), Path(target).stem
     folder = workflow.tree.folder(results)
+    if stem == BEST_PATH:
+        return networks_of_path(workflow, results)
     if stem in folder.artifacts:
         return workflow.tree.needed(results, [stem])
     return workflow.tree.needed(results, workflow.tree.shown(results))

@@ -9,11 +9,13 @@ from pathlib import Path
 import takd
 from takd.data.view_names import PATTERN
 from takd.errors import ParameterError, TakdError, shortened
+from takd.planning.costs import Costs
 from takd.planning.workflow import Workflow
 from takd.study import layout
 from takd.study.names import Name
 from takd.study.tree import Node
 
+BEST_PATHS = tuple(f"{layout.BEST_PATH}.{suffix}" for suffix in ("csv", "md"))
 FORCES = ("-F", "--forceall", "-f", "--force", "-R", "--forcerun")
 GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.md", "report.md", "report.html")
 
@@ -45,7 +47,9 @@ def check(workflow: Workflow, target: str) -> None:
     if (claimed := decided_claim(workflow, target)) is not None:
         workflow.decided.check(*claimed)
         return
-    results = target.rpartition("/")[0]
+    results, _, file = target.rpartition("/")
+    if file in BEST_PATHS and results in workflow.tree.folders:
+        workflow.paths.asked(results)
     try:
         folder = workflow.tree.folder(results)
     except ParameterError as error:
@@ -93,13 +97,15 @@ def files_of(workflow: Workflow, results: str) -> Iterator[str]:
         for suffix in ("csv", "md") if one.is_table else ("csv", "png", "svg"):
             yield layout.shown(results, name, suffix)
     yield from (f"{results}/{name}" for name in GATHERED)
+    if layout.path_folder(results) in workflow.tree.folders:
+        yield from (f"{results}/{name}" for name in BEST_PATHS)
 
 
 def all_files(workflow: Workflow) -> list[str]:
     """Every file for people that there can be."""
     found: list[str] = []
     for results in workflow.tree.folders:
-        if results.endswith("/search"):
+        if results.endswith(("/search", "/path")):
             continue  # its networks are a search's, and nobody looks at their tables
         try:
             found += files_of(workflow, results)
@@ -134,6 +140,25 @@ def left_out(workflow: Workflow, target: str) -> Iterator[str]:
         yield f"{target}: {count} there, but stale and not shown: {stale[0]}{others}; takd verify says why, `run: all` trains"
 
 
+def networks_of_path(workflow: Workflow, results: str) -> list[Node]:
+    """The most networks that finding a path takes, teachers first, by what epochs are known to take where it has a budget."""
+    nodes = workflow.paths.networks_at_most(results)
+    if workflow.paths.asked(results).section.core_hours is None:
+        return nodes
+    return workflow.paths.networks_at_most(results, Costs.of(workflow, nodes))
+
+
+def of_path(workflow: Workflow, target: str) -> Iterator[str]:
+    """Of a path that is to be found: a line about the most trainings that it takes."""
+    results, file = str(Path(target).parent), Path(target).name
+    if file not in BEST_PATHS or workflow.keys.state_of_shown(results, layout.BEST_PATH) == "fresh":
+        return
+    nodes = networks_of_path(workflow, results)
+    there = sum(workflow.keys.has_record(node) for node in nodes)
+    asked = workflow.paths.asked(results)
+    yield f"{target}: at most {len(nodes)} trainings, {there} there, from {asked.members[0]} to {asked.members[-1]}"
+
+
 def check_writable(workflow: Workflow, asked: list[str]) -> None:
     """Raises ParameterError where a folder can't be written in which a target's files would lie.
 
@@ -166,7 +191,8 @@ def looked_at(workflow: Workflow, arguments: list[str], chosen: str) -> list[str
     for argument in arguments:
         check(workflow, argument)
     broken = [f"{results}: left out: {error}" for results, error in workflow.tree.broken.items()]
-    return [*broken, *(line for target in asked for line in left_out(workflow, target)), *warnings(workflow.root)]
+    said = (line for target in asked for line in (*left_out(workflow, target), *of_path(workflow, target)))
+    return [*broken, *said, *warnings(workflow.root)]
 
 
 def check_options(arguments: list[str]) -> None:

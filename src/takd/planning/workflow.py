@@ -17,9 +17,11 @@ from takd.networks.registry import is_library
 from takd.planning.decided import Decided
 from takd.planning.exports import Exports
 from takd.planning.keys import Keys, State
+from takd.planning.path_walk import PathWalks
 from takd.planning.searches import Searches
 from takd.study import layout
 from takd.study.artifacts import look_up
+from takd.study.layout import BEST_PATH
 from takd.study.names import Name
 from takd.study.tree import Node, Tree
 
@@ -53,6 +55,7 @@ class Workflow:
         self.keys = Keys(self.tree)
         self.searches = Searches(self.tree, self.keys)
         self.exports = Exports(self.keys)
+        self.paths = PathWalks(self.tree)
         self.decided = Decided(self.tree, self.keys)
 
     # Names, for wildcards.
@@ -186,6 +189,8 @@ class Workflow:
 
     def _lacking_to_show(self, results: str, what: str) -> list[str]:
         keys = self.keys
+        if what == BEST_PATH:
+            return []  # which depends on what networks measure: the rule asks `paths` itself
         made_from = {
             "claims": ["accuracy", *(keys.beside_accuracies(results) if what == "claims" else [])],
             "report": [*self.tree.shown(results), "accuracy", "claims"],

@@ -8,13 +8,15 @@ import pandas as pd
 
 from takd.errors import ParameterError, RecordError
 from takd.files import write_text
+from takd.objectives.registry import DistillationFields
 from takd.planning.workflow import Workflow
 from takd.records import accuracy as accuracies
 from takd.records import surface
 from takd.records.key import check_key
 from takd.records.made import Made
 from takd.records.metrics import Metrics
-from takd.reporting import claims_page, kinds, page, probes, report, summary
+from takd.records.soft_targets import SoftTargets
+from takd.reporting import best_path, claims_page, kinds, page, probes, report, summary
 from takd.reporting.context import Context, read_published, titles_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
@@ -22,11 +24,13 @@ from takd.study import claims, layout
 from takd.study.artifacts import Probes, look_up
 from takd.study.layout import VARIANTS
 from takd.study.own_claims import of_own_study
+from takd.study.path_networks import UNAUGMENTED
 from takd.study.tree import Node
 
 PUBLISHED, CLAIMS = Path("paper/published.csv"), Path("paper/claims.yaml")
 Ask = Callable[[list[Path], Path, float, Mapping[Path, Path]], pd.DataFrame]  # models, images, temperature, model to its teacher
 GATHERED = {"accuracy": "accuracy", "curves": "accuracy", "metrics": "accuracy", "claims": "claims", "report": "report"}
+GATHERED |= {layout.BEST_PATH: layout.BEST_PATH}
 
 
 def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: Ask | None = None) -> list[Path]:
@@ -49,6 +53,8 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: 
         files = _judge(workflow, results)
     elif what == "report":
         files = _report(workflow, results)
+    elif what == layout.BEST_PATH:
+        files = _best_path(workflow, results)
     else:
         context = _context(workflow, results, what)
         if ask is not None and workflow.keys.asks(results, what):
@@ -65,6 +71,10 @@ def _made_from(workflow: Workflow, results: str, what: str) -> list[Path]:
         return [Path(layout.made(results, name)) for name in ("accuracy", *keys.beside_accuracies(results))]
     if what == "report":
         return [Path(layout.made(results, name)) for name in (*workflow.tree.shown(results), "accuracy", "claims")]
+    if what == layout.BEST_PATH:
+        asked = workflow.paths.asked(results)
+        networks = [node for path in workflow.paths.finished(asked).means for node in asked.networks(path)]
+        return [Path(layout.metrics(*node)) for node in networks]
     if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
         return [Path(layout.surface(*node)) for node in surfaces]
     nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
@@ -144,6 +154,32 @@ def published_of(workflow: Workflow, results: str) -> pd.DataFrame:
     folder = workflow.tree.folder(results)
     others = folder.is_own or folder.parameters.metric != "accuracy"
     return read_published(None if others or not PUBLISHED.is_file() else PUBLISHED)
+
+
+def _best_path(workflow: Workflow, results: str) -> list[Path]:
+    """best_path.csv and .md. Raises RecordError where networks or their answers are lacking."""
+    asked = workflow.paths.asked(results)
+    now = workflow.paths.step(asked)
+    if lacking := workflow.paths.lacking(asked, now):
+        raise RecordError(f"{lacking[0]}: isn't there, or not as it should be; run snakemake, which makes it")
+    alone = {node.name.member: (node, Metrics.read(Path(layout.metrics(*node)))) for node in asked.asked_for_answers()}
+    answers = {
+        member: SoftTargets.read(Path(layout.soft_targets(*node, UNAUGMENTED))).of_epoch(0).numpy()
+        for member, (node, _) in alone.items()
+    }
+    taught = workflow.tree.recipe(asked.networks((asked.members[0], asked.members[-1]))[0])
+    assert isinstance(taught.objective, DistillationFields)
+    measured = best_path.Measured(
+        members=asked.members,
+        walked=workflow.paths.finished(asked),
+        sizes={member: record.parameters for member, (_, record) in alone.items()},
+        gaps=best_path.gaps_of(answers, taught.objective.temperature),
+        within=asked.section.within,
+        exhaustive=asked.section.exhaustive,
+        labels_alike=all(record.measured_on == "validation" for _, record in alone.values()),
+    )
+    title = f"{titles_of((asked.dataset,))[asked.dataset]}, {asked.family}"
+    return best_path.write(title, measured, Path(results, layout.BEST_PATH))
 
 
 def _gather(workflow: Workflow, results: str) -> list[Path]:

@@ -18,7 +18,7 @@ from takd.study.section import first_problem
 from takd.yaml_files import read_yaml
 
 QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
-RESERVED = ("accuracy", "claims", "curves", "metrics", "report", "published")  # files beside theirs, and a folder
+RESERVED = ("accuracy", "best_path", "claims", "curves", "metrics", "report", "published")  # files beside theirs, and a folder
 LARGEST_PATHS = 12  # members: 2,048 paths to the last
 
 

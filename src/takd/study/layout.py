@@ -13,6 +13,8 @@
     {results}/decided/{claim}.csv, .md; .json, their record: students until a claim is decided
     {results}/search/…                      the same again, without the images that a search's trials are judged on
     {results}/search/{dataset}/{family}/{chain}.csv, .md, .yaml; .json, their record; .journal; {chain}/trial0/… its networks
+    {results}/path/…                        the same again, without the images that decide which path is best
+    {results}/best_path.csv, .md            that path
 
 `results` is results/ for params.yaml, results/NAME for presets/NAME.yaml. A name is dataset/family/chain/seedN.
 """
@@ -23,9 +25,12 @@ PREPARED = "data/prepared"
 RAW = "data/raw"
 VARIANTS = "/variants/"
 LOOKS = ".takd/looks"  # that the networks of a look are there: said by one job to another, within a run
+STEPS = ".takd/path"
+BEST_PATH = "best_path"  # what a search for a path comes to
 KEYS = ".takd/keys"  # the keys that files should have, as the workflow was last read
 RESERVED = (
-    *("decided", "logs", "made", "models", "published", "resume", "search", "soft_targets", "surfaces", "variants", "exports"),
+    *("decided", "exports", "logs", "made", "models", "path", "published"),
+    *("resume", "search", "soft_targets", "surfaces", "variants"),
 )  # fmt: skip  # folders of params.yaml's own results, which no preset may be called
 
 
@@ -102,6 +107,16 @@ def decided(results: object, claim: object, suffix: str) -> str:
 def look(results: object, claim: object, students: object) -> str:
     """That a claim's networks are there for a look at so many students a chain."""
     return f"{LOOKS}/{results}/{claim}/{students}"
+
+
+def path_folder(results: object) -> str:
+    """The folder of results whose networks a search for the best path trains."""
+    return f"{results}/path"
+
+
+def path_step(results: object, step: object) -> str:
+    """What says that a step of such a search was done in this run; nothing reads it but Snakemake."""
+    return f"{STEPS}/{results}/{step}"
 
 
 def log(results: object, what: object) -> str:

@@ -13,6 +13,7 @@ from takd.networks.registry import PAPER_FAMILIES, check_builder
 from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
 from takd.study.names import WORD
+from takd.study.path_section import PathSection
 from takd.study.search import Found, Search, Settings
 from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
@@ -117,6 +118,7 @@ class Parameters(Section):
     surface: Surface = Surface()
     claims: Claims = Claims()
     search: Search = Search()
+    path: PathSection | None = None
     train: Annotated[Settings, Field(description="The recipe of every network, before what follows.")]
     families: Annotated[dict[str, Settings], Field(description="What differs for a family of networks.")] = Field(default={})
     overrides: Annotated[

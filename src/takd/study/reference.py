@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from takd.data.registry import OwnImages
 from takd.objectives.registry import ALL
 from takd.study.params import Claims, Parameters, Surface, Variant
+from takd.study.path_section import PathSection
 from takd.study.recipe import Recipe
 from takd.study.search import Range, Search
 
@@ -55,6 +56,9 @@ UNITS = {
     "held_out_share": "of the training images",
     "fresh_seeds": "seeds",
     "sampler_seed": "",
+    "assistants_at_most": "assistants",
+    "core_hours": "core-hours",
+    "within": "percentage points",
     "low": "",
     "high": "",
     "choices": "",
@@ -101,6 +105,7 @@ SOURCES = {
     "held_out_share": "takd's.",
     "fresh_seeds": "takd's.",
     "sampler_seed": "takd's.",
+    "within": "takd's.",
 }  # where the field itself doesn't say it
 TITLES = {
     "dkd": "DKD",
@@ -138,7 +143,7 @@ These stand under `train`, for all networks. Later ones count: `families.NAME`, 
 
 def page() -> str:
     """The page, as Markdown."""
-    general = [field for field in Parameters.model_fields if field not in (*_OWN, "surface", "claims", "search")]
+    general = [field for field in Parameters.model_fields if field not in (*_OWN, "surface", "claims", "search", "path")]
     own = table(Parameters, [field for field in _OWN if field != "data"])
     parts = [HEAD, "## What is run\n", table(Parameters, general), "Of each variant:\n", table(Variant, ["teachers"]), RECIPE]
     for section in Recipe.TYPED.values():
@@ -149,6 +154,7 @@ def page() -> str:
             parts += [title, table(objective.fields, objective.fields.typed())]
     parts += ["## Loss surfaces: `surface`\n", table(Surface), "## Verdicts: `claims`\n", table(Claims)]
     parts += ["## Searches: `search`\n", table(Search), "Of each field that is searched:\n", table(Range)]
+    parts += ["## The best path: `path`\n", table(PathSection)]
     parts += ["## A study of one's own\n", own, "Its images, under `data`:\n", table(OwnImages)]
     return "\n".join(parts)
 
@@ -158,7 +164,8 @@ def table(model: type[BaseModel], fields: tuple[str, ...] | list[str] | None = N
     schema = model.model_json_schema()
     required = schema.get("required", ())
     lines = ["| parameter | range | unless said | what it is | source |", "|---|---|---|---|---|"]
-    for name in model.model_fields if fields is None else fields:
+    for field in model.model_fields if fields is None else fields:
+        name = model.model_fields[field].alias or field
         about = schema["properties"][name]
         what, source = split(about.get("description", ""))
         default = "required" if name in required else shown(about.get("default"))

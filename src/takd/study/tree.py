@@ -13,7 +13,7 @@ from takd.errors import NetworkNameError, ParameterError, TakdError
 from takd.networks.registry import PAPER_FAMILIES
 from takd.study import artifacts as specification
 from takd.study.artifacts import AnyArtifact, look_up
-from takd.study.layout import RESERVED, VARIANTS, folder_of, search_folder
+from takd.study.layout import RESERVED, VARIANTS, folder_of, path_folder, search_folder
 from takd.study.names import Name, check_members
 from takd.study.params import Parameters, load_parameters
 from takd.study.patterns import check_patterns
@@ -148,6 +148,11 @@ class Tree:
             folder = search_folder(results)
             teachers = folder if given.search.judged_on == "held_out" else results
             self.folders[folder] = Folder(folder, study, given, (given.search.settings,), teachers, families, shown)
+        if given.path is not None:
+            given.path.family({family: list(members) for family, members in families.items()})
+            given.path.of_datasets(main.datasets)
+            folder = path_folder(results)
+            self.folders[folder] = Folder(folder, study, given, (given.path.settings,), folder, families, shown)
 
     def folder(self, results: str) -> Folder:
         """The folder of results of that name. Raises what its preset is broken by, or ParameterError where there is none."""

@@ -4,7 +4,20 @@ import pytest
 
 from takd.errors import ParameterError
 from takd.networks.registry import PAPER_FAMILIES
-from takd.search.paths import Path, between, cheapest, constant_ratio, nearest_to_mean, next_step, recursion, trainings
+from takd.study.paths import (
+    Path,
+    all_paths,
+    between,
+    by_tradeoff,
+    cheapest,
+    constant_ratio,
+    narrowest,
+    nearest_to_mean,
+    next_step,
+    recursion,
+    through_one,
+    trainings,
+)
 
 PLAIN = tuple(PAPER_FAMILIES["plain"])
 FROM_LABELS = {"10": 84.0, "8": 83.0, "6": 80.0, "4": 78.5, "2": 70.0}
@@ -28,6 +41,29 @@ def test_a_constant_ratio_halves_the_logarithm_of_sizes() -> None:
     assert constant_ratio(PLAIN, "10", "2", PARAMETERS, 1) == ("10", "8", "2")
     with pytest.raises(ParameterError, match="3 assistants; between 10 and 4 there are 2"):
         constant_ratio(PLAIN, "10", "4", PARAMETERS, 3)
+
+
+def test_minidiscs_rule_adds_a_fifth_of_the_sparsity_to_the_performance() -> None:
+    """8 lacks 0.868 of 10's parameters, 6 0.967, 4 0.985: 0.840 + 0.174, 0.825 + 0.193 and 0.800 + 0.197."""
+    taught = {"8": 84.0, "6": 82.5, "4": 80.0}
+    assert by_tradeoff(PLAIN, "10", "2", taught, PARAMETERS) == ("10", "6", "2")
+    assert by_tradeoff(PLAIN, "10", "2", taught | {"8": 84.5}, PARAMETERS) == ("10", "8", "2")  # 1.0187 to 1.0183
+    assert by_tradeoff(PLAIN, "10", "8", {}, PARAMETERS) == ("10", "8")
+
+
+def test_the_narrowest_path_is_that_of_the_smallest_widest_hop() -> None:
+    gaps = {("T", "A"): 1.0, ("T", "B"): 4.0, ("T", "S"): 9.0, ("A", "S"): 6.0, ("B", "S"): 3.0, ("A", "B"): 0.5}
+    assert narrowest("TABS", "T", "S", gaps) == ("T", "B", "S")  # 9, 6 and 4
+    assert narrowest("TABS", "T", "S", gaps | {("T", "B"): 8.0}) == ("T", "A", "S")
+    assert narrowest("TABS", "T", "S", gaps | {("T", "S"): 4.0}) == ("T", "S")  # as narrow, and no assistant
+
+
+def test_all_paths_are_two_to_the_number_of_members_between() -> None:
+    paths = all_paths("TABS", "T", "S")
+    assert set(paths) == set(MEASURED) and [len(path) for path in paths] == sorted(map(len, paths))
+    assert all_paths("TABS", "T", "S", 0) == [("T", "S")]
+    assert set(all_paths("TABS", "T", "S", 1)) == set(MEASURED) - {("T", "A", "B"), ("T", "A", "B", "S")}
+    assert set(through_one("TABS", "T", "S")) == set(all_paths("TABS", "T", "S", 1))
 
 
 # By hand, for teacher T, members A and B between, student S.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from takd.errors import ParameterError
 
 Path = tuple[str, ...]
+SPARSITY = 0.2  # its weight beside performance: MiniDisc's λ
 
 
 def between(members: Sequence[str], teacher: str, student: str) -> Path:
@@ -52,6 +53,45 @@ def constant_ratio(members: Sequence[str], teacher: str, student: str, sizes: Ma
         return sum((step - mean) ** 2 for step in steps)
 
     return min(((teacher, *chosen, student) for chosen in combinations(through, assistants)), key=unevenness)
+
+
+def by_tradeoff(
+    members: Sequence[str], teacher: str, student: str, taught: Mapping[str, float], sizes: Mapping[str, float]
+) -> Path:
+    """The path through the assistant of the largest performance + 0.2 × sparsity (MiniDisc, 2205.14570).
+
+    taught: accuracy, in per cent, of each member between, taught by the teacher; as a share it is the performance. Sparsity is the
+    share of the teacher's parameters that it lacks. Of equal ones, the larger. sizes: parameters of each, above 0.
+    """
+    through = between(members, teacher, student)
+    if not through:
+        return (teacher, student)
+    worth = {member: taught[member] / 100 + SPARSITY * (1 - sizes[member] / sizes[teacher]) for member in through}
+    return (teacher, max(through, key=lambda member: worth[member]), student)
+
+
+def narrowest(members: Sequence[str], teacher: str, student: str, gaps: Mapping[tuple[str, str], float]) -> Path:
+    """The path of one assistant at most whose widest hop is narrowest; of equal ones the direct one, then that of larger members.
+
+    gaps: how far the answers of the smaller of two members lie from those of the larger, both trained from labels alone. takd's.
+    """
+    paths = [(teacher, student), *((teacher, member, student) for member in between(members, teacher, student))]
+    return min(paths, key=lambda path: max(gaps[hop] for hop in pairwise(path)))
+
+
+def through_one(members: Sequence[str], teacher: str, student: str) -> list[Path]:
+    """The direct path, and for each member between the path to it and the one through it."""
+    through = between(members, teacher, student)
+    return [(teacher, student), *(path for each in through for path in ((teacher, each), (teacher, each, student)))]
+
+
+def all_paths(members: Sequence[str], teacher: str, student: str, assistants_at_most: int | None = None) -> list[Path]:
+    """Every path to the student, and to the assistants on the way, the shorter first: 2ⁿ of them to the student."""
+    through = between(members, teacher, student)
+    most = len(through) if assistants_at_most is None else min(assistants_at_most, len(through))
+    chosen = [each for count in range(most + 1) for each in combinations(through, count)]
+    paths = [(teacher, *each) for each in chosen if each] + [(teacher, *each, student) for each in chosen]
+    return sorted(paths, key=len)
 
 
 class Step(NamedTuple):
