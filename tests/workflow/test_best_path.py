@@ -11,7 +11,7 @@ PRESET = """
 datasets: [digits]
 seeds: 1
 path: {from: 8, to: 2}
-train: {epochs: 1, learning_rate: 0.02, temperature: 4}
+train: {epochs: 1, learning_rate: 0.02, temperature: 4, training_share: 0.2}
 """
 
 

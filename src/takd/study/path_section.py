@@ -1,4 +1,4 @@
-"""What a search for the path from a teacher to a student is: its ends, how far it goes, and the images that decide."""
+"""What a search for the path from a teacher to a student is: its ends, and how far it goes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
@@ -36,9 +36,6 @@ class PathSection(Section):
     within: Annotated[
         float, Field(ge=0, le=50, description="Points: the cheapest path that is behind the best by no more is chosen.")
     ] = 0.3
-    held_out_share: Annotated[
-        float, Field(gt=0, lt=1, description="Share of the training images held out of all of its networks; these decide.")
-    ] = 0.1
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
@@ -47,11 +44,6 @@ class PathSection(Section):
         if self.core_hours is not None and self.exhaustive:
             raise ValueError("exhaustive: trains all paths, whatever core_hours says; leave one out")
         return self
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the search changes in the recipe of every network that takes part, teachers too."""
-        return {"validation_share": self.held_out_share}
 
     def family(self, families: Mapping[str, Sequence[str]]) -> str:
         """The family that both ends are of, the teacher the larger. Raises ParameterError where there is none."""

@@ -151,8 +151,8 @@ class Tree:
         if given.path is not None:
             given.path.family({family: list(members) for family, members in families.items()})
             given.path.of_datasets(main.datasets)
-            folder = path_folder(results)
-            self.folders[folder] = Folder(folder, study, given, (given.path.settings,), folder, families, shown)
+            folder, held_out = path_folder(results), {"validation_share": given.search.held_out_share}
+            self.folders[folder] = Folder(folder, study, given, (held_out,), folder, families, shown)
 
     def folder(self, results: str) -> Folder:
         """The folder of results of that name. Raises what its preset is broken by, or ParameterError where there is none."""

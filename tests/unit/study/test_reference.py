@@ -8,13 +8,14 @@ from takd.data.registry import OwnImages
 from takd.objectives.registry import ALL
 from takd.study import reference
 from takd.study.params import Claims, Parameters, Surface
+from takd.study.path_section import PathSection
 from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Schedule, Views
 from takd.study.search import Range, Search
 from tests.conftest import ROOT
 
 MODELS: list[type[BaseModel]] = [
-    *(Parameters, Surface, Claims, Search, Range, OwnImages),
+    *(Parameters, Surface, Claims, Search, Range, PathSection, OwnImages),
     *Recipe.TYPED.values(),
     *(objective.fields for objective in ALL.values()),
 ]
@@ -34,8 +35,9 @@ def test_every_parameter_stands_there_once_and_every_number_has_its_unit() -> No
     page = reference.page()
     for model in MODELS:
         for name in model.model_fields:
-            if name not in ("name", "data", "surface", "claims", "search"):
-                assert page.count(f"\n| `{name}` |") == 1, name
+            if name not in ("name", "data", "surface", "claims", "search", "path"):
+                said = model.model_fields[name].alias or name
+                assert page.count(f"\n| `{said}` |") == 1, said
         assert set(numbers(model)) <= set(reference.UNITS), model
 
 
