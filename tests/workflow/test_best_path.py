@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +24,7 @@ def test_a_path_is_found_step_by_step(snakemake: Snakemake, workspace: Path) -> 
     ran = snakemake(TARGET)
     assert ran.code == 0, ran.output
     trained = len(list(workspace.glob("results/mini/path/models/**/metrics.json")))
-    assert trained in (10, 11) and len(re.findall(r"^checkpoint path_step:$", ran.output, flags=re.MULTILINE)) == trained - 8
+    assert trained in (10, 11) and len(list(workspace.glob(".takd/path/results/mini/*"))) == trained - 8
     table = pd.read_csv(workspace / TARGET).set_index("rule")
     assert table.loc["chosen", "trainings"] == trained
     again = snakemake("-n", TARGET)
