@@ -11,6 +11,7 @@ from scipy import stats
 CONFIDENCE = 0.95
 CANDIDATES = np.geomspace(0.02, 5, 2000)  # α; the theory expects ½ to 1
 THINNED = 4  # of the candidates, one of so many stands beside each asymptote
+NO_DEVIATION = 1e-6  # squared per cent that a fit to equal errors leaves, as of networks that all are at chance
 ROUNDED = 1 + 1e-9  # what two ways to the same sum of squares may differ by
 Floats = NDArray[np.float64]
 
@@ -46,8 +47,8 @@ class Fit:
 
     @property
     def is_known(self) -> bool:
-        """Whether there are more trainings than parameters, on three shares or more."""
-        return self.count > 3 and self.shares >= 3
+        """Whether there are more trainings than parameters, on three shares or more, and what is left tells of chance."""
+        return self.count > 3 and self.shares >= 3 and float(self._solved[2].min()) > NO_DEVIATION
 
     @cached_property
     def _solved(self) -> tuple[Floats, Floats, Floats]:

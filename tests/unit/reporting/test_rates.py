@@ -44,6 +44,10 @@ def test_three_trainings_or_two_shares_are_too_few() -> None:
     assert math.isnan(fitted(np.repeat([0.5, 1.0], 3), np.array([30.0, 31.0, 29.0, 22.0, 23.0, 21.0])).rate)
 
 
+def test_equal_errors_tell_nothing() -> None:
+    assert math.isnan(fitted(SHARES, np.full(len(SHARES), 94.1504)).asymptote)
+
+
 def test_least_squares_is_what_scipy_finds() -> None:
     noise = np.random.default_rng(4).normal(scale=0.5, size=len(SHARES))
     errors = 20 + 6 * SHARES**-0.7 + noise
