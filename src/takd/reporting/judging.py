@@ -102,11 +102,12 @@ class Part:
         said = self.said
         if isinstance(said, Flatter):
             return -self._by_seed(self.measured.rises, "matched_rise" if said.matched else "rise", said.read)
-        is_accuracy = said.measure == "accuracy"
-        table = self.measured.accuracy if is_accuracy else self.measured.probes
-        if table.empty:
+        if said.measure == "accuracy":
+            values = self._by_seed(self.measured.accuracy, self.measured.metric, said.read)
+        elif self.measured.probes.empty:
             return pd.DataFrame(columns=list(said.read), dtype=float)
-        values = self._by_seed(table, self.measured.metric if is_accuracy else said.measure, said.read)
+        else:
+            values = self._by_seed(self.measured.probes, said.measure, said.read)
         if isinstance(said, Peak) and said.over:
             alone = values[list(said.over)].set_axis(list(said.chains), axis=1)
             return 100 * (values[list(said.chains)] - alone) / alone
@@ -133,7 +134,10 @@ class Part:
     def effects(self) -> list[Effect]:
         """All that may come to be asked, at 95 % singly: of a peak each point between with each end."""
         if isinstance(self.said, Faster | Nearer):
-            return [*learning.effects(self.said, Trainings(self.measured.accuracy, self.dataset, self.measured.teacher_seed))]
+            measured = self.measured
+            return [
+                *learning.effects(self.said, Trainings(measured.accuracy, self.dataset, measured.teacher_seed, measured.metric))
+            ]
         if not isinstance(self.said, Nearest):
             return [*(self.seeds.effect(*pair) for pair in self.said.pairs()), *self._over_quoted()]
         nearest = self._nearest(self.said)

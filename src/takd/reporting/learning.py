@@ -15,6 +15,7 @@ from scipy.optimize import bisect
 from takd.reporting.effects import Effect
 from takd.reporting.fitting import CANDIDATES, Fit
 from takd.study.comparisons import Faster, Nearer, Pair
+from takd.study.metric import Metric
 from takd.study.names import hops_of
 
 SUREST = 1e-12  # p below which nobody asks
@@ -74,11 +75,14 @@ class OfFits(Effect):
 
 @dataclass(frozen=True)
 class Trainings:
-    """Accuracies of one data set, as accuracy.csv has them. teacher_seed: of every teacher; None where each seed has its own."""
+    """Accuracies of one data set, as accuracy.csv has them. teacher_seed: of every teacher; None where each seed has its own.
+    metric: the column that networks are compared by.
+    """
 
     accuracy: pd.DataFrame
     dataset: str
     teacher_seed: int | None
+    metric: Metric = "accuracy"
 
     def fit(self, family: str, chain: str, variants: Sequence[str]) -> tuple[Fit, int]:
         """The fit to a chain's errors, and the fewest seeds of a share; 0 where one share wasn't run."""
@@ -86,7 +90,7 @@ class Trainings:
         if table.empty:
             return Fit(np.array([]), np.array([])), 0
         table = table[table["variant"].fillna("").isin(variants)]
-        errors = 100 - table["accuracy"].to_numpy(float)
+        errors = 100 - table[self.metric].to_numpy(float)
         counts = table["variant"].fillna("").value_counts()
         return Fit(table["training_share"].to_numpy(float), errors), min(int(counts.get(variant, 0)) for variant in variants)
 
@@ -96,10 +100,10 @@ class Trainings:
         table = table[table["variant"].fillna("") == ""]
         if self.teacher_seed is not None:
             table = table[table["seed"] == self.teacher_seed]
-        return 100 - float(table["accuracy"].mean())
+        return 100 - float(table[self.metric].mean())
 
     def _of(self, family: str, chain: str) -> pd.DataFrame:
-        table = self.accuracy
+        table = self.accuracy[self.accuracy[self.metric].notna()]
         return table[(table["dataset"] == self.dataset) & (table["family"] == family) & (table["chain"] == chain)]
 
 
