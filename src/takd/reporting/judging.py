@@ -15,7 +15,7 @@ from takd.reporting.effects import Effect, SharedSeeds, over_constant, together
 from takd.reporting.learning import OfFits, Trainings
 from takd.reporting.verdicts import Judged, Model, Row, Unit, of_premise, seeds_to_decide, verdict_of
 from takd.study.claims import Claim, Claims
-from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak
+from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak, by_variant
 from takd.study.metric import Metric
 
 LARGEST_EQUAL = 50.0  # percentage points
@@ -180,9 +180,12 @@ class Part:
                     yield over_constant(values[better], better, place, self.measured.numbers[self.dataset, place])
 
     def _by_seed(self, table: pd.DataFrame, column: str, chains: tuple[str, ...]) -> pd.DataFrame:
-        chosen = table[(table["dataset"] == self.dataset) & (table["family"] == self.said.family) & table["chain"].isin(chains)]
+        chosen = table[(table["dataset"] == self.dataset) & (table["family"] == self.said.family)]
         if "variant" in chosen:
-            chosen = chosen[chosen["variant"].fillna("") == self.said.variant]
+            variants = chosen["variant"].fillna("")
+            others = [by_variant(*pair) for pair in zip(chosen["chain"], variants, strict=True)]
+            chosen = chosen.assign(chain=chosen["chain"].where(variants == self.said.variant, others))
+        chosen = chosen[chosen["chain"].isin(chains)]
         return chosen.pivot(index="seed", columns="chain", values=column).reindex(columns=list(chains)).astype(float)
 
     def _row(self, found: Effect) -> Row:

@@ -202,7 +202,7 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     folder = workflow.tree.folder(results)
     table = accuracies.read(Path(results, "accuracy.csv"), folder.parameters.metric)
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
-    known = of_own_study(folder.study, list(folder.parameters.members)) if folder.is_own else claims.load(CLAIMS)
+    known = _claims_of_own(workflow, results) if folder.is_own else claims.load(CLAIMS)
     given = folder.parameters
     answered = probes.read([Path(results, f"{name}.csv") for name in workflow.keys.probe_tables(results)])
     within, published = given.claims.equal_within, published_of(workflow, results)
@@ -212,6 +212,13 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))
     write_text(files[1], claims_page.as_markdown(known, judged, measured, held_out=accuracies.on_held_out(table)))
     return files
+
+
+def _claims_of_own(workflow: Workflow, results: str) -> claims.Claims:
+    """The questions of a study of one's own; those of its variants' recipes where they are reported."""
+    folder = workflow.tree.folder(results)
+    variants = list(folder.parameters.variants) if "recipes" in workflow.tree.shown(results) else []
+    return of_own_study(folder.study, list(folder.parameters.members), variants)
 
 
 def _report(workflow: Workflow, results: str) -> list[Path]:

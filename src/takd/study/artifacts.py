@@ -94,6 +94,7 @@ class Row(_Entry):
     family: str
     chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there, or `quoted`.")
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
+    variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where it isn't the table's.")
 
 
 class _Rows(Artifact):
@@ -114,7 +115,12 @@ class _Rows(Artifact):
         for row in self.rows:
             for name in row.datasets or self.shown(datasets):
                 for column, chain in row.chains.items():
-                    yield Cell(row.model, row.family, name, column, chain, self.variant)
+                    yield Cell(row.model, row.family, name, column, chain, row.variant or self.variant)
+
+    @property
+    def variants_shown(self) -> tuple[str, ...]:
+        """Its own, and those of its rows."""
+        return tuple(dict.fromkeys(name for name in (self.variant, *(row.variant for row in self.rows)) if name))
 
 
 class Table(_Rows):
@@ -404,13 +410,20 @@ def _check_cell(cell: Cell) -> None:
         check_members(cell.chain, cell.family, list(PAPER_FAMILIES[cell.family]))
 
 
-def of_own_study(family: str, members: Sequence[str]) -> dict[str, AnyArtifact]:
-    """What a study of one's own shows: a table of every way to its student, and the figure of every path."""
+def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = ()) -> dict[str, AnyArtifact]:
+    """What a study of one's own shows: a table of every way to its student, and the figure of every path.
+
+    variants: its changed recipes; where there are some, a table of every way by each, beside the study's own, is `recipes`.
+    """
     teacher, *assistants, student = members
     ways = {"NOKD": student} | {_column(chain): chain for chain in paths_between(teacher, assistants, student)}
     row = {"model": student, "family": family, "chains": ways}
     through = ", and through assistants" if assistants else ""
+    rows = [row, *(row | {"model": f"{student}, {variant}", "variant": variant} for variant in variants)]
+    title = f"{student} by the study's recipe, and by those of its variants"
+    recipes = {"kind": "table", "where": "Recipes", "title": title, "rows": rows}
     return {
+        **({"recipes": _ADAPTER.validate_python(recipes)} if variants else {}),
         "table": _ADAPTER.validate_python(
             {
                 "kind": "table",

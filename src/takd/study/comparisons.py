@@ -277,4 +277,26 @@ class Nearer(_Rates):
         return self
 
 
-Comparison = Annotated[Order | Above | Peak | Nearest | Flatter | Equal | Faster | Nearer, Field(discriminator="kind")]
+class Varied(_Comparison):
+    """Each chain is better by the recipe of another variant than by that of this one."""
+
+    kind: Literal["varied"]
+    chains: Chains
+    by: Annotated[Word, Field(description="The other variant.")]
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Its chains by both recipes; by the other one they are called as `by_variant` says."""
+        return (*(by_variant(chain, self.by) for chain in self.chains), *self.chains)
+
+    def pairs(self) -> list[Pair]:
+        """Each chain with itself."""
+        return [Pair((by_variant(chain, self.by),), (chain,)) for chain in self.chains]
+
+
+def by_variant(chain: str, variant: str) -> str:
+    """How a chain is called among those of another variant."""
+    return f"{chain} by {variant}"
+
+
+Comparison = Annotated[Order | Above | Peak | Nearest | Flatter | Equal | Varied | Faster | Nearer, Field(discriminator="kind")]

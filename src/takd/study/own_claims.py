@@ -7,8 +7,11 @@ from takd.study.artifacts import paths_between
 from takd.study.claims import Claims
 
 
-def of_own_study(family: str, members: Sequence[str]) -> Claims:
-    """The questions of a family, largest member first: its student alone, under its teacher, and through assistants."""
+def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = ()) -> Claims:
+    """The questions of a family, largest member first: its student alone, under its teacher, and through assistants.
+
+    variants: changed recipes, of each of which it is asked whether the student is better by it, on any way.
+    """
     teacher, *assistants, student = members
     direct, *through = paths_between(teacher, assistants, student)
     above: dict[str, Any] = {"kind": "above", "family": family}
@@ -31,5 +34,11 @@ def of_own_study(family: str, members: Sequence[str]) -> Claims:
             "where": "Paths",
             "statement": f"All paths through assistants are comparably good for {student}",
             "comparisons": [{"kind": "equal", "family": family, "chains": through}],
+        }
+    for number, variant in enumerate(variants, 1):
+        claims[f"recipe{number}"] = {
+            "where": "Recipes",
+            "statement": f"{student} is better by the recipe of {variant} than by the study's own",
+            "comparisons": [{"kind": "varied", "family": family, "chains": [student, direct, *through], "by": variant}],
         }
     return Claims.model_validate({"claims": claims})

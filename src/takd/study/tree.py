@@ -132,7 +132,7 @@ class Tree:
         if given.data and study in DATASETS:
             raise ParameterError(f"presets/{study}.yaml: {study} is a data set of takd's; a study with `data:` needs another name")
         own = {study: given.members} if given.members else {}
-        shown = specification.of_own_study(study, tuple(given.members)) if own else paper
+        shown = specification.of_own_study(study, tuple(given.members), tuple(given.variants)) if own else paper
         families = own or PAPER_FAMILIES
         datasets = (study,) if given.data else tuple(DATASETS)
         check_patterns(given.overrides, datasets, families)
