@@ -94,3 +94,12 @@ def test_the_preset_nearest_to_the_authors_code_can_be_used(workspace: Path) -> 
     plain, resnet = (folder.recipe(Name.parse(f"cifar10/{chain}/seed0")) for chain in ("plain/10-2", "resnet/110-8"))
     assert (plain.schedule.schedule, resnet.schedule.learning_rate_drops, resnet.length.select) == ("constant", (120,), "best_test")
     assert plain.objective.model_dump()["kl_reduction"] == "elementmean"
+
+
+def test_what_is_said_of_the_patient_student_is_what_was_measured() -> None:
+    note = (NOTES / "2026-11-28-patient-and-consistent.md").read_text()
+    for row in pd.read_csv(PUBLISHED / "patient/recipes.csv").to_dict("records"):
+        ways = (f"{row[way]:.2f} ± {row[f'{way} deviation']:.2f}" for way in ("NOKD", "BLKD", "through 4"))
+        assert f"| {row['model']} | {row['NOKD n']} | {' | '.join(ways)} |" in note
+    for row in pd.read_csv(PUBLISHED / "patient/claims.csv").query("kind != 'joint'").itertuples():
+        assert f"| {row.better} | {row.worse} | {row.effect:+.2f} | {row.low:+.2f} to {row.high:+.2f} | {row.verdict} |" in note
