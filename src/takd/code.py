@@ -19,6 +19,7 @@ NOT_COUNTED = (
     "takd.networks.checkpoints",
     "takd.networks.plain",
     "takd.networks.resnet",
+    "takd.networks.imagenet",
     "takd.objectives.registry",
     "takd.objectives.labels",
     "takd.objectives.mutual",

@@ -111,7 +111,7 @@ def test_an_unknown_module_is_an_error() -> None:
 # Every module counts somewhere.
 
 STAGES = {
-    "a training": [TRAINING, IMPORTING, *(f"takd.networks.{name}" for name in ("plain", "resnet", "checkpoints")),
+    "a training": [TRAINING, IMPORTING, *(f"takd.networks.{name}" for name in ("plain", "resnet", "imagenet", "checkpoints")),
                    *(f"takd.objectives.{name}" for name in ("labels", "distillation", "mutual", "dkd", "dist", "logit_std", "at",
                                                                  "fitnet", "fsp", "bss", "dgkd"))],
     "soft targets": [SOFT_TARGETS],

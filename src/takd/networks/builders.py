@@ -35,6 +35,10 @@ def build(builder: str, classes: int, *, root: Path = Path(), size: int | None =
         return plain.build(int(name), classes, plain.IMAGE_SIDE if size is None else size)
     if kind == "resnet":
         return resnet.build(int(name), classes)
+    if kind == "imagenet":
+        from takd.networks import imagenet
+
+        return imagenet.build(int(name), classes)
     if kind == "torchvision":
         return _of_torchvision(builder, name, classes, size)
     if kind == "timm":

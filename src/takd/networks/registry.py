@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from takd.errors import ParameterError
 
-_PAPER_SIZES = {"plain": (10, 8, 6, 4, 2), "resnet": (110, 56, 44, 32, 26, 20, 14, 8)}
+_PAPER_SIZES = {"plain": (10, 8, 6, 4, 2), "resnet": (110, 56, 44, 32, 26, 20, 14, 8), "imagenet": (50, 20, 14)}
 
 # Of each of the paper's families, its members, largest first, and what builds each.
 PAPER_FAMILIES: dict[str, dict[str, str]] = {
@@ -16,7 +16,7 @@ PAPER_FAMILIES: dict[str, dict[str, str]] = {
 
 LIBRARIES = ("torchvision", "timm")
 OWN_FORMS = "package.module:function or path/to/file.py:function"
-FORMS = f"plain:SIZE, resnet:SIZE, torchvision:NAME, timm:NAME, {OWN_FORMS}"
+FORMS = f"plain:SIZE, resnet:SIZE, imagenet:SIZE, torchvision:NAME, timm:NAME, {OWN_FORMS}"
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _LIBRARY_NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)  # timm: model.tag
@@ -39,7 +39,7 @@ def check_builder(text: str) -> None:
         raise ParameterError(f"{shown}: not a builder of networks; right would be {FORMS}")
     if kind in _PAPER_SIZES:
         if not _is_size(kind, name):
-            sizes = ", ".join(map(str, _PAPER_SIZES["plain"])) if kind == "plain" else "6 n + 2: 8, 14, 20, ..."
+            sizes = "6 n + 2: 8, 14, 20, ..." if kind == "resnet" else ", ".join(map(str, _PAPER_SIZES[kind]))
             raise ParameterError(f"{shown}: there is no {kind} of size {name[:20]!r}; sizes are {sizes}")
     elif kind in LIBRARIES:
         if not _LIBRARY_NAME.fullmatch(name):
@@ -57,7 +57,7 @@ def _is_size(family: str, text: str) -> bool:
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
         return False
     size = int(text)
-    return size in _PAPER_SIZES["plain"] if family == "plain" else size >= 8 and size % 6 == 2
+    return size >= 8 and size % 6 == 2 if family == "resnet" else size in _PAPER_SIZES[family]
 
 
 def is_library(builder: str) -> bool:
@@ -68,7 +68,7 @@ def is_library(builder: str) -> bool:
 def library_of(builder: str) -> str | None:
     """The package whose version a network's bits depend on: 'torchvision', 'timm', or None for takd's own and the user's."""
     kind = kind_and_name(builder)[0]
-    return kind if kind in LIBRARIES else None
+    return kind if kind in LIBRARIES else "torchvision" if kind == "imagenet" else None
 
 
 def nearest(name: str, names: list[str], count: int = 3) -> str:

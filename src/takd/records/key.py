@@ -12,7 +12,7 @@ from pathlib import Path
 from takd.code import code_hash
 from takd.errors import ParameterError
 from takd.networks.own_code import files_of
-from takd.networks.registry import is_library, kind_and_name
+from takd.networks.registry import PAPER_FAMILIES, is_library, kind_and_name
 from takd.objectives.registry import ALL
 from takd.study.names import Name
 from takd.study.recipe import Recipe
@@ -36,7 +36,7 @@ def training_code(builders: tuple[str | None, ...], objective: str | None, *, br
             continue
         if not is_library(builder):
             files += files_of(builder, root)
-        elif (kind := kind_and_name(builder)[0]) in ("plain", "resnet"):
+        elif (kind := kind_and_name(builder)[0]) in PAPER_FAMILIES:
             modules.append(f"takd.networks.{kind}")
     if objective is not None:
         modules.append(ALL[objective].module)

@@ -114,4 +114,4 @@ def read_published(path: Path | None) -> pd.DataFrame:
 
 def family_title(family: str) -> str:
     """What people call a family."""
-    return {"plain": "plain CNN", "resnet": "ResNet"}.get(family, family)
+    return {"plain": "plain CNN", "resnet": "ResNet", "imagenet": "ResNet"}.get(family, family)

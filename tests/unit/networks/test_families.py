@@ -20,6 +20,8 @@ PARAMETERS = {
         10: {8: 78_042, 14: 175_258, 20: 272_474, 26: 369_690, 32: 466_906, 44: 661_338, 56: 855_770, 110: 1_730_714},
         100: {8: 83_892, 14: 181_108, 20: 278_324, 26: 375_540, 32: 472_756, 44: 667_188, 56: 861_620, 110: 1_736_564},
     },
+    # 50 for 1,000 classes is what torchvision publishes; 20 and 14 are counted in a test of their own, too.
+    "imagenet": {1000: {14: 10_064_936, 20: 11_462_184, 50: 25_557_032}},
 }
 CASES = [
     (family, size, classes, count)
@@ -36,7 +38,7 @@ def test_a_network_has_the_published_number_of_parameters(family: str, size: int
 
 def test_every_size_is_counted() -> None:
     assert {name: set(map(int, members)) for name, members in PAPER_FAMILIES.items()} == {
-        name: set(by_classes[10]) for name, by_classes in PARAMETERS.items()
+        name: set(next(iter(by_classes.values()))) for name, by_classes in PARAMETERS.items()
     }
 
 
@@ -47,6 +49,21 @@ def test_size_counts_the_layers_on_the_way(family: str, size: int, classes: int)
     kernels = [module.kernel_size for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert kernels.count((3, 3)) == (size if family == "plain" else size - 1)
     assert network(torch.randn(2, 3, 32, 32)).shape == (2, classes)
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(14, [1, 1, 1, 1]), (20, [1, 2, 2, 1]), (50, [3, 4, 6, 3])])
+def test_an_imagenet_resnet_has_its_bottleneck_blocks_and_as_many_layers_as_it_says(size: int, blocks: list[int]) -> None:
+    """1x1 to width w, 3x3 to w, 1x1 to 4 w; a projection where a stage begins; batch norm has two numbers a channel."""
+    network = build(f"imagenet:{size}", 7)
+    count, inputs = 3 * 64 * 49 + 2 * 64, 64
+    for width, repeated in zip((64, 128, 256, 512), blocks, strict=True):
+        for block in range(repeated):
+            count += inputs * width + 9 * width**2 + 4 * width**2 + 2 * (width + width + 4 * width)
+            count += (4 * inputs * width + 2 * 4 * width) * (block == 0)
+            inputs = 4 * width
+    assert parameter_count(network) == count + (inputs + 1) * 7
+    assert size == 2 + 3 * sum(blocks)
+    assert network(torch.randn(2, 3, 96, 96)).shape == (2, 7)
 
 
 def written_out(parameters: dict[str, Tensor], x: Tensor, layer: str, stride: int = 1) -> Tensor:

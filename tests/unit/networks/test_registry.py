@@ -20,6 +20,7 @@ def test_the_papers_families_name_their_members_largest_first() -> None:
     "text",
     [
         "plain:10",
+        "imagenet:50",
         "resnet:50",
         "torchvision:resnet18",
         "timm:vit_tiny_patch16_224.augreg_in21k",
@@ -45,6 +46,7 @@ def test_a_builder_of_each_form_is_accepted(text: str) -> None:
         ("plain:010", "10, 8, 6, 4, 2"),
         ("plain:٤", "10, 8, 6, 4, 2"),
         ("resnet:18", "6 n + 2"),
+        ("imagenet:18", "50, 20, 14"),
         ("resnet:2", "6 n + 2"),
         ("torchvision:../resnet", "torchvision:resnet18"),
         ("timm:hf_hub:someone/x", "package.module:function"),
