@@ -39,6 +39,7 @@ NOT_COUNTED = (
     "takd.data.table",
     "takd.data.pictures",
     "takd.data.from_torchvision",
+    "takd.data.ilsvrc",
     "takd.errors",
     "takd.training.bar",
 )

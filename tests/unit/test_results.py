@@ -101,5 +101,5 @@ def test_what_is_said_of_the_patient_student_is_what_was_measured() -> None:
     for row in pd.read_csv(PUBLISHED / "patient/recipes.csv").to_dict("records"):
         ways = (f"{row[way]:.2f} ± {row[f'{way} deviation']:.2f}" for way in ("NOKD", "BLKD", "through 4"))
         assert f"| {row['model']} | {row['NOKD n']} | {' | '.join(ways)} |" in note
-    for row in pd.read_csv(PUBLISHED / "patient/claims.csv").query("kind != 'joint'").itertuples():
-        assert f"| {row.better} | {row.worse} | {row.effect:+.2f} | {row.low:+.2f} to {row.high:+.2f} | {row.verdict} |" in note
+    for one in pd.read_csv(PUBLISHED / "patient/claims.csv").query("kind != 'joint'").itertuples():
+        assert f"| {one.better} | {one.worse} | {one.effect:+.2f} | {one.low:+.2f} to {one.high:+.2f} | {one.verdict} |" in note

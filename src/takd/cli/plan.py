@@ -101,7 +101,7 @@ def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str]
 
     found: dict[tuple[str, str], float] = {}
     for node in nodes:
-        lock = workflow.keys.lock(node.results, node.name.dataset)
+        lock = workflow.keys.shape(node.results, node.name.dataset)
         recipe = workflow.tree.recipe(node)
         for builder in filter(None, (recipe.network.builder, recipe.network.peer)):
             if lock is not None and (node.name.dataset, builder) not in found:

@@ -98,6 +98,21 @@ class OwnImages(BaseModel):
         return self
 
 
+@dataclass(frozen=True)
+class InFolder:
+    """A published data set that can't be downloaded: who has it, has it in a folder. Only rows that name it show it.
+
+    images: where, and at how many pixels. classes, train, test: as published, for plans; what the folder holds is counted, and its
+    digest is kept in presets/NAME.lock when it is first read.
+    """
+
+    title: str
+    images: OwnImages
+    classes: int
+    train: int
+    test: int
+
+
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 _CIFAR100 = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
@@ -147,6 +162,13 @@ DATASETS: dict[str, Dataset] = {
         labels=tuple("0123456789"),
     ),
 }
+
+IN_FOLDERS: dict[str, InFolder] = {
+    "imagenet": InFolder("ImageNet", OwnImages(folder="data/imagenet", size=224), 1000, 1_281_167, 50_000),
+}
+
+# Of all that are published, by their names.
+DATASET_TITLES = {name: one.title for name, one in DATASETS.items()} | {name: one.title for name, one in IN_FOLDERS.items()}
 
 
 def dataset(name: str) -> Dataset:

@@ -15,12 +15,15 @@ from takd.training.device import chosen_device
 from takd.training.loop import train
 
 IMAGES = 128  # at most: a step of the usual batch size
+PIXELS = IMAGES * 64 * 64  # at most on a processor, where as many of 224 pixels a side would take minutes and all its memory
 STEPS = 3  # and one before them, which also pays for setting up
 
 
 def epoch_seconds(dataset: str, lock: Lock, recipe: Recipe, threads: int = 1) -> float:
     """Seconds of one epoch of a recipe's network from labels alone, evaluation in it, on all of a data set's images."""
-    images = min(IMAGES, lock.train)
+    device = chosen_device("auto", threads)
+    most = IMAGES if device.type == "cuda" else max(2, min(IMAGES, PIXELS // lock.size**2))
+    images = min(most, lock.train)
     noise = torch.randint(256, (images, lock.size, lock.size, 3), dtype=torch.uint8)
     labels = torch.arange(images) % lock.classes
     few = max(1, min(images, images * lock.test // lock.train))
@@ -33,5 +36,5 @@ def epoch_seconds(dataset: str, lock: Lock, recipe: Recipe, threads: int = 1) ->
     }
     alone = recipe.model_copy(update=sections | {"objective": LABELS.fields(name="labels")})
     name = Name(dataset, "any", (Hop("any"),), seed=0)
-    trained = train(name, alone, data, None, device=chosen_device("auto", threads))
+    trained = train(name, alone, data, None, device=device)
     return statistics.median(epoch.seconds for epoch in trained.history[1:]) * lock.train / images

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from takd.code import code_hash
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASETS, IN_FOLDERS
 from takd.errors import ParameterError, TakdError
 from takd.files import check_regular, read_metadata, sha256_of
 from takd.planning.lock import Lock
@@ -53,9 +53,15 @@ class Keys:
         if dataset in DATASETS:
             return Lock.of_published(dataset)
         folder = self.tree.folder(results)
-        lock = Lock.read(self.root / "presets" / f"{folder.study}.lock")
-        images = folder.parameters.data
+        is_published = dataset in IN_FOLDERS
+        lock = Lock.read(self.root / "presets" / f"{dataset if is_published else folder.study}.lock")
+        images = IN_FOLDERS[dataset].images if is_published else folder.parameters.data
         return lock if lock is None or images is None or lock.is_of(images) else None
+
+    def shape(self, results: str, dataset: str) -> Lock | None:
+        """How many images of which size there are, as far as that is known: for plans, which hold to no digest."""
+        lock = self.lock(results, dataset)
+        return Lock.as_published(dataset) if lock is None and dataset in IN_FOLDERS else lock
 
     def data_digest(self, node: Node) -> str | None:
         """The digest of a network's images."""

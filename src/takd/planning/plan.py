@@ -92,19 +92,20 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
             missing.add(node)
             seconds = _seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
-            online = recipe.only_online is not None
+            answers_bytes = workflow.soft_targets_bytes(node)
+            online = recipe.only_online is not None or answers_bytes > workflow.soft_targets_at_most
             for teacher in teachers:
                 if online or (teacher, views) not in asked:
                     answers = costs.epoch(teacher.name, recipe)
                     if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
                         seconds += FORWARD_SHARE * recipe.all_epochs * answers
-                    size += workflow.soft_targets_bytes(node)
+                    size += 0 if online else answers_bytes
                     if not online:
                         asked.add((teacher, views))
         planned.append(Planned(node, recipe.all_epochs, seconds))
         done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)
     total = sum(one.seconds or 0.0 for one in planned)
-    locks = {node.name.dataset: workflow.keys.lock(node.results, node.name.dataset) for node in nodes}
+    locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in nodes}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
     return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0), size, streamed)
 

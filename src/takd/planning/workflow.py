@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASET_TITLES
 from takd.data.view_names import parse_views, views_name
 from takd.errors import ParameterError
 from takd.files import write_text
@@ -69,7 +69,7 @@ class Workflow:
     def datasets(self) -> list[str]:
         """All data sets."""
         own = [folder.study for folder in self.tree.folders.values() if folder.parameters.data]
-        return list(dict.fromkeys([*DATASETS, *own]))
+        return list(dict.fromkeys([*DATASET_TITLES, *own]))
 
     def artifacts(self, *, tables: bool) -> list[str]:
         """The names of all tables, or of all figures."""
@@ -117,7 +117,7 @@ class Workflow:
         """How large a file of its teacher's answers is; 0 where it has none, or nobody knows how many images there are."""
         if self.keys.recipe(node).only_online:
             return 0
-        lock = self.keys.lock(node.results, node.name.dataset)
+        lock = self.keys.shape(node.results, node.name.dataset)
         return 0 if lock is None else 2 * parse_views(self._views(node)).epochs * lock.train * lock.classes
 
     def brought(self, wildcards: Mapping[str, str]) -> dict[str, str]:
@@ -158,7 +158,7 @@ class Workflow:
 
     def prepare_options(self, dataset: str) -> str:
         """How one's own images are prepared: by their preset; nothing for published ones."""
-        return "" if dataset in DATASETS else f"--preset {shlex.quote(f'presets/{dataset}.yaml')}"
+        return "" if dataset in DATASET_TITLES else f"--preset {shlex.quote(f'presets/{dataset}.yaml')}"
 
     # What is to be made first.
 
@@ -293,13 +293,15 @@ class Workflow:
                 raise ParameterError(f"{file}: is dated in the future, by a clock that was ahead; touch it, and run again")
 
     def _is_unread(self, wildcards: Mapping[str, str]) -> bool:
-        """Whether a job is about images of one's own that nobody has read yet, so that no key is known before they are."""
+        """Whether a job is about images in a folder that nobody has read yet, so that no key is known before they are."""
+        asked = wildcards.get("dataset")
         results = wildcards.get("results") or self._results_of(wildcards["dataset"])
         folder = self.tree.folder(results)
-        return folder.parameters.data is not None and self.keys.lock(results, folder.study) is None
+        images = (folder.study,) if folder.parameters.data else folder.in_folders
+        return any(self.keys.lock(results, name) is None for name in images if asked in (None, name))
 
     def _results_of(self, dataset: str) -> str:
-        return "results" if dataset in DATASETS else f"results/{dataset}"
+        return "results" if dataset in DATASET_TITLES else f"results/{dataset}"
 
     @property
     def typed_option(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASET_TITLES
 from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, own_numbers
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
@@ -277,4 +277,4 @@ def _p(value: float) -> str:
 def _title(dataset: str) -> str:
     if dataset == ALL:
         return "all that were run"
-    return DATASETS[dataset].title if dataset in DATASETS else escaped(dataset)
+    return DATASET_TITLES[dataset] if dataset in DATASET_TITLES else escaped(dataset)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from takd.csv_files import read as read_csv
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASET_TITLES
 from takd.errors import RecordError, shortened
 from takd.records.accuracy import on_held_out
 from takd.reporting.kept_answers import KeptAnswers
@@ -45,7 +45,7 @@ class Context:
 
     def title(self, dataset: str) -> str:
         """What people call a data set."""
-        return self.titles.get(dataset, dataset)
+        return self.titles.get(dataset, DATASET_TITLES.get(dataset, dataset))
 
     def networks(self, dataset: str, family: str, chain: str, variant: str = "") -> pd.DataFrame:
         """The rows of a chain's networks, by seed."""
@@ -89,8 +89,8 @@ class Context:
 
 
 def titles_of(datasets: Collection[str]) -> dict[str, str]:
-    """What people call those data sets; takd's own have a title, others their name."""
-    return {name: DATASETS[name].title if name in DATASETS else name for name in datasets}
+    """What people call those data sets; published ones have a title, others their name."""
+    return {name: DATASET_TITLES.get(name, name) for name in datasets}
 
 
 def read_published(path: Path | None) -> pd.DataFrame:

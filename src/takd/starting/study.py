@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from takd.data import own
 from takd.data.pictures import side
 from takd.data.prepared import PreparedSummary, load, prepare_own
-from takd.data.registry import DATASETS, OwnImages
+from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import ParameterError, shortened
 from takd.files import check_place, write_text
 from takd.networks.builders import build, check
@@ -85,7 +85,7 @@ def lock_of(summary: PreparedSummary, images: OwnImages) -> Lock:
 def _free_place(name: str, root: Path) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_]{1,60}", name):
         raise ParameterError(f"{shortened(name)}: names a folder of results; use letters, digits and _")
-    if name in DATASETS or name in layout.RESERVED or name in artifacts.RESERVED:
+    if name in DATASET_TITLES or name in layout.RESERVED or name in artifacts.RESERVED:
         raise ParameterError(f"{name}: is the name of something of takd's; choose another one")
     preset = root / "presets" / f"{name}.yaml"
     if preset.exists():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from takd.data.registry import DATASETS, OwnImages
+from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
 from takd.study.looks import MOST_SEEDS
@@ -88,7 +88,12 @@ class Parameters(Section):
     """Everything that a scientist may turn. A preset or the command line replaces parts of it."""
 
     datasets: Annotated[
-        tuple[str, ...], Field(max_length=20, description="Data sets that tables and figures show. Paper: CIFAR-10, CIFAR-100.")
+        tuple[str, ...],
+        Field(
+            max_length=20,
+            description="Data sets that tables and figures show. Paper: CIFAR-10, CIFAR-100, and ImageNet (`imagenet`), which rows "
+            "that name it show where there is a data/imagenet.",
+        ),
     ] = ()
     seeds: Annotated[int, Field(ge=1, le=10_000, description="Networks trained for each cell of a table, under seeds 0, 1, …")] = 3
     seeds_at_most: Annotated[
@@ -166,8 +171,8 @@ class Parameters(Section):
     @classmethod
     def _known_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in DATASETS:
-                raise ValueError(f"unknown data set {shortened(name)!r}; there are {', '.join(DATASETS)}")
+            if name not in DATASET_TITLES:
+                raise ValueError(f"unknown data set {shortened(name)!r}; there are {', '.join(DATASET_TITLES)}")
         return names
 
     @field_validator("members")

@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from takd.data.registry import DATASETS
+from takd.data.registry import DATASET_TITLES, IN_FOLDERS
 from takd.errors import NetworkNameError, ParameterError, TakdError
 from takd.networks.registry import PAPER_FAMILIES
 from takd.study import artifacts as specification
 from takd.study.artifacts import AnyArtifact, look_up
-from takd.study.layout import RESERVED, VARIANTS, folder_of, path_folder, search_folder
+from takd.study.layout import RESERVED, VARIANTS, folder_of, path_folder, prepared, search_folder
 from takd.study.names import Name, check_members
 from takd.study.params import Parameters, load_parameters
 from takd.study.patterns import check_patterns
@@ -41,6 +41,7 @@ class Folder:
 
     study: the preset's name, empty for params.yaml. changes: of the variants that it is, the last one counts.
     teachers: the folder whose networks teach those of this one. families: members, largest first, and their builders.
+    in_folders: those of its published data sets that are in a folder here, as ImageNet is where somebody has it.
     """
 
     results: str
@@ -50,6 +51,7 @@ class Folder:
     teachers: str
     families: Mapping[str, Mapping[str, str]]
     artifacts: Mapping[str, AnyArtifact]
+    in_folders: tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -58,8 +60,10 @@ class Folder:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The data sets that its tables and figures show."""
-        return (self.study,) if self.parameters.data else self.parameters.datasets
+        """The data sets that its tables and figures show; in the paper's those in a folder only where a row names them."""
+        if self.parameters.data:
+            return (self.study,)
+        return tuple(name for name in self.parameters.datasets if self.is_own or name not in IN_FOLDERS)
 
     @property
     def teacher_seed(self) -> int | None:
@@ -68,7 +72,7 @@ class Folder:
 
     def check(self, name: Name) -> None:
         """Raises NetworkNameError where the study has no such data set, family or member, or the chain grows."""
-        known = (self.study,) if self.parameters.data else tuple(DATASETS)
+        known = (self.study,) if self.parameters.data else tuple(DATASET_TITLES)
         if name.dataset not in known:
             raise NetworkNameError(f"unknown data set {name.dataset!r}; there are {', '.join(known)}")
         if name.family not in self.families:
@@ -129,30 +133,34 @@ class Tree:
                 self.broken[results] = ParameterError(f"{preset}: {error.strerror}")
 
     def _add(self, results: str, study: str, given: Parameters, paper: Mapping[str, AnyArtifact]) -> None:
-        if given.data and study in DATASETS:
+        if given.data and study in DATASET_TITLES:
             raise ParameterError(f"presets/{study}.yaml: {study} is a data set of takd's; a study with `data:` needs another name")
         own = {study: given.members} if given.members else {}
         shown = specification.of_own_study(study, tuple(given.members), tuple(given.variants)) if own else paper
         families = own or PAPER_FAMILIES
-        datasets = (study,) if given.data else tuple(DATASETS)
+        datasets = (study,) if given.data else tuple(DATASET_TITLES)
         check_patterns(given.overrides, datasets, families)
         for name in given.report:
             look_up(shown, name)
-        main = Folder(results, study, given, (), results, families, shown)
+        here = tuple(name for name in given.datasets if name in IN_FOLDERS and self._is_here(name))
+        main = Folder(results, study, given, (), results, families, shown, here)
         self.folders[results] = main
         for name, variant in given.variants.items():
             folder = folder_of(results, name)
             teachers = results if variant.teachers == "shared" else folder
-            self.folders[folder] = Folder(folder, study, given, (variant.settings,), teachers, families, shown)
+            self.folders[folder] = Folder(folder, study, given, (variant.settings,), teachers, families, shown, here)
         if given.search.fields:
             folder = search_folder(results)
             teachers = folder if given.search.judged_on == "held_out" else results
-            self.folders[folder] = Folder(folder, study, given, (given.search.settings,), teachers, families, shown)
+            self.folders[folder] = Folder(folder, study, given, (given.search.settings,), teachers, families, shown, here)
         if given.path is not None:
             given.path.family({family: list(members) for family, members in families.items()})
             given.path.of_datasets(main.datasets)
             folder, held_out = path_folder(results), {"validation_share": given.search.held_out_share}
-            self.folders[folder] = Folder(folder, study, given, (held_out,), folder, families, shown)
+            self.folders[folder] = Folder(folder, study, given, (held_out,), folder, families, shown, here)
+
+    def _is_here(self, dataset: str) -> bool:
+        return (self.root / str(IN_FOLDERS[dataset].images.folder)).is_dir() or (self.root / prepared(dataset)).is_file()
 
     def folder(self, results: str) -> Folder:
         """The folder of results of that name. Raises what its preset is broken by, or ParameterError where there is none."""
@@ -222,7 +230,7 @@ class Tree:
                 if where not in self.folders:
                     known = ", ".join(folder.parameters.variants)
                     raise ParameterError(f"{artifact.where}: {results} has no variant {cell.variant!r}; it has {known or 'none'}")
-                shown = (each.name for each in cell.networks(folder.datasets, folder.parameters.seeds))
+                shown = (each.name for each in cell.networks((*folder.datasets, *folder.in_folders), folder.parameters.seeds))
                 nodes |= {Node(where, folder.as_brought(name)): None for name in shown}
                 if len(nodes) > MOST_NETWORKS:
                     raise ParameterError(f"{results}: more than {MOST_NETWORKS:,} networks; ask for fewer seeds or data sets")

@@ -52,6 +52,20 @@ def test_ones_own_images_are_recorded_at_the_first_time_and_held_to_later(takd: 
     assert prepared.load(study / "data/prepared/pets.safetensors").digest == data.digest
 
 
+def test_imagenet_is_read_from_its_folder_and_stays_in_its_files(takd: Run, study: Path) -> None:
+    assert takd("prepare", "imagenet")[2] == "data/imagenet: no such folder\n".join(("takd: ", ""))
+    (study / "images/test").rename(study / "images/val")
+    (study / "data").mkdir()
+    (study / "images").rename(study / "data/imagenet")
+    code, out, _ = takd("prepare", "imagenet")
+    assert code == 0 and out.startswith("presets/imagenet.lock: written")
+    lock, data = Lock.read(study / "presets/imagenet.lock"), prepared.load(study / "data/prepared/imagenet.safetensors")
+    assert lock is not None and (lock.digest, lock.train, lock.test, lock.classes, lock.size) == (data.digest, 6, 6, 2, 224)
+    assert isinstance(data.train, prepared.StreamedSplit), "however few images there are"
+    (study / "data/imagenet/val/cat/20.png").unlink()
+    assert "not the images that were registered" in takd("prepare", "imagenet")[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "what_is_said"),
     [

@@ -30,7 +30,7 @@ def test_tables_1_to_3_and_figure_6_are_all_asked() -> None:
     asked = {claim: sum(one.claim == claim for one in own) for claim in PAPER.claims}
     # C1: five rows of Table 1; C4: 3 and 4 assistants, on two data sets, over BLKD and NOKD; C7: two students over five methods
     assert (asked["C1"], asked["C4"], asked["C7"]) == (5 * 2, (3 + 4) * 2 * 2, 2 * 5)
-    assert {one.dataset for one in own if one.claim == "C1"} == {"cifar10", "cifar100", "ImageNet"}
+    assert {one.dataset for one in own if one.claim == "C1"} == {"cifar10", "cifar100", "imagenet"}
 
 
 def test_the_network_with_two_numbers_is_told() -> None:

@@ -43,4 +43,4 @@ def test_the_papers_number_is_that_of_artifact_data_set_row_and_column() -> None
 
 def test_people_call_data_sets_by_their_titles() -> None:
     of = context(accuracies([]), ("cifar10", "pets"))
-    assert [of.title(name) for name in ("cifar10", "pets", "ImageNet")] == ["CIFAR-10", "pets", "ImageNet"]
+    assert [of.title(name) for name in ("cifar10", "pets", "imagenet")] == ["CIFAR-10", "pets", "ImageNet"]

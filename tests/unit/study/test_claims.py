@@ -48,7 +48,7 @@ def test_no_claim_of_one_data_set_is_asked_of_another() -> None:
     assert not pairs_of("C6", "cifar10") and not pairs_of("C7", "cifar100") and not pairs_of("C8", "cifar10")
     toy = [one.shown(("digits",)) for one in PAPER.claims["C6"].comparisons]
     assert set(toy) == {("digits",)}, "toy data stand in for the paper's"
-    assert [one.shown(("digits",)) for one in PAPER.claims["C1"].comparisons][-1] == ("ImageNet",)
+    assert [one.shown(("digits",)) for one in PAPER.claims["C1"].comparisons][-1] == ("imagenet",)
 
 
 def test_every_number_of_the_paper_that_a_claim_names_is_published() -> None:
