@@ -68,8 +68,11 @@ class OnnxNetwork:
             raise CheckpointError(f"{where}: not a network that ONNX Runtime runs: {shortened(error)}") from None
         self.about = _about(self._session.get_modelmeta().custom_metadata_map, where)
         self.labels = self.about.labels
-        given, wanted = self._session.get_inputs(), [PROBABILITIES, LOGITS]
-        if [one.name for one in given] != [INPUT] or [one.name for one in self._session.get_outputs()] != wanted:
+        side, classes = self.about.size, len(self.labels)
+        given = [(one.name, one.type, one.shape[1:]) for one in self._session.get_inputs()]
+        answered = [(one.name, one.shape[1:]) for one in self._session.get_outputs()]
+        wanted = [(PROBABILITIES, [classes]), (LOGITS, [classes])]
+        if given != [(INPUT, "tensor(uint8)", [side, side, 3])] or answered != wanted:
             raise CheckpointError(f"{where}: its inputs and outputs aren't those that takd writes")
 
     @classmethod
