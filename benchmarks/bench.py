@@ -139,9 +139,13 @@ def dry_runs(settings: Settings) -> list[Line]:
     lines = []
     for about in growth.DRY_RUNS:
         repeat = growth.dry_run(about)
-        lines.append(
-            Line.single(f"growth-{about}", f"snakemake -n of {repeat['networks']:,.0f} networks", "s", "seconds", [repeat])
-        )
+        of = f"of {repeat['networks']:,.0f} networks"
+        lines += [
+            Line.single(f"growth-{about}", f"snakemake -n {of}", "s", "seconds", [repeat]),
+            Line.single(f"growth-{about}-alone", f"as many jobs without takd, {of}", "s", "alone_seconds", [repeat]),
+            Line.single(f"growth-{about}-memory", f"peak memory of snakemake -n {of}", "GB", "gigabytes", [repeat]),
+            Line.single(f"growth-{about}-memory-alone", f"the same without takd, {of}", "GB", "alone_gigabytes", [repeat]),
+        ]
     return lines
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,18 @@ DATASET, FAMILY = "cifar100", "resnet"
 MEMBERS = (110, 56, 44, 32, 26, 20, 14, 8)
 FIGURES = {f"growth{count}": (*MEMBERS[: count + 1], MEMBERS[-1]) for count in range(len(MEMBERS) - 1)}  # by members between
 DRY_RUNS = {10: ([10, 8, 6, 4], 1), 100: ([10, 8, 6, 4, 2], 5), 1000: ([10, 8, 6, 4, 2], 50)}  # about so many: members, seeds
+
+ALONE = """
+rule all:
+    input: expand("of/{{number}}", number=range({jobs}))
+rule first:
+    output: "first/{{number}}"
+    shell: "touch {{output}}"
+rule one:
+    input: "first/{{number}}"
+    output: "of/{{number}}"
+    shell: "touch {{output}}"
+"""
 
 
 def networks_of_paths() -> list[dict[str, int]]:
@@ -56,16 +69,36 @@ def training_core_hours() -> list[float]:
 
 
 def dry_run(about: int) -> dict[str, float]:
-    """Seconds that `snakemake -n` takes to plan about so many networks, from nothing."""
+    """What `snakemake -n` takes to plan about so many networks, from nothing.
+
+    seconds, gigabytes: of Snakemake with takd's rules. alone_seconds, alone_gigabytes: of Snakemake with as many jobs of one rule,
+    each with one input and one output, which nobody's code is asked about.
+    """
     members, seeds = DRY_RUNS[about]
     with fresh_clone() as clone:
         path = clone / "paper/artifacts.yaml"
         write_text(path, f"{path.read_text()}\ngrowth: {json.dumps(_figure('plain', members))}\n")
         target = "results/growth.csv"
         networks = nodes_of(Workflow(clone, {"seeds": seeds}, writes_keys=False), target)
-        command = [*snakemake(1)[:-1], "--dry-run", "--config", f"seeds={seeds}", "--", target]
-        seconds, _ = timed(command, clone)
-    return {"networks": len(networks), "seconds": seconds}
+        dry = [*snakemake(1)[:-1], "--dry-run"]
+        seconds, gigabytes = _taken([*dry, "--config", f"seeds={seeds}", "--", target], clone)
+        write_text(clone / "alone/Snakefile", ALONE.format(jobs=len(networks)))  # a student's answers are a job too
+        alone_seconds, alone_gigabytes = _taken([*dry, "--", "all"], clone / "alone")
+    return {
+        "networks": len(networks), "seconds": seconds, "gigabytes": gigabytes,
+        "alone_seconds": alone_seconds, "alone_gigabytes": alone_gigabytes,
+    }  # fmt: skip
+
+
+def _taken(command: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds on the clock, and 10⁹ bytes that it held at most."""
+    asking = "import resource, subprocess, sys; code = subprocess.call(sys.argv[2:]); "
+    asking += "open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)"
+    said = folder / "peak"
+    seconds, _ = timed(
+        [sys.executable, "-c", asking, str(said), *command], folder, folder.parent if folder.name == "alone" else None
+    )
+    return seconds, int(said.read_text()) * 1024 / 1e9
 
 
 def _project(folder: Path) -> Workflow:
