@@ -14,8 +14,13 @@ RUN python -m venv /opt/takd \
          && /opt/takd/bin/pip install --index-url "$INDEX" --requirement torch.txt; \
        fi \
     && /opt/takd/bin/pip install --requirement requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE Snakefile params.yaml dvc.yaml .dvcignore .gitignore ./
 COPY src ./src
+COPY workflow ./workflow
+COPY presets ./presets
+COPY paper ./paper
+COPY profiles ./profiles
+COPY .dvc ./.dvc
 RUN /opt/takd/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}-slim-bookworm

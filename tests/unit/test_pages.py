@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from tests.pages import NEEDS, PAGES, Block, blocks, script
 
 WITH_COMMANDS = [page for page in PAGES if any(block.language == "sh" for block in blocks(page))]
-PROGRAMS = {".", "M=results/quick/models/cifar10/resnet", "dvc", "git", "grep", "make", "pip", "snakemake", "takd"}
+PROGRAMS = {".", "cd", "M=results/quick/models/cifar10/resnet", "dvc", "git", "grep", "make", "pip", "snakemake", "takd"}
 
 
 def words_of(block: Block) -> list[list[str]]:

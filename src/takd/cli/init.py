@@ -1,5 +1,6 @@
-"""`takd init`: a study of one's own networks and images, in one file."""
+"""`takd init`: a study of one's own networks and images, in one file; or a project to have studies in."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,9 @@ import typer
 
 from takd.cli.options import Changes, parsed_changes
 
-Builder = Annotated[str, typer.Option(help="torchvision:NAME, timm:NAME, package.module:function or path/to/file.py:function.")]
+Builder = Annotated[
+    str | None, typer.Option(help="torchvision:NAME, timm:NAME, package.module:function or path/to/file.py:function.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,10 +20,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="What the study, its data set and its family are called.")],
-    data: Annotated[str, typer.Option(help="A folder with a folder a class, a .csv of path and label, or torchvision:NAME.")],
-    teacher: Builder,
-    student: Builder,
+    name: Annotated[str | None, typer.Argument(help="What the study, its data set and its family are called.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A folder with a folder a class, a .csv of path and label, or torchvision:NAME.")
+    ] = None,
+    teacher: Builder = None,
+    student: Builder = None,
     assistant: Annotated[
         list[str] | None, typer.Option(help="A network between them, built as they are; any number of them.")
     ] = None,
@@ -31,17 +36,54 @@ def init(
         list[str] | None, typer.Option(help="MEMBER=FILE: its training begins from there; MEMBER=library: from torchvision's own.")
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, max=100_000, help="Cores to count with; by default all.")] = None,
+    project: Annotated[
+        Path | None, typer.Option(help="Lay out a project in this folder, new or empty; nothing else is given.")
+    ] = None,
 ) -> None:
-    """Write presets/NAME.yaml, after images and networks were tried, and say what to do next."""
+    """Write presets/NAME.yaml, after images and networks were tried, and say what to do next; or lay out a project."""
+    from takd.errors import ParameterError
+
+    if project is not None:
+        others = (name, data, teacher, student, assistant, size, test_share, weights, start, cores)
+        if any(value is not None for value in others):
+            raise ParameterError(f"--project {project}: lays out a project and no study; then `takd init NAME …` in its folder")
+        return _project(project)
+    if name is None or data is None or teacher is None or student is None:
+        given = {"NAME": name, "--data": data, "--teacher": teacher, "--student": student}
+        lacking = ", ".join(option for option, value in given.items() if value is None)
+        raise ParameterError(
+            f"takd init: {lacking} missing; a study is NAME --data … --teacher … --student …, a project --project FOLDER"
+        )
+    _study(name, data, teacher, student, assistant or [], size, test_share, weights, start or [], cores)
+
+
+def _project(folder: Path) -> None:
+    from takd.starting.project import lay_out
+
+    count = len(lay_out(folder))
+    there = "" if folder.resolve() == Path.cwd() else f"    cd {shlex.quote(str(folder))}\n"
+    print(f"{folder} is a project now, of {count} files. Next:\n\n{there}    snakemake --cores 2 results/toy/table2.csv\n")
+
+
+def _study(
+    name: str,
+    data: str,
+    teacher: str,
+    student: str,
+    assistants: list[str],
+    size: int | None,
+    test_share: float | None,
+    weights: str | None,
+    starts: list[str],
+    cores: int | None,
+) -> None:
     from takd.cli.plan import cost_line
     from takd.errors import shortened
     from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
     from takd.starting.text import chains
 
-    made = begin(
-        name, data, teacher, assistant or [], student, size=size, test_share=test_share, weights=weights, starts=start or []
-    )  # fmt: skip
+    made = begin(name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts)
     summary = made.summary
     print(
         f"{summary.train} images to train on and {summary.test} to test, {len(summary.labels)} classes, "

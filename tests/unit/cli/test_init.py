@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Run, files_in
+
+
+def test_a_project_says_what_to_do_next(takd: Run, tmp_path: Path) -> None:
+    code, out, _ = takd("init", "--project", tmp_path / "my project")
+    assert code == 0
+    assert f"\n    cd '{tmp_path}/my project'\n    snakemake --cores 2 results/toy/table2.csv\n" in out
+    assert (tmp_path / "my project/Snakefile").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what_is_said"),
+    [
+        (["--project", "there"], "there: isn't empty; a project is laid out in a folder that is new or empty"),
+        (["pets", "--project", "mine"], "--project mine: lays out a project and no study; then `takd init NAME …` in its folder"),
+        (["--project", "mine", "--start", "a=b"], "--project mine: lays out a project and no study"),
+        ([], "takd init: NAME, --data, --teacher, --student missing; a study is NAME --data … --teacher"),
+        (["pets", "--data", "pets", "--student", "plain:2"], "takd init: --teacher missing; a study is NAME --data"),
+    ],
+)
+def test_what_cannot_begin_is_one_line(
+    takd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], what_is_said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/notes.txt").touch()
+    code, out, err = takd("init", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"takd: {what_is_said}") and err.count("\n") == 1
+    assert files_in(tmp_path) == [tmp_path / "there/notes.txt"]
