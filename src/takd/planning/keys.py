@@ -311,7 +311,8 @@ class Keys:
 
     def _shows(self, results: str) -> list[object]:
         folder = self.tree.folder(results)
-        return [self._hashed(REPORTING), list(folder.datasets), VARIANTS in results, self.metric(results)]
+        on_test = ["chosen on test"] if folder.parameters.chosen_on == "test" else []
+        return [self._hashed(REPORTING), list(folder.datasets), VARIANTS in results, self.metric(results), *on_test]
 
     def metric(self, results: str) -> Metric:
         """What the networks there are compared by. Raises ParameterError where it says nothing of a data set of so few classes."""

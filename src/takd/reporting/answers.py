@@ -82,7 +82,8 @@ def as_markdown(spec: Answers, numbers: pd.DataFrame, context: Context) -> str:
         line = [escaped(context.title(str(row.dataset))), escaped(str(row.chain)), escaped(str(row.other))]
         lines.append(line + ([str(row.note), *[""] * 6] if row.note else _said(row)))
     return (
-        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Difference in top-1 test accuracy, percentage points, over n students, "
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}.{context.chosen_on_test} "
+        "Difference in top-1 test accuracy, percentage points, over n students, "
         "with 95 % intervals over students alone and over students and test images; McNemar's p of two networks of one seed, the "
         "median over seeds, and of how many it is below 0.05; % of the images to which both give the same answer. "
         f'"{NOT_KEPT}": trained before networks kept their answers, or judged on held-out images.\n\n{aligned(lines)}'

@@ -158,16 +158,16 @@ def gaps_of(answers: Mapping[str, Logits], temperature: float) -> dict[tuple[str
     return {(larger, smaller): gap(answers[larger], answers[smaller], temperature) for larger, smaller in combinations(answers, 2)}
 
 
-def write(title: str, measured: Measured, place: File) -> list[File]:
-    """Write the table for programs and for people; both files. title: of the data set and family."""
+def write(title: str, measured: Measured, place: File, said: str = "") -> list[File]:
+    """Write the table for programs and for people; both files. title: of the data set and family. said: of all accuracies."""
     table = numbers(measured)
     files = [place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md")]
     write_text(files[0], table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    write_text(files[1], as_markdown(title, measured, table))
+    write_text(files[1], as_markdown(title, measured, table, said))
     return files
 
 
-def as_markdown(title: str, measured: Measured, table: pd.DataFrame) -> str:
+def as_markdown(title: str, measured: Measured, table: pd.DataFrame, said: str = "") -> str:
     """The page: what is chosen, each rule's choice, and every path that was trained."""
     chosen = table.iloc[0]
     teacher, student = measured.members[0], measured.members[-1]
@@ -180,7 +180,7 @@ def as_markdown(title: str, measured: Measured, table: pd.DataFrame) -> str:
     every = [["path", "accuracy, %", "core-seconds"], *(_path_line(measured.walked, path) for path in ranked)]
     alone = _accuracy(list(measured.walked.accuracies[student,].values()))
     return (
-        f"# The path from {escaped(teacher)} to {escaped(student)}: {escaped(title)}\n\n"
+        f"# The path from {escaped(teacher)} to {escaped(student)}: {escaped(title)}\n\n{said}"
         f"Chosen: **{escaped(chosen['path'])}**, {how}, {_accuracy(list(_of(measured.walked, chosen['path'])))} %.\n"
         f"From labels alone {escaped(student)} comes to {alone} %.\n\n"
         "Accuracy on training images that were held out of all of these networks, mean ± standard deviation over seeds.\n"

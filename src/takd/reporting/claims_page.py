@@ -41,7 +41,6 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
     "seeds_to_decide": lambda row: row.seeds_to_decide,
 }  # and `premise`, whether what the claim supposes is met there
 
-ON_HELD_OUT = "All accuracies are ON HELD-OUT TRAINING IMAGES.\n\n"
 HOW = (
     "Intervals are over seeds. A comparison is reproduced where its whole interval is above zero, contradicted where it is below, "
     "equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The comparisons of a claim are "
@@ -83,18 +82,15 @@ def as_csv(claims: Claims, judged: Judged, metric: Metric = "accuracy") -> str:
     return table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
 
 
-def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, held_out: bool = False) -> str:
+def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, said: str = "") -> str:
     """The verdict on each claim, what was compared for it, what it rests on, and the paper's numbers against its own claims.
 
-    held_out: accuracies are of held-out training images.
+    said: of all accuracies, as by `of_all_accuracies`.
     """
     run = [row for row in judged.rows if row.verdict != "not run" and row.claim in claims.claims]
     joint = [row for row in judged.joint if row.verdict != "not run" and row.claim in claims.claims]
     sections = [
-        (ON_HELD_OUT if held_out else "")
-        + _metric(measured)
-        + HOW.format(equal_within=measured.equal_within)
-        + _summary(claims, judged),
+        said + _metric(measured) + HOW.format(equal_within=measured.equal_within) + _summary(claims, judged),
         _sums([row for row in judged.rows if row.claim in claims.claims]),
         _beside_the_paper(claims, judged, measured),
         _section("Comparisons that were run", ROWS_SAY, _table(_of_rows(run), run)),

@@ -15,9 +15,11 @@ from takd.records.accuracy import on_held_out
 from takd.reporting.kept_answers import KeptAnswers
 from takd.study.artifacts import Cell
 from takd.study.metric import TITLES, Metric
+from takd.study.search import JudgedOn
 
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
 _PLACE = ["artifact", "dataset", "model", "column"]
+CHOSEN_ON_TEST = "RECIPES CHOSEN ON THE TEST IMAGES"
 _CHAIN = ["dataset", "family", "chain", "variant"]
 
 
@@ -29,7 +31,7 @@ class Context:
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
     images, where it is asked for. probes: what networks were asked, a row a network and strength of noise. spent: a chain's (data
     set, family, chain, variant) core-seconds by seed, with those of all networks above it, where all of them are there. metric: the
-    column of `accuracy` that networks are compared by.
+    column of `accuracy` that networks are compared by. chosen_on: the images by which recipes were chosen.
     """
 
     datasets: tuple[str, ...]
@@ -42,6 +44,7 @@ class Context:
     probes: pd.DataFrame = field(default_factory=pd.DataFrame)
     spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
     metric: Metric = "accuracy"
+    chosen_on: JudgedOn = "held_out"
 
     def title(self, dataset: str) -> str:
         """What people call a data set."""
@@ -69,6 +72,17 @@ class Context:
         """The metric as people write it, where it isn't top-1 accuracy; else empty."""
         return "" if self.metric == "accuracy" else TITLES[self.metric]
 
+    @property
+    def shouted(self) -> str:
+        """What has to be said of all accuracies at once, after a comma: that no other images can be expected to give them."""
+        said = ["ON HELD-OUT TRAINING IMAGES"] if self.held_out else []
+        return "".join(f", {one}" for one in (*said, *([CHOSEN_ON_TEST] if self.chosen_on == "test" else [])))
+
+    @property
+    def chosen_on_test(self) -> str:
+        """A sentence where recipes were chosen by the test images; else empty."""
+        return f" {CHOSEN_ON_TEST}." if self.chosen_on == "test" else ""
+
     @cached_property
     def lacking(self) -> int:
         """How many networks have a record without the metric."""
@@ -91,6 +105,13 @@ class Context:
 def titles_of(datasets: Collection[str]) -> dict[str, str]:
     """What people call those data sets; published ones have a title, others their name."""
     return {name: DATASET_TITLES.get(name, name) for name in datasets}
+
+
+def of_all_accuracies(held_out: bool, chosen_on: JudgedOn) -> str:
+    """A sentence each where accuracies are of held-out training images, and where recipes were chosen by the test images."""
+    first = "All accuracies are ON HELD-OUT TRAINING IMAGES.\n\n" if held_out else ""
+    chosen = f"{CHOSEN_ON_TEST}: no accuracy to expect of other images.\n\n" if chosen_on == "test" else ""
+    return first + chosen
 
 
 def read_published(path: Path | None) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from takd.data.registry import DATASETS
 from takd.planning.decided import Compared
-from takd.reporting.claims_page import ON_HELD_OUT
 from takd.reporting.markdown import aligned, escaped
 from takd.reporting.rounds import Decision
 from takd.reporting.verdicts import VERDICTS, Unit, Verdict
@@ -84,15 +83,15 @@ def as_markdown(
     plan: Sequence[int],
     at_most: int,
     *,
-    held_out: bool = False,
+    said_of_all: str = "",
 ) -> str:
-    """The page. plan: how many students there are at each look. held_out: accuracies are of held-out training images."""
+    """The page. plan: how many students there are at each look. said_of_all: of accuracies."""
     counts = Counter(one.now.verdict for one in followed)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     networks = max((look.networks for look in looks), default=0)
     sections = [
         f"# {name}: {escaped(claim.statement)}\n",
-        (ON_HELD_OUT if held_out else "")
+        said_of_all
         + f"{len(followed)} comparison{'' if len(followed) == 1 else 's'}: {said or 'none is of data sets that are here'}.\n",
         f"{HOW}\n",
         f"Looks are at {_listed(plan)} students a chain. It took {networks} networks, teachers among them; had nothing been "

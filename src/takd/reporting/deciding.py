@@ -18,7 +18,7 @@ from takd.records.key import check_key
 from takd.records.made import Made
 from takd.records.metrics import Metrics
 from takd.reporting import decided_page
-from takd.reporting.context import read_published
+from takd.reporting.context import of_all_accuracies, read_published
 from takd.reporting.decided_page import Followed, Look
 from takd.reporting.judging import Measured, Part
 from takd.reporting.rounds import Decision, decided
@@ -109,10 +109,11 @@ def make(workflow: Workflow, results: str, name: str, expected_key: str | None =
         raise RecordError(f"{layout.metrics(*found.lacking[0])}: isn't there, or not as it should be; run snakemake")
     claim, at_most = workflow.decided.claim(results, name), len(workflow.decided.with_teachers(_all_asked(found)))
     files = [page.with_suffix(".csv"), page]
-    held_out = accuracies.on_held_out(found.accuracy)
+    given = workflow.tree.folder(results).parameters
+    said = of_all_accuracies(accuracies.on_held_out(found.accuracy), given.chosen_on)
     write_text(files[0], decided_page.as_csv(name, found.followed, found.table(), at_most))
     write_text(
-        files[1], decided_page.as_markdown(name, claim, found.followed, found.table(), found.looks, at_most, held_out=held_out)
+        files[1], decided_page.as_markdown(name, claim, found.followed, found.table(), found.looks, at_most, said_of_all=said)
     )
     records = [layout.metrics(*node) for node in found.read() if workflow.keys.has_record(node)]
     made_from = {path: sha256_of(workflow.root / path) for path in records}

@@ -13,7 +13,7 @@ from takd.files import read_text
 from takd.networks.registry import PAPER_FAMILIES
 from takd.records.metrics import Metrics
 from takd.reporting import curves, facts
-from takd.reporting.context import family_title, titles_of
+from takd.reporting.context import family_title, of_all_accuracies, titles_of
 from takd.reporting.curves import Chain
 from takd.reporting.facts import Records
 from takd.reporting.markdown import one_line
@@ -23,6 +23,7 @@ from takd.reporting.verdicts import VERDICTS
 from takd.study.artifacts import AnyArtifact, Cell, look_up
 from takd.study.metric import Metric, said_of
 from takd.study.names import hops_of
+from takd.study.search import JudgedOn
 
 # Nothing is fetched and nothing runs, whatever a name says.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -36,12 +37,15 @@ def report_html(
     verdicts: pd.DataFrame | None,
     verify_line: str,
     metric: Metric = "accuracy",
+    chosen_on: JudgedOn = "held_out",
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one; teachers first.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
     a comparison, as claims.csv. verify_line: what `takd verify` says.
-    metric: what networks are compared by. Raises ParameterError where a section is of no artifact.
+    metric: what networks are compared by. chosen_on: the images by which recipes were chosen.
+
+    Raises ParameterError where a section is of no artifact.
     """
     page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}, metric)
     figures = [path for path in sections if path.suffix == ".png"]
@@ -50,7 +54,7 @@ def report_html(
     run = [path for path in figures if page.is_run(path)]
     main = next((path for path in run if page.shown[path.stem].kind == "paths"), run[0] if run else None)
     parts = {
-        "Result": page.result() + _verdicts(claims, verdicts) + (page.figure(main) if main else ""),
+        "Result": _chosen(chosen_on) + page.result() + _verdicts(claims, verdicts) + (page.figure(main) if main else ""),
         "Tables": "".join(map(page.table, tables)),
         "Figures": "".join(page.figure(path) for path in run if path != main) + page.left_out(set(figures) - set(run)),
         "Claims": as_html(claims, page.href),
@@ -191,6 +195,11 @@ class _Page:
             "by its teacher": best(2, 2),
             "by the best path through assistants": best(3, len(longest)),
         }
+
+
+def _chosen(chosen_on: JudgedOn) -> str:
+    said = of_all_accuracies(False, chosen_on)
+    return f"<p><strong>{escape(said.strip())}</strong></p>\n" if said else ""
 
 
 def _verdicts(claims: str, verdicts: pd.DataFrame | None) -> str:

@@ -60,7 +60,8 @@ def as_markdown(spec: Probes, numbers: pd.DataFrame, context: Context) -> str:
         means = ["" if its[name].isna().all() else f"{its[name].mean():.{3 if name in MEASURED[:2] else 2}f}" for name in shown]
         lines.append(line + (means if len(its) else ["not run", *[""] * (len(shown) - 1)]))
     return (
-        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Means over n seeds. Entropy of answers to training images, and KL "
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}.{context.chosen_on_test} Means over n seeds. "
+        "Entropy of answers to training images, and KL "
         "divergence of a student's answers to test images from its teacher's, in nats at temperature "
         f"{spec.temperature:g}. Agreement: % of test and of training images to which student and teacher give one answer. "
         "Accuracy: top-1 on test images, %, as they are and with Gaussian noise of that share of the range from black to white."

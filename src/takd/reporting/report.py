@@ -5,20 +5,36 @@ from pathlib import Path
 
 from takd.files import read_text
 from takd.reporting import facts
+from takd.reporting.context import of_all_accuracies
 from takd.reporting.facts import Records
 from takd.reporting.markdown import escaped
 from takd.study.artifacts import AnyArtifact, look_up
+from takd.study.search import JudgedOn
 
 
 def report_markdown(
-    title: str, records: Records, artifacts: Mapping[str, AnyArtifact], sections: Sequence[Path], deviations: str | None
+    title: str,
+    records: Records,
+    artifacts: Mapping[str, AnyArtifact],
+    sections: Sequence[Path],
+    deviations: str | None,
+    chosen_on: JudgedOn = "held_out",
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md. deviations:
-    address of the page that says where takd deviates from the paper. Raises ParameterError where a section is of no artifact.
+    address of the page that says where takd deviates from the paper. chosen_on: the images by
+    which recipes were chosen. Raises ParameterError where a section is of no artifact.
     """
-    parts = [f"# {escaped(title)}", "## What was run", facts.what_was_run(records), "### Recipes", facts.recipes(records)]
+    said = of_all_accuracies(False, chosen_on)
+    parts = [
+        f"# {escaped(title)}",
+        *([said] if said else []),
+        "## What was run",
+        facts.what_was_run(records),
+        "### Recipes",
+        facts.recipes(records),
+    ]
     for section in sections:
         if section.stem == "claims":
             parts += ["## Claims", read_text(section)]

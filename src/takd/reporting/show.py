@@ -17,7 +17,7 @@ from takd.records.made import Made
 from takd.records.metrics import Metrics
 from takd.records.soft_targets import SoftTargets
 from takd.reporting import best_path, claims_page, kinds, page, probes, report, summary
-from takd.reporting.context import Context, read_published, titles_of
+from takd.reporting.context import Context, of_all_accuracies, read_published, titles_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims, layout
@@ -112,6 +112,7 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
         kept=kept_of(records) if workflow.keys.needs_labels(results, what) else KeptAnswers(),
         spent=_spent(workflow, nodes, records),
         metric=folder.parameters.metric,
+        chosen_on=folder.parameters.chosen_on,
     )
 
 
@@ -178,8 +179,9 @@ def _best_path(workflow: Workflow, results: str) -> list[Path]:
         exhaustive=asked.section.exhaustive,
         labels_alike=all(record.measured_on == "validation" for _, record in alone.values()),
     )
+    said = of_all_accuracies(False, workflow.tree.folder(results).parameters.chosen_on)
     title = f"{titles_of((asked.dataset,))[asked.dataset]}, {asked.family}"
-    return best_path.write(title, measured, Path(results, layout.BEST_PATH))
+    return best_path.write(title, measured, Path(results, layout.BEST_PATH), said)
 
 
 def _gather(workflow: Workflow, results: str) -> list[Path]:
@@ -210,7 +212,8 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))
-    write_text(files[1], claims_page.as_markdown(known, judged, measured, held_out=accuracies.on_held_out(table)))
+    said = of_all_accuracies(accuracies.on_held_out(table), given.chosen_on)
+    write_text(files[1], claims_page.as_markdown(known, judged, measured, said=said))
     return files
 
 
@@ -223,7 +226,7 @@ def _claims_of_own(workflow: Workflow, results: str) -> claims.Claims:
 
 def _report(workflow: Workflow, results: str) -> list[Path]:
     folder = workflow.tree.folder(results)
-    names = workflow.tree.shown(results)
+    given, names = folder.parameters, workflow.tree.shown(results)
     for what in (*names, "accuracy", "claims"):
         _whole(workflow, results, what)
     records = _records(workflow, results, workflow.keys.networks_reported(results))
@@ -236,8 +239,9 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     title = folder.study or results
     files = [Path(results, "report.md"), Path(results, "report.html")]
     with_claims = [*sections, Path(results, "claims.md")]
-    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations))
+    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
-    line = f"takd verify: {len(records)} networks as they should be, when this page was made"
-    write_text(files[1], page.report_html(title, records, artifacts, with_claims, verdicts, line, folder.parameters.metric))
+    said = f"takd verify: {len(records)} networks as they should be, when this page was made"
+    html = page.report_html(title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on)
+    write_text(files[1], html)
     return files

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 
 from takd.files import written_whole
-from takd.reporting.context import Context, family_title
+from takd.reporting.context import CHOSEN_ON_TEST, Context, family_title
 from takd.reporting.markdown import one_line
 
 matplotlib.use("Agg")
@@ -61,10 +61,11 @@ def not_run() -> Any:
 
 
 def say_what_accuracy_is(picture: Any, context: Context) -> None:
-    """Say so above the panels where accuracies are of held-out training images, or are by another metric than top-1 accuracy."""
+    """Say so above the panels: held-out training images, another metric than top-1 accuracy, recipes chosen on the test images."""
     said = [f"{context.compared_by} in place of accuracy"] if context.compared_by else []
     said += [f"{context.lacking} networks: not kept"] if context.compared_by and context.lacking else []
     said += ["on held-out training images"] if context.held_out else []
+    said += [CHOSEN_ON_TEST.lower()] if context.chosen_on == "test" else []
     if said:
         picture.suptitle(", ".join(said), fontsize=8)
 

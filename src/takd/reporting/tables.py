@@ -11,6 +11,7 @@ from takd.reporting.context import Context
 from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Table
 from takd.study.metric import Metric, said_of
+from takd.study.search import JudgedOn
 
 NOT_RUN, NOT_KEPT = "not run", "not kept"
 COLUMNS = [
@@ -42,19 +43,21 @@ def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
 def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write a table for programs and for people; both files."""
     csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, as_csv(numbers, context.metric))
+    write_text(csv, as_csv(numbers, context.metric, context.chosen_on))
     write_text(markdown, as_markdown(spec, numbers, context))
     return [csv, markdown]
 
 
-def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy") -> str:
+def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: JudgedOn = "held_out") -> str:
     """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet.
 
-    metric: what stands there; a column says so, where it isn't top-1 accuracy.
+    metric: what stands there; a column says so, where it isn't top-1 accuracy. chosen_on: the images by which recipes were chosen;
+    a column says so, where it is the test images.
     """
+    marks = ({} if metric == "accuracy" else {"metric": metric}) | ({"chosen_on": chosen_on} if chosen_on == "test" else {})
     lines = []
     for (model, dataset), row in _rows(numbers):
-        line: dict[str, str] = {"model": model, "dataset": dataset} | ({} if metric == "accuracy" else {"metric": metric})
+        line: dict[str, str] = {"model": model, "dataset": dataset, **marks}
         for column, cell in row.items():
             line[column] = _number(cell.mean) or ("" if cell.quoted else _none(cell))
             line[f"{column} deviation"] = _number(cell.deviation)
@@ -77,7 +80,7 @@ def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
         f"**{escaped(spec.where)}.** {escaped(spec.title)}. {said_of(context.metric)}, %"
-        f"{', ON HELD-OUT TRAINING IMAGES' if context.held_out else ''}; "
+        f"{context.shouted}; "
         f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}\n\n{aligned(lines)}"
     )
 

@@ -14,7 +14,7 @@ from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
 from takd.study.names import WORD
 from takd.study.path_section import PathSection
-from takd.study.search import Found, Search, Settings
+from takd.study.search import Found, JudgedOn, Search, Settings
 from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
 
@@ -120,6 +120,13 @@ class Parameters(Section):
             "the weights that were kept, top-5 accuracy, balanced accuracy or macro-F1. It changes no training."
         ),
     ] = "accuracy"
+    chosen_on: Annotated[
+        JudgedOn,
+        Field(
+            description="The images by which λ, τ and the like were chosen. Where it is `test`, tables, figures, claims and the "
+            "report say so; a file of `overrides_from` that was judged on the test images makes it so. Paper: the test images."
+        ),
+    ] = "held_out"
     surface: Surface = Surface()
     claims: Claims = Claims()
     search: Search = Search()
@@ -230,6 +237,7 @@ def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
     search = values.get("search")
     on_test = isinstance(search, Mapping) and search.get("judged_on") == "test"
     found: dict[str, Any] = {}
+    marks: dict[str, str] = {}
     for file in map(str, files):
         if not (root / file).is_file():
             raise ParameterError(f"overrides_from: {shortened(file)}: no such file; a search writes it, beside its .csv")
@@ -240,8 +248,10 @@ def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
                 "who means that says `search: {judged_on: test}`"
             )
         found |= one.overrides
+        marks |= {"chosen_on": "test"} if one.judged_on == "test" else {}
     first = {pattern: settings for pattern, settings in typed.items() if pattern not in found}
-    return values | {"overrides": first | {pattern: {**typed.get(pattern, {}), **settings} for pattern, settings in found.items()}}
+    last = {pattern: {**typed.get(pattern, {}), **settings} for pattern, settings in found.items()}
+    return values | marks | {"overrides": first | last}
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

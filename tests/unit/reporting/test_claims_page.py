@@ -14,6 +14,7 @@ from scipy import stats
 
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.claims_page import COLUMNS, as_csv, as_markdown
+from takd.reporting.context import of_all_accuracies
 from takd.reporting.effects import SharedSeeds
 from takd.reporting.judging import Measured, judge
 from takd.reporting.markdown import aligned, escaped
@@ -117,7 +118,8 @@ def test_the_paper_is_held_against_itself(pages: tuple[pd.DataFrame, str]) -> No
 def test_it_says_where_accuracies_are_of_held_out_images() -> None:
     measured = Measured(read_accuracy().iloc[:0], NO_RISES, PUBLISHED, 0.3)
     judged = judge(PAPER, DATASETS, measured)
-    assert "ON HELD-OUT TRAINING IMAGES" in as_markdown(PAPER, judged, measured, held_out=True)
+    said = of_all_accuracies(True, "held_out")
+    assert "ON HELD-OUT TRAINING IMAGES" in as_markdown(PAPER, judged, measured, said=said)
     assert "HELD-OUT" not in as_markdown(PAPER, judged, measured)
 
 

@@ -32,7 +32,15 @@ def test_what_was_judged_on_test_images_is_taken_by_that_name_alone(project: Pat
     (project / "found.yaml").write_text(FOUND.format("test"))
     with pytest.raises(ParameterError, match=r"found\.yaml: was judged on the test images; who means that says"):
         overrides(project)
-    assert overrides(project, search={"judged_on": "test"})["digits/plain/4-2/*"]["temperature"] == 9
+    typed = {"overrides_from": ["found.yaml"], "search": {"judged_on": "test"}}
+    given = load_parameters(project / "params.yaml", None, typed)
+    assert given.overrides["digits/plain/4-2/*"]["temperature"] == 9
+    assert given.chosen_on == "test"  # so that tables say so
+
+
+def test_what_was_judged_on_held_out_images_is_not_marked(project: Path) -> None:
+    typed = {"overrides_from": ["found.yaml"], "search": {"judged_on": "test"}}
+    assert load_parameters(project / "params.yaml", None, typed).chosen_on == "held_out"
 
 
 @pytest.mark.parametrize(
