@@ -18,6 +18,7 @@ PUBLISHED = ROOT / "results/published"
 FOLDERS = [PUBLISHED, PUBLISHED / "quick"]
 NOTES = ROOT / "docs/notes"
 WHICH_EPOCH = (NOTES / "2026-11-23-which-epoch-the-papers-number-is-of.md").read_text()
+DEVIATIONS = (ROOT / "docs/deviations.md").read_text()
 HOW_SOFT = " ".join((NOTES / "2026-11-23-how-soft-a-teacher-is-after-150-epochs.md").read_text().split())
 
 
@@ -87,13 +88,22 @@ def test_ten_students_are_compared_and_every_other_cell_of_the_quick_results_has
     assert set(networks[~compared]) == {3}
 
 
-def test_the_preset_nearest_to_the_authors_code_can_be_used(workspace: Path) -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/deviations.md").read_text(), flags=re.MULTILINE | re.DOTALL)
-    (workspace / "presets/authors.yaml").write_text(text)
-    folder = Tree(workspace).folder("results/authors")
+def test_the_preset_nearest_to_the_authors_code_can_be_used() -> None:
+    folder = Tree(ROOT).folder("results/authors")
     plain, resnet = (folder.recipe(Name.parse(f"cifar10/{chain}/seed0")) for chain in ("plain/10-2", "resnet/110-8"))
     assert (plain.schedule.schedule, resnet.schedule.learning_rate_drops, resnet.length.select) == ("constant", (120,), "best_test")
     assert plain.objective.model_dump()["kl_reduction"] == "elementmean"
+    assert folder.parameters.chosen_on == "test"
+
+
+def test_the_authors_values_stand_on_the_page_and_in_their_preset() -> None:
+    rows = re.findall(r"^\| ResNet (110-\S+) \| CIFAR-(\d+) \| ([\d.]+) \| (\d+|not known here) \|", DEVIATIONS, flags=re.MULTILINE)
+    assert len(rows) == 4
+    for chain, classes, trade_off, temperature in rows:
+        recipe = Tree(ROOT).folder("results/authors").recipe(Name.parse(f"cifar{classes}/resnet/{chain}/seed1"))
+        given = recipe.objective.model_dump()
+        assert given["trade_off"] == float(trade_off)
+        assert temperature == "not known here" or given["temperature"] == float(temperature)
 
 
 def test_what_is_said_of_the_patient_student_is_what_was_measured() -> None:
