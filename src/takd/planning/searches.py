@@ -30,7 +30,10 @@ class Searches:
         folder.check(name)
         if folder.imported(name) is not None:
             raise ParameterError(f"{name}: its weights were brought, so there is nothing to search for")
-        searched(folder.parameters.search.fields, name)
+        given = folder.parameters
+        if given.search.pruner != "none" and given.metric != "accuracy":
+            raise ParameterError(f"search.pruner: goes by accuracy after each epoch; with `metric: {given.metric}` say none")
+        searched(given.search.fields, name)
         return Node(layout.search_folder(results), name)
 
     def named(self, wildcards: Mapping[str, str]) -> Node:
@@ -65,7 +68,8 @@ class Searches:
         section = self.section(node)
         metric = self.keys.metric(node.results)
         judged = section.judged_on if metric == "accuracy" else [section.judged_on, metric]
-        return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed)
+        pruner = [] if section.pruner == "none" else [section.pruner]
+        return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed, *pruner)
 
     def key(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
         """Of what a search of so many trials came to."""

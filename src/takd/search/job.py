@@ -1,10 +1,12 @@
 """A search as a job: trials until there are as many as were asked for, the best in fresh seeds, and what it all came to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from optuna import TrialPruned
+from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import TrialState
 
@@ -12,17 +14,25 @@ from takd.errors import DivergenceError, ParameterError, RecordError
 from takd.planning.workflow import Workflow
 from takd.records.key import check_key
 from takd.records.made import Made
-from takd.records.metrics import Metrics, stored_key
+from takd.records.metrics import Epoch, Metrics, stored_key
 from takd.search import trials
 from takd.search.journal import open_study
 from takd.search.outcome import Outcome
+from takd.search.pruning import Watcher
 from takd.search.space import drawn
 from takd.study import layout
 from takd.study.metric import Metric
 from takd.study.names import Name
 from takd.study.search import Range, searched
 from takd.study.tree import Node
+from takd.training.bar import heard_by
 from takd.training.job import Files, train_network
+
+Hear = Callable[[Epoch, int], None]
+
+
+def _ignored(epoch: Epoch, before: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,11 @@ class Trainer:
     threads: int
     device: str
 
-    def train(self, seed: int, which: str, values: Mapping[str, Any], *, again: bool) -> Metrics:
-        """The record of the network under a seed and those values. which: its folder. again: also where it is there already."""
+    def train(self, seed: int, which: str, values: Mapping[str, Any], *, again: bool, hear: Hear = _ignored) -> Metrics:
+        """The record of the network under a seed and those values. which: its folder. again: also where it is there already.
+
+        hear: is told each epoch, and how many of them come before accuracy says anything; what it raises ends the training.
+        """
         node = Node(self.node.results, self.node.name.with_seed(seed))
         recipe = self.workflow.keys.recipe(node, values)
         key = self.workflow.keys.trained(node, recipe)
@@ -49,7 +62,8 @@ class Trainer:
                 resume=None if again else Path(layout.resume(node.results, f"{network_of(node)}/{which}")),
                 **self._given(node),
             )
-            train_network(node.name, recipe, files, threads=self.threads, device_name=self.device, expected_key=key)
+            with heard_by(lambda epoch: hear(epoch, recipe.objective.epochs_before)):
+                train_network(node.name, recipe, files, threads=self.threads, device_name=self.device, expected_key=key)
         return Metrics.read(folder / "metrics.json")
 
     @property
@@ -103,7 +117,7 @@ def search(
 
     trainer = Trainer(workflow, node, threads, device)
     study_name = f"{name} {searches.trials_key(node, fields)}"
-    study = open_study(journal or place.with_suffix(".journal"), study_name, section.sampler_seed)
+    study = open_study(journal or place.with_suffix(".journal"), study_name, section.sampler_seed, section.pruner)
     running = run_trials(study, trainer, fields, count, on_test=section.judged_on == "test", metric=trainer.metric)
     if running:
         print(f"{running} trials of other workers run on; the last to end writes {place.with_suffix('.csv')}")
@@ -122,6 +136,7 @@ def run_trials(
 
     on_test, metric: what decides, as in `judged`.
     """
+    prunes = not isinstance(study.pruner, NopPruner)
     while True:
         running = trials.give_up_lost(study)
         if trials.taken(study) >= count:
@@ -134,11 +149,18 @@ def run_trials(
         try:
             values = drawn(trial, fields)
             print(f"trial {trial.number}: {', '.join(f'{field} {value}' for field, value in values.items())}", flush=True)
-            record = trainer.train(trainer.node.name.seed, f"trial{trial.number}", values, again=True)
+            watcher = Watcher(trial)
+            hear = watcher.hear if prunes else _ignored
+            record = trainer.train(trainer.node.name.seed, f"trial{trial.number}", values, again=True, hear=hear)
         except DivergenceError as error:
             print(f"trial {trial.number}: {error}")
             trial.set_user_attr(trials.DIVERGED, True)
             study.tell(trial, 0.0)  # so that the sampler keeps away from there
+            continue
+        except TrialPruned:
+            print(f"trial {trial.number}: pruned, as most were better by this epoch")
+            trial.set_user_attr(trials.SECONDS, watcher.seconds)
+            study.tell(trial, state=TrialState.PRUNED)
             continue
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)

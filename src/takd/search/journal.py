@@ -5,6 +5,7 @@ A worker that is killed may leave half a line at its end. Optuna passes over it 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
@@ -12,7 +13,9 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from takd.errors import RecordError
 from takd.files import check_place, check_regular
+from takd.search.pruning import pruner_of
 from takd.search.sampler import SeededTPE
+from takd.study.search import Pruner
 
 LONGEST_LINE = 1_000_000  # bytes
 
@@ -56,8 +59,8 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def open_study(path: Path, name: str, seed: int) -> optuna.Study:
-    """The trials of that name in a journal, which is begun where it isn't there.
+def open_study(path: Path, name: str, seed: int, pruner: Pruner = "none") -> optuna.Study:
+    """The trials of that name in a journal, which is begun where it isn't there. seed: of the sampler.
 
     Raises RecordError where the file isn't a journal, OSError where it can't be written.
     """
@@ -68,10 +71,10 @@ def open_study(path: Path, name: str, seed: int) -> optuna.Study:
         check_regular(path, RecordError)
     try:
         storage = JournalStorage(JournalFileBackend(str(path), lock_obj=MendingLock(path)))
+        given: dict[str, Any] = {"study_name": name, "sampler": SeededTPE(seed), "pruner": pruner_of(pruner)}
         if name in optuna.get_all_study_names(storage):
-            return optuna.load_study(storage=storage, study_name=name, sampler=SeededTPE(seed))
-        return optuna.create_study(
-            storage=storage, study_name=name, sampler=SeededTPE(seed), direction="maximize", load_if_exists=True
-        )  # another worker may have begun it meanwhile
+            return optuna.load_study(storage=storage, **given)
+        # another worker may have begun it meanwhile
+        return optuna.create_study(storage=storage, direction="maximize", load_if_exists=True, **given)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError):
         raise RecordError(f"{path}: not a journal of trials, or damaged before its last line; name another by --journal") from None

@@ -71,7 +71,7 @@ class Outcome:
     def as_markdown(self) -> str:
         """The page: the best, the luck in it, and the trials from the best down."""
         assert self.best.accuracy is not None
-        counts = {state: sum(one.state == state for one in self.trials) for state in ("diverged", "lost")}
+        counts = {state: sum(one.state == state for one in self.trials) for state in ("pruned", "diverged", "lost")}
         others = "".join(f", {count} {state}" for state, count in counts.items() if count)
         ended = sum(one.state == "complete" for one in self.trials)
         best = [[f"`{field}`", _range(where), _value(self.best.values[field])] for field, where in self.fields.items()]

@@ -13,12 +13,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 WORKER, SECONDS, DIVERGED = "worker", "seconds", "diverged"  # what a trial's record says besides its values
 LONGEST_SILENCE = 3600.0  # seconds, at least, before a trial of another machine is given up
-State = Literal["complete", "diverged", "running", "lost"]
+State = Literal["complete", "pruned", "diverged", "running", "lost"]
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One trial. accuracy: in per cent, of what the search is judged on; None where it has none. seconds: of its training."""
+    """One trial. accuracy: in per cent, of what the search is judged on; None where it has none, as one that was pruned.
+
+    seconds: of its training.
+    """
 
     number: int
     values: dict[str, Any]
@@ -49,6 +52,8 @@ def state_of(trial: FrozenTrial) -> State:
         return "diverged"
     if trial.state == TrialState.COMPLETE:
         return "complete"
+    if trial.state == TrialState.PRUNED:
+        return "pruned"
     return "lost" if trial.state.is_finished() else "running"
 
 
@@ -59,7 +64,7 @@ def best(trials: Iterable[Tried]) -> Tried | None:
 
 
 def taken(study: Study, *, before: int | None = None) -> int:
-    """How many trials ended or still run, diverged ones too; of those below a number, where one is given."""
+    """How many trials ended or still run, pruned and diverged ones too; of those below a number, where one is given."""
     trials = study.get_trials(deepcopy=False)
     return sum(state_of(trial) != "lost" for trial in trials if before is None or trial.number < before)
 

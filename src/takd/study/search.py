@@ -19,6 +19,7 @@ JUDGING = ("validation_share", "validation_seed", "select")
 
 Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
 JudgedOn = Literal["held_out", "test"]
+Pruner = Literal["none", "median"]
 
 
 class Range(Section):
@@ -86,6 +87,13 @@ class Search(Section):
         int, Field(ge=0, le=1000, description="Further seeds under which the best is trained again: how much of it was luck.")
     ] = 3
     sampler_seed: Annotated[int, Field(ge=0, le=999_999, description="Fixes what the sampler draws.")] = 0
+    pruner: Annotated[
+        Pruner,
+        Field(
+            description="Whether a trial ends early: `median`, where its best accuracy so far is below the median of what others "
+            "had by the same epoch. Not in the paper."
+        ),
+    ] = "none"
     fields: Annotated[
         dict[Annotated[str, Field(max_length=60)], Range],
         Field(max_length=20, description="Fields of recipes, each with its range; a network's objective leaves out what it lacks."),

@@ -1,5 +1,7 @@
-"""What a training says while it runs: a line an epoch, and a bar where somebody is looking."""
+"""What a training says while it runs: a line an epoch, a bar where somebody is looking, and each epoch to those who listen."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -7,6 +9,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from takd.records.metrics import Epoch
+
+_listeners: list[Callable[[Epoch], None]] = []
+
+
+@contextmanager
+def heard_by(listener: Callable[[Epoch], None]) -> Iterator[None]:
+    """Within the block a training of this process says each epoch to the listener, too.
+
+    What the listener raises ends that training, which then writes nothing.
+    """
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 class Bar:
@@ -39,3 +56,5 @@ class Bar:
             flush=True,
         )
         self.progress.reset(self.task, total=self.images, description=f"epoch {epoch.epoch + 1}")
+        for listener in _listeners:
+            listener(epoch)

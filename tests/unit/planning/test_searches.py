@@ -55,10 +55,10 @@ def test_trials_begin_anew_where_what_they_share_changes(changes: dict[str, Any]
     assert (trials_key(project) == before) == same
 
 
-@pytest.mark.parametrize(("field", "same"), [("trials", True), ("fresh_seeds", True), ("sampler_seed", False)])
+@pytest.mark.parametrize(("field", "same"), [("trials", True), ("fresh_seeds", True), ("sampler_seed", False), ("pruner", False)])
 def test_more_trials_go_on_in_what_is_there(field: str, same: bool, project: Project) -> None:
     before, result = trials_key(project), searches(project).expected(STUDENT)[1]
-    project.write(search=project.values["search"] | {field: 7})
+    project.write(search=project.values["search"] | {field: "median" if field == "pruner" else 7})
     assert (trials_key(project) == before) == same and searches(project).expected(STUDENT)[1] != result
 
 
@@ -75,6 +75,12 @@ def test_what_a_search_came_to_is_held_against_its_record(project: Project) -> N
     write_text(table, "accuracy\n")
     assert of.state(STUDENT) == "stale"
     assert "changed" in {one.finding for one in verify(project.workflow())}
+
+
+def test_the_pruner_goes_by_accuracy_alone(project: Project) -> None:
+    project.write(search=project.values["search"] | {"pruner": "median"}, metric="macro_f1")
+    with pytest.raises(ParameterError, match=r"search\.pruner: goes by accuracy .*; with `metric: macro_f1` say none"):
+        searches(project).named(BY | {"chain": "10-2"})
 
 
 @pytest.mark.parametrize(
