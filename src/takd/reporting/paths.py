@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.patches import Patch
 
-from takd.files import write_text
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.lines import COLUMNS, summary
@@ -33,10 +32,7 @@ def numbers(name: str, spec: Paths, context: Context) -> pd.DataFrame:
 
 def write(spec: Paths, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Draw the figure, and write the numbers behind it; all files."""
-    csv = place.with_name(f"{place.name}.csv")
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
-    with pyplot.rc_context(style.STYLE):
-        return [csv, *style.save(draw(spec, numbers, context), place)]
+    return style.write(numbers, lambda: draw(spec, numbers, context), place)
 
 
 def draw(spec: Paths, numbers: pd.DataFrame, context: Context) -> Any:

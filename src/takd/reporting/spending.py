@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 from matplotlib import pyplot
 
-from takd.files import write_text
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
@@ -46,12 +45,8 @@ def numbers(name: str, spec: Costs, context: Context) -> pd.DataFrame:
 
 def write(spec: Costs, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Draw the figure, and write the numbers behind it; all files."""
-    csv = place.with_name(f"{place.name}.csv")
-    write_text(
-        csv, numbers.rename(columns={"accuracy": context.metric}).to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    )
-    with pyplot.rc_context(style.STYLE):
-        return [csv, *style.save(draw(spec, numbers, context), place)]
+    named = numbers.rename(columns={"accuracy": context.metric})
+    return style.write(named, lambda: draw(spec, numbers, context), place, digits="%.6g")
 
 
 def draw(spec: Costs, numbers: pd.DataFrame, context: Context) -> Any:

@@ -1,12 +1,13 @@
 """The look that all figures share, and how a picture is written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import pandas as pd
 
-from takd.files import written_whole
+from takd.files import write_text, written_whole
 from takd.reporting.context import CHOSEN_ON_TEST, Context, family_title
 from takd.reporting.markdown import one_line
 
@@ -33,6 +34,16 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 200,
     "savefig.bbox": "tight",  # else the caps of error bars in a legend below the axes are cut
 }
+
+
+def write(
+    numbers: pd.DataFrame, draw: Callable[[], Any], place: Path, *, look: Mapping[Any, Any] = STYLE, digits: str = "%.4f"
+) -> list[Path]:
+    """Write a figure's numbers as CSV beside `place`, then what `draw` draws of them; all files. digits: of each number."""
+    csv = place.with_name(f"{place.name}.csv")
+    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format=digits))
+    with pyplot.rc_context(dict(look)):
+        return [csv, *save(draw(), place)]
 
 
 def save(picture: Any, place: Path) -> list[Path]:

@@ -11,7 +11,6 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from takd.files import write_text
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.flatness import in_disc, of_chain, rises
@@ -35,10 +34,7 @@ def numbers(name: str, spec: Surfaces, context: Context) -> pd.DataFrame:
 
 def write(spec: Surfaces, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Draw the figure, and write how flat the surfaces are; all files."""
-    csv = place.with_name(f"{place.name}.csv")
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    with pyplot.rc_context(LOOK):
-        return [csv, *style.save(draw(spec, numbers, context), place)]
+    return style.write(numbers, lambda: draw(spec, numbers, context), place, look=LOOK, digits="%.6g")
 
 
 def draw(spec: Surfaces, numbers: pd.DataFrame, context: Context) -> Any:
