@@ -62,6 +62,11 @@ class Context:
         """What the paper has in a cell of the artifact `name`, in per cent; NaN where it has nothing."""
         return self._papers.get((name, cell.dataset, cell.model, cell.column), math.nan)
 
+    def paper_at(self, place: str, dataset: str) -> float:
+        """What the paper has in artifact/model/column, in per cent; NaN where it has nothing."""
+        artifact, model, column = place.split("/")
+        return self._papers.get((artifact, dataset, model, column), math.nan)
+
     @cached_property
     def held_out(self) -> bool:
         """Whether accuracies are of training images that were held out. Raises RecordError where some are and others aren't."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot
+from matplotlib.lines import Line2D
 
 from takd.reporting import style
 from takd.reporting.context import Context
@@ -17,11 +18,16 @@ COLUMNS = ["dataset", "family", "series", "x", "chain", "value", "deviation", "n
 MEAN_OF = "mean of"
 PANEL_INCHES = (3.4, 2.4)
 MARKERS, DASHES = "os^Dv<>", ("-", "--", ":", "-.", "-", "--", ":")
+PAPERS = "hollow: the paper's"
+HOLLOW = Line2D([], [], color="0.3", marker="o", linestyle="", markersize=5, markerfacecolor="none")
 APART = 0.14  # of the distance between two x: beside each other, error bars don't hide one another
 
 
 def numbers(name: str, spec: Lines, context: Context) -> pd.DataFrame:
-    """What the figure draws, a row a point: value and standard deviation (n - 1) over n seeds; n is 0 where nothing was run."""
+    """What the figure draws, a row a point: value and standard deviation (n - 1) over n seeds; n is 0 where nothing was run.
+
+    paper: the paper's own value, NaN where it has none; a column of figures alone whose series name some.
+    """
     rows: list[tuple[Any, ...]] = []
     for panel in spec.panels:
         for dataset in spec.shown(context.datasets):
@@ -30,8 +36,9 @@ def numbers(name: str, spec: Lines, context: Context) -> pd.DataFrame:
             if panel.mean_of:
                 ends = [context.accuracies(dataset, panel.family, chain, spec.variant).mean() for chain in panel.mean_of]
                 count = 0 if np.isnan(ends).any() else 1
-                rows.append((dataset, panel.family, MEAN_OF, "", " and ".join(panel.mean_of), np.mean(ends), np.nan, count))
-    return pd.DataFrame(rows, columns=COLUMNS)
+                rows.append((dataset, panel.family, MEAN_OF, "", " and ".join(panel.mean_of), np.mean(ends), np.nan, count, np.nan))
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "paper"])
+    return table if any(series.paper for panel in spec.panels for series in panel.series) else table[COLUMNS]
 
 
 def _points(panel: Panel, series: Series, dataset: str, context: Context, variant: str) -> Iterator[tuple[Any, ...]]:
@@ -40,7 +47,8 @@ def _points(panel: Panel, series: Series, dataset: str, context: Context, varian
         if series.gain_over:
             baseline = context.accuracies(dataset, panel.family, series.gain_over[x], variant)
             values = (100 * (values - baseline) / baseline).dropna()  # seed by seed
-        yield (dataset, panel.family, series.label, x, chain, *summary(values))
+        paper = context.paper_at(series.paper[x], dataset) if x in series.paper else np.nan
+        yield (dataset, panel.family, series.label, x, chain, *summary(values), paper)
 
 
 def summary(values: "pd.Series[float]") -> tuple[float, float, int]:
@@ -71,10 +79,12 @@ def draw(spec: Lines, numbers: pd.DataFrame, context: Context) -> Any:
         axis.set_title(f"({letter}) {title}" if len(shown) > 1 else title)
         its = numbers[(numbers["family"] == family) & (numbers["dataset"] == dataset)]
         entries |= _draw_panel(spec, panels[family], axis, its, labels)
+    if PAPERS in entries:
+        entries[PAPERS] = entries.pop(PAPERS)  # after the lines
     for axis in list(grid.flat)[len(shown) :]:
         axis.remove()
     if len(entries) > 1:
-        picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)))
+        picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(4, len(entries)))
     style.say_what_accuracy_is(picture, context)
     return picture
 
@@ -97,6 +107,12 @@ def _draw_panel(spec: Lines, panel: Panel, left: Any, numbers: pd.DataFrame, lab
             yerr=points["deviation"].fillna(0),
             color=style.COLOURS[look], marker=MARKERS[look], linestyle=DASHES[look], markersize=4, linewidth=1.2, capsize=2.5,
         )  # fmt: skip
+        if "paper" in points and points["paper"].notna().any():
+            axis.plot(
+                [ticks.index(x) + offset for x in points["x"]], points["paper"],
+                color=style.COLOURS[look], marker=MARKERS[look], linestyle="", markersize=5, markerfacecolor="none",
+            )  # fmt: skip
+            entries[PAPERS] = HOLLOW
         alone = right is not None and sum(other.axis == series.axis for other in panel.series) == 1
         axis.set_ylabel(spec.y_right if axis is right else spec.y, color=style.COLOURS[look] if alone else "black")
     mean = numbers[(numbers["series"] == MEAN_OF) & (numbers["n"] > 0)]

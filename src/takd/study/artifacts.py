@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from takd.errors import NetworkNameError, ParameterError
 from takd.networks.registry import PAPER_FAMILIES
+from takd.study.comparisons import Place
 from takd.study.names import Name, check_members, hops_of
 from takd.study.params import FILE_NAME
 from takd.study.section import first_problem
@@ -150,11 +151,19 @@ class Series(_Entry):
         default=None,
         description="x to the chain that the one of `points` is compared with: the gain is drawn, in % of its accuracy.",
     )
+    paper: dict[str, Place] = Field(
+        default={},
+        description="x to artifact/model/column of published.csv, where the paper has a number: drawn hollow.",
+    )
 
     @model_validator(mode="after")
     def _compared_point_by_point(self) -> Self:
         if self.gain_over is not None and self.gain_over.keys() != self.points.keys():
             raise ValueError("gain_over: needs a chain for each of `points`")
+        if self.paper and self.gain_over is not None:
+            raise ValueError("paper: its numbers are accuracies, and `gain_over` draws gains")
+        if unknown := sorted(self.paper.keys() - self.points.keys()):
+            raise ValueError(f"paper: {unknown[0]} isn't one of `points`: {', '.join(self.points)}")
         return self
 
 

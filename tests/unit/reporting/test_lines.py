@@ -11,7 +11,7 @@ from matplotlib import pyplot
 
 from takd.reporting import kinds, lines, style
 from takd.reporting.context import Context
-from takd.study.artifacts import Lines
+from takd.study.artifacts import Lines, Series
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, of_figures, written
 from tests.unit.reporting.golden import check
 
@@ -96,6 +96,35 @@ def test_there_is_one_legend_and_it_has_each_line_once() -> None:
     picture = drawn(of_lines("figure2"), context(of_figures()))
     assert [text.get_text() for text in picture.legends[0].get_texts()] == ["student after BLKD", "its teacher"]
     assert len(picture.legends) == 1 and not any(axis.get_legend() for axis in picture.axes)
+
+
+def test_the_paper_s_own_numbers_stand_hollow_beside_those_that_were_run() -> None:
+    """Of Tables 1 and 2, on CIFAR-10, each above or below its own point; one entry of the legend is for all of them."""
+    picture = drawn(of_lines("assistants"), context(of_figures()))
+    hollow = [line for line in picture.axes[0].lines if line.get_markerfacecolor() == "none"]
+    assert [list(line.get_ydata()) for line in hollow] == [[73.51, 73.15, 72.75], [72.57] * 3, [70.16] * 3]
+    for line, bars in zip(hollow, picture.axes[0].containers, strict=True):
+        assert list(line.get_xdata()) == list(bars[0].get_xdata()) and line.get_color() == bars[0].get_color()
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["TAKD", "BLKD", "NOKD", lines.PAPERS]
+
+
+@pytest.mark.parametrize("name", ["figure2", "figure3", "figure4"])
+def test_no_hollow_mark_stands_where_the_paper_has_no_number(name: str) -> None:
+    picture = drawn(of_lines(name), context(of_figures()))
+    assert not [line for axis in picture.axes for line in axis.lines if line.get_markerfacecolor() == "none"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"paper": {"7": "table1/CNN/NOKD"}}, "paper: 7 isn't one of `points`: 4"),
+        ({"paper": {"4": "table1/CNN"}}, "pattern"),
+        ({"paper": {"4": "table1/CNN/NOKD"}, "gain_over": {"4": "2"}}, "its numbers are accuracies"),
+    ],
+)
+def test_a_number_of_the_paper_belongs_to_a_point(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Series.model_validate({"label": "TAKD", "points": {"4": "10-4-2"}} | changes)
 
 
 def test_equal_points_of_two_series_stand_beside_each_other() -> None:
