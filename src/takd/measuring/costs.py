@@ -30,7 +30,7 @@ def epoch_seconds(dataset: str, lock: Lock, recipe: Recipe, threads: int = 1) ->
     data = PreparedData(dataset, lock.classes, "", Split(noise, labels), Split(noise[:few], labels[:few]))
     sections: dict[str, Section] = {
         "network": recipe.network.model_copy(update={"peer": None, "start": None}),
-        "views": recipe.views.model_copy(update={"validation_share": 0.0, "training_share": 1.0}),
+        "views": recipe.views.model_copy(update={"validation_share": 0.0, "training_share": 1.0, "unlabelled": "none"}),
         "length": recipe.length.model_copy(update={"epochs": 1 + STEPS, "select": "last"}),
         "schedule": recipe.schedule.model_copy(update={"schedule": "constant", "learning_rate_drops": (), "warm_up_epochs": 0}),
     }

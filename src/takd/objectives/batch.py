@@ -16,6 +16,7 @@ class Batch(NamedTuple):
     ancestors_logits: where the teacher's teachers teach too, theirs, nearest first. random: numbers for a purpose, drawn from seed,
     epoch and step. ask: the teacher, for images of the objective's own. made: what student and teacher say of those, both (M, C).
     class_weights: (C,), float32, how much a label of each class counts, where they don't count alike.
+    unlabelled: how many images of the batch, the last ones, have no labels: `labels` is of those before them.
     """
 
     labels: Tensor
@@ -28,6 +29,7 @@ class Batch(NamedTuple):
     ask: "Asked | None" = None
     made: tuple[Tensor, Tensor] | None = None
     class_weights: Tensor | None = None
+    unlabelled: int = 0
 
     def cross_entropy(self, logits: Tensor) -> Tensor:
         """With the labels: a scalar, in nats, the mean over the batch, weighted by classes where they have weights.
@@ -35,6 +37,13 @@ class Batch(NamedTuple):
         logits: (B, C), float32.
         """
         return F.cross_entropy(logits, self.labels, weight=self.class_weights)
+
+    def divided(self) -> tuple["Batch", "Batch"]:
+        """The images with labels, and those without; each has its teacher's logits."""
+        assert self.teacher_logits is not None, "images without labels have a teacher"
+        count = len(self.labels)
+        labelled = self._replace(teacher_logits=self.teacher_logits[:count], unlabelled=0)
+        return labelled, self._replace(labels=self.labels[:0], teacher_logits=self.teacher_logits[count:])
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,20 @@ def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
 
 def loss(outputs: Tensor, batch: Batch, fields: DISTFields) -> Tensor:
     """Cross-entropy + DIST for a batch: a scalar. outputs: logits (B, C), float32."""
+    relations = unlabelled_loss(outputs, batch, fields)
+    return batch.cross_entropy(outputs) + relations
+
+
+def unlabelled_loss(outputs: Tensor, batch: Batch, fields: DISTFields) -> Tensor:
+    """DIST without cross-entropy, for images without labels: a scalar. outputs: logits (B, C), float32."""
     assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
-    relations = dist_loss(
+    return dist_loss(
         outputs,
         batch.teacher_logits.float(),
         beta=fields.dist_beta,
         gamma=fields.dist_gamma,
         temperature=fields.dist_temperature,
     )
-    return batch.cross_entropy(outputs) + relations
 
 
 def dist_loss(student_logits: Tensor, teacher_logits: Tensor, *, beta: float, gamma: float, temperature: float) -> Tensor:

@@ -42,14 +42,21 @@ def distillation_loss(
     if kl_reduction not in get_args(KLReduction):
         raise ValueError(f"kl_reduction must be one of {', '.join(get_args(KLReduction))}, not {kl_reduction!r}")
     hard = F.cross_entropy(student_logits, labels, weight=class_weights)
+    soft = soft_targets_loss(student_logits, teacher_logits, temperature=temperature, kl_reduction=kl_reduction)
+    return (1 - trade_off) * hard + trade_off * soft
+
+
+def soft_targets_loss(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, kl_reduction: KLReduction = "batchmean"
+) -> Tensor:
+    """Eq. 2: τ² KL(teacher ‖ student), averaged as `kl_reduction` has it: a scalar, in nats. Arguments as of eq. 3."""
     divergence = F.kl_div(
         F.log_softmax(student_logits / temperature, dim=1),
         F.log_softmax(teacher_logits / temperature, dim=1),
         reduction="sum",
         log_target=True,
     )
-    soft = temperature**2 * divergence / (len(labels) if kl_reduction == "batchmean" else student_logits.numel())
-    return (1 - trade_off) * hard + trade_off * soft
+    return temperature**2 * divergence / (len(student_logits) if kl_reduction == "batchmean" else student_logits.numel())
 
 
 def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
@@ -69,3 +76,10 @@ def loss(outputs: Tensor, batch: Batch, fields: DistillationFields) -> Tensor:
         kl_reduction=fields.kl_reduction,
         class_weights=batch.class_weights,
     )
+
+
+def unlabelled_loss(outputs: Tensor, batch: Batch, fields: DistillationFields) -> Tensor:
+    """Eq. 3 at λ = 1 for images without labels: a scalar, in nats. outputs: logits (B, C), float32."""
+    assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
+    taught = batch.teacher_logits.float()
+    return soft_targets_loss(outputs, taught, temperature=fields.temperature, kl_reduction=fields.kl_reduction)

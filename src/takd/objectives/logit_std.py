@@ -16,9 +16,15 @@ def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
 
 def loss(outputs: Tensor, batch: Batch, fields: LogitStdFields) -> Tensor:
     """Weighted cross-entropy + weighted divergence for a batch: a scalar, in nats. outputs: logits (B, C), float32."""
+    divergence = unlabelled_loss(outputs, batch, fields)
+    return fields.logit_std_label_weight * batch.cross_entropy(outputs) + divergence
+
+
+def unlabelled_loss(outputs: Tensor, batch: Batch, fields: LogitStdFields) -> Tensor:
+    """The weighted divergence alone, for images without labels: a scalar, in nats. outputs: logits (B, C), float32."""
     assert batch.teacher_logits is not None, "a job gives each student its teacher's answers"
     divergence = standardised_loss(outputs, batch.teacher_logits.float(), temperature=fields.logit_std_temperature)
-    return fields.logit_std_label_weight * batch.cross_entropy(outputs) + fields.logit_std_weight * divergence
+    return fields.logit_std_weight * divergence
 
 
 def standardised_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:

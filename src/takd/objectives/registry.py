@@ -263,7 +263,8 @@ class Objective:
     partner: what the network one hop before is: a `teacher`, trained before and asked for its soft targets, or a `peer`, trained
     in the same job; None where there is no such network. features: whether it compares them, so that the teacher runs beside its
     student; its module then has an adapter too. ancestors: whether the teacher's teachers teach as well. asks: whether it makes
-    images of its own, about which student and teacher are asked; its module then has `made` too.
+    images of its own, about which student and teacher are asked; its module then has `made` too. unlabelled: whether images without
+    labels can join a step, of which the teacher alone speaks; its module then has `unlabelled_loss` too.
     """
 
     name: str
@@ -273,18 +274,19 @@ class Objective:
     features: bool = False
     ancestors: bool = False
     asks: bool = False
+    unlabelled: bool = False
 
 
 # Eq. 1: the first hop of a chain. Eq. 3: a later hop that says no other.
 LABELS = Objective("labels", "takd.objectives.labels", LabelFields, None)
-DISTILLATION = Objective("distillation", "takd.objectives.distillation", DistillationFields, "teacher")
+DISTILLATION = Objective("distillation", "takd.objectives.distillation", DistillationFields, "teacher", unlabelled=True)
 
 # What a hop says after a `+`, as in 26-8+mutual. A new objective is one entry here and the module that it names.
 OBJECTIVES: dict[str, Objective] = {
     "mutual": Objective("mutual", "takd.objectives.mutual", MutualFields, "peer"),
     "dkd": Objective("dkd", "takd.objectives.dkd", DKDFields, "teacher"),
-    "dist": Objective("dist", "takd.objectives.dist", DISTFields, "teacher"),
-    "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher"),
+    "dist": Objective("dist", "takd.objectives.dist", DISTFields, "teacher", unlabelled=True),
+    "logit_std": Objective("logit_std", "takd.objectives.logit_std", LogitStdFields, "teacher", unlabelled=True),
     "at": Objective("at", "takd.objectives.at", ATFields, "teacher", features=True),
     "fitnet": Objective("fitnet", "takd.objectives.fitnet", FitNetFields, "teacher", features=True),
     "fsp": Objective("fsp", "takd.objectives.fsp", FSPFields, "teacher", features=True),

@@ -41,7 +41,7 @@ class Costs:
                 except (TakdError, OSError):
                     continue
                 if record.epochs and record.recipe is not None and record.network.peer is None:
-                    share = record.training_share or 1.0
+                    share = record.recipe.images_an_epoch
                     seen.setdefault((record.network.dataset, record.builder), []).append(record.seconds / record.epochs / share)
         seconds = _from_file(workflow.root / FILE)
         seconds |= {kind: statistics.median(values) for kind, values in seen.items()}

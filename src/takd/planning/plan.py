@@ -118,7 +118,7 @@ def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:
     each = [costs.epoch(_alone(node.name, member), recipe) for member in trained]
     if any(seconds is None for seconds in each):
         return None
-    return recipe.all_epochs * recipe.views.training_share * sum(seconds for seconds in each if seconds is not None)
+    return recipe.all_epochs * recipe.images_an_epoch * sum(seconds for seconds in each if seconds is not None)
 
 
 def _alone(name: Name, member: str) -> Name:

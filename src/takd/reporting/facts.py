@@ -12,9 +12,9 @@ Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the 
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
 RECIPE_FIELDS = (
     *("epochs", "training_share", "batch_size", "learning_rate", "schedule", "warm_up_epochs", "weight_decay", "augmentation"),
-    *("validation_share", "select", "trade_off", "temperature", "kl_reduction", "separate_epochs"),
+    *("validation_share", "select", "trade_off", "temperature", "kl_reduction", "separate_epochs", "unlabelled"),
 )
-USUAL = {"warm_up_epochs": 0, "validation_share": 0, "select": "last"}  # not worth a column
+USUAL = {"warm_up_epochs": 0, "validation_share": 0, "select": "last", "unlabelled": "none"}  # not worth a column
 
 
 def hours(records: Records) -> float:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from takd.errors import ParameterError, shortened
-from takd.objectives.registry import ALL, Fields, Objective
-from takd.study.recipe_parts import Labels, Length, NetworkSection, Optimiser, Part, Schedule, Views
-from takd.study.section import Section, check_kind, first_problem, one_line
+from takd.objectives.registry import ALL, LABELS, Fields, Objective
+from takd.study.recipe_parts import Labels, Length, NetworkSection, Optimiser, Schedule, Views
+from takd.study.section import Part, Section, check_kind, first_problem, one_line
 
 LONGEST = 100_000  # characters of a recipe
 
@@ -71,7 +71,22 @@ class Recipe(Part):
             raise ValueError(
                 f"{self.labels.mixes}: {self.objective.name} compares features of the images as they are; leave it away"
             )
+        if self.views.unlabelled != "none":
+            self._can_teach_without_labels()
         return self
+
+    def _can_teach_without_labels(self) -> None:
+        if not ALL[self.objective.name].unlabelled:
+            can = ", ".join(name for name, each in ALL.items() if each.unlabelled)
+            raise ValueError(f"unlabelled: {self.objective.name} can't teach without labels; {can} can")
+        if self.labels.mixes:
+            raise ValueError(f"unlabelled: {self.labels.mixes} mixes labels too, which these images don't have; leave one away")
+
+    @property
+    def images_an_epoch(self) -> float:
+        """How many images an epoch trains on, as a share of the training images that aren't held out."""
+        unlabelled = self.views.unlabelled_batch if self.views.unlabelled != "none" else 0
+        return self.views.training_share * (1 + unlabelled / self.optimiser.batch_size)
 
     @property
     def only_online(self) -> str | None:
@@ -154,6 +169,10 @@ def _without_what_cannot_matter(values: dict[str, Any], objective: Objective) ->
     idle.add("nesterov" if values.get("optimiser") == "adamw" else "beta2")
     if not values.get("weight_decay"):
         idle.add("weight_decay_on")
+    if objective is LABELS:
+        idle.add("unlabelled")
+    if objective is LABELS or values.get("unlabelled", "none") == "none":
+        idle.add("unlabelled_batch")
     if objective.name == "distillation" and values.get("trade_off") == 1:
         idle |= {"label_smoothing", "class_weights"}
     return {name: value for name, value in values.items() if name not in idle}

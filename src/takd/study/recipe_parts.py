@@ -1,32 +1,13 @@
 """The sections of a recipe: each field with its range, what it does and where it is from."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from takd.study.section import Section
+from takd.study.section import Part
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
-
-
-class Part(Section):
-    """A part of a recipe. quiet: fields that stand in it only where they say something else than what holds unless said.
-
-    They came when recipes had been written and hashed: a recipe without them is the one that it was.
-    """
-
-    quiet: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_quiet(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
-        written: dict[str, Any] = handler(self)
-        return {
-            name: value
-            for name, value in written.items()
-            if name not in self.quiet or getattr(self, name) != fields[name].get_default(call_default_factory=True)
-        }
 
 
 class NetworkSection(Part):
@@ -42,7 +23,7 @@ class NetworkSection(Part):
 class Views(Part):
     """Which images, and how they are shown."""
 
-    quiet = frozenset({"policy", "erasing", "sampling"})
+    quiet = frozenset({"policy", "erasing", "sampling", "unlabelled", "unlabelled_batch"})
 
     augmentation: Annotated[
         Literal["none", "crop_flip", "resized_crop_flip"],
@@ -99,6 +80,22 @@ class Views(Part):
             "likely as another, for data sets that have far more of some. Paper: each."
         ),
     ] = "each"
+    unlabelled: Annotated[
+        Literal["none", "rest"],
+        Field(
+            description="Images without labels that teach too, on which the teacher alone speaks (λ = 1): none; or the rest of "
+            "the training images, which `training_share` leaves out, without their labels. Not in the paper."
+        ),
+    ] = "none"
+    unlabelled_batch: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Images without labels that join each step, beside `batch_size` with labels.")
+    ] = 128
+
+    @model_validator(mode="after")
+    def _leaves_a_rest(self) -> Self:
+        if self.unlabelled == "rest" and self.training_share == 1:
+            raise ValueError("unlabelled: rest needs a training_share below 1, which leaves one")
+        return self
 
     @property
     def changes(self) -> str | None:

@@ -24,6 +24,7 @@ UNITS = {
     "validation_seed": "",
     "training_share": "of the training images",
     "batch_size": "images",
+    "unlabelled_batch": "images",
     "momentum": "",
     "beta2": "",
     "clip_norm": "",

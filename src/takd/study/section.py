@@ -3,9 +3,17 @@
 import json
 from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from takd.errors import shortened
 
@@ -21,6 +29,25 @@ class Section(BaseModel):
         if info.field_name:
             check_kind(cls.model_fields[info.field_name].annotation, value)
         return value
+
+
+class Part(Section):
+    """A part of a recipe. quiet: fields that stand in it only where they say something else than what holds unless said.
+
+    They came when recipes had been written and hashed: a recipe without them is the one that it was.
+    """
+
+    quiet: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_quiet(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        written: dict[str, Any] = handler(self)
+        return {
+            name: value
+            for name, value in written.items()
+            if name not in self.quiet or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
 
 
 def check_kind(annotation: Any, value: Any) -> None:

@@ -9,6 +9,7 @@ from takd.networks.registry import PAPER_FAMILIES, kind_and_name
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.loop import chosen_images, initialised
+from takd.training.unlabelled import TransferSet
 
 
 def check_network(builder: str, data: PreparedData, batch_size: int | None = None) -> None:
@@ -65,6 +66,9 @@ def check_images(name: Name, recipe: Recipe, data: PreparedData) -> None:
         raise ParameterError(
             f"recipe: training_share {recipe.views.training_share:g} leaves {len(images)} images of {data.name}; training needs two"
         )
+    transfer = TransferSet.of(data.train.labels, images, held_out, recipe.views, name.seed)
+    if transfer is not None and not len(transfer.positions):
+        raise ParameterError(f"recipe: unlabelled: training_share {recipe.views.training_share:g} leaves no image of {data.name}")
 
 
 def check_dataset(name: Name, data: PreparedData) -> None:

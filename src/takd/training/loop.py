@@ -33,6 +33,7 @@ from takd.training.schedule import learning_rate
 from takd.training.scores import Scores, scores_of
 from takd.training.step import Step
 from takd.training.teaching import Said, Shown, Teaching
+from takd.training.unlabelled import TransferSet
 from takd.training.watched import Beside, watched
 
 
@@ -75,6 +76,7 @@ def train(
     normalisation = Normalisation.of(everything, recipe.views.normalisation)
     how = recipe.views
     images = Views(everything, normalisation, augmentation=how.augmentation, policy=how.policy, erasing=how.erasing)
+    transfer = TransferSet.of(data.train.labels, positions, held_out, how, name.seed)
     judged = everything.subset(held_out.to(device)) if recipe.views.validation_share else data.test.to(device)
     judged_images = Views(judged, normalisation, augmentation="none")
 
@@ -116,8 +118,9 @@ def train(
         order = order_of_epoch(positions, data.train.labels, how.sampling, name.seed, epoch)
         batches = in_batches(order.to(device), recipe.optimiser.batch_size)
         losses = torch.empty(len(batches), device=device)
-        for step, (batch, pictures) in enumerate(zip(batches, images.batches(batches, views), strict=True)):
-            labels = everything.labels[batch]
+        steps = batches if transfer is None else transfer.joined(batches, epoch)
+        for step, (batch, pictures) in enumerate(zip(steps, images.batches(steps, views), strict=True)):
+            labels = everything.labels[batch[: len(batches[step])]]
             mix = None if mixing is None else mixing.of_step(labels, name.seed, epoch, step)
             said = Said() if teacher is None else teacher.of_step(Shown(batch, views, epoch, mix))
             if mix is not None:
@@ -126,11 +129,11 @@ def train(
                 step_randomness(name.seed, epoch, step)
             labels = softened(labels, data.classes, recipe.labels.label_smoothing)
             random = partial(generator_for, name.seed, epoch, step)
-            given = Batch(labels, said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
-            given = given._replace(class_weights=counting)
+            told = (said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
+            given = Batch(labels, *told, class_weights=counting, unlabelled=len(batch) - len(labels))
             losses[step] = carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
             add(average, student)
-            on_step(len(batch))
+            on_step(len(labels))
         _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
 
         # evaluate

@@ -34,12 +34,24 @@ class Step:
         if batch.ask is not None:  # the objective makes images of its own
             made = self.objective.made(pictures, outputs, batch, self.fields)
             batch = batch if made is None else batch._replace(made=(self.computed(made), batch.ask.logits(made)))
-        loss: Tensor = self.objective.loss(outputs, batch, self.fields)
+        loss = self.loss(outputs, batch)
         loss.backward()
         for each in self.clipped:
             nn.utils.clip_grad_norm_(each.parameters(), self.clip_norm)
         self.optimiser.step(learning_rate)
         return loss.detach()
+
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        """The objective's, a scalar; where images of the batch have no labels, the mean over all images, each counting alike."""
+        if not batch.unlabelled:
+            loss: Tensor = self.objective.loss(outputs, batch, self.fields)
+            return loss
+        labelled, unlabelled = batch.divided()
+        outputs_of = outputs.split((len(batch.labels), batch.unlabelled))
+        by_labels = self.objective.loss(outputs_of[0], labelled, self.fields)
+        by_teacher = self.objective.unlabelled_loss(outputs_of[1], unlabelled, self.fields)
+        mean: Tensor = (len(batch.labels) * by_labels + batch.unlabelled * by_teacher) / len(outputs)
+        return mean
 
     def computed(self, pictures: Tensor) -> Any:
         """What the model makes of images, in float32: what its objective compares."""

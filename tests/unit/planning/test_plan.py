@@ -44,6 +44,12 @@ def test_networks_and_hours_are_those_counted_by_hand(timed: Project) -> None:
     )
 
 
+def test_images_without_labels_take_their_time_too(timed: Project) -> None:
+    timed.train(epochs=2, training_share=0.5, unlabelled="rest", unlabelled_batch=256, batch_size=128)
+    # Half of the images with labels, and of the students' twice as many without.
+    assert planned(timed).seconds == 2 * 0.5 * (10 + 3 * (8 + 6 + 4) + 3 * 6 * 2)
+
+
 def test_what_is_there_costs_nothing(timed: Project) -> None:
     timed.make_line(node("digits/plain/10-4/seed0"))
     add_to_file(timed.root / FILE, SECONDS)

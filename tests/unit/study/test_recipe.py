@@ -41,6 +41,8 @@ def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> No
         sampling="each",
         policy="none",
         erasing=0,
+        unlabelled="none",
+        unlabelled_batch=7,
     )
     assert off.canonical() == recipe().canonical() and '"labels": {' not in off.canonical()
     assert json.loads(off.canonical()).keys() == {"network", "views", "optimiser", "schedule", "length", "objective"}
@@ -50,6 +52,7 @@ def test_what_came_later_stands_in_a_recipe_only_where_it_says_something() -> No
     assert recipe(**adamw, nesterov=False) == recipe(**adamw)
     assert recipe(**adamw, nesterov=True, momentum=0).optimiser.optimiser == "adamw"
     assert recipe(weight_decay=0, weight_decay_on="weights") == recipe(weight_decay=0)
+    assert recipe(training_share=0.1, unlabelled="rest", unlabelled_batch=9) == recipe(training_share=0.1)
     assert taught(trade_off=1, label_smoothing=0.1) == taught(trade_off=1) and taught(label_smoothing=0.1) != taught()
 
 
@@ -64,6 +67,33 @@ def test_an_objective_that_needs_whole_labels_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ALL["distillation"].fields, "whole_labels", True)
     with pytest.raises(ParameterError, match=r"label_smoothing: distillation needs whole labels"):
         taught(label_smoothing=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what_is_said"),
+    [
+        ({}, None),
+        ({"objective": "dist"}, None),
+        ({"objective": "dkd"}, "unlabelled: dkd can't teach without labels; distillation, dist, logit_std can"),
+        ({"objective": "mutual", "peer": "plain:6"}, "unlabelled: mutual can't teach without labels"),
+        ({"mixup": 0.2}, "unlabelled: mixup mixes labels too, which these images don't have"),
+        ({"training_share": 1}, "unlabelled: rest needs a training_share below 1"),
+        ({"unlabelled": "all"}, "unlabelled"),
+        ({"unlabelled_batch": 0}, "unlabelled_batch"),
+    ],
+)
+def test_images_without_labels_are_for_what_the_teacher_alone_can_say(changes: dict[str, Any], what_is_said: str | None) -> None:
+    settings: dict[str, Any] = {
+        "objective": "distillation",
+        "training_share": 0.1,
+        "unlabelled": "rest",
+        "unlabelled_batch": 384,
+    } | changes
+    if what_is_said is None:
+        assert recipe(**settings).images_an_epoch == pytest.approx(0.1 * (1 + 384 / 128))
+        return
+    with pytest.raises(ParameterError, match=what_is_said):
+        recipe(**settings)
 
 
 def test_patience_is_not_for_objectives_with_a_stage_before() -> None:
