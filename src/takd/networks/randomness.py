@@ -22,7 +22,11 @@ def _draws(module: nn.Module) -> bool:
     return any(isinstance(share, int | float) and share > 0 for share in shares)
 
 
-def step_randomness(seed: int, epoch: int, step: int) -> None:
-    """Seed torch's global generators, of all devices, for one training step. Call it before each step of what uses_randomness."""
-    digest = hashlib.sha256(repr(("step", seed, epoch, step)).encode()).digest()
+def step_randomness(seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Seed torch's global generators, of all devices, for one training step. Call it before each step of what uses_randomness.
+
+    rank: of the process, where several share a step: each drops others.
+    """
+    drawn_from = ("step", seed, epoch, step, *([rank] if rank else []))
+    digest = hashlib.sha256(repr(drawn_from).encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -49,6 +49,7 @@ class Origin(Section):
     teacher_digest: Digest | None = None  # of the teacher's weights
     code: Text
     threads: Annotated[int, Field(ge=1, le=65_536)]
+    processes: Annotated[int, Field(ge=2, le=65_536)] | None = None  # that shared each step; None where one did all
     device: Text
     machine: Text
     instructions: Text  # the instruction set in use

@@ -27,13 +27,13 @@ def heard_by(listener: Callable[[Epoch], None]) -> Iterator[None]:
 
 
 class Bar:
-    """Of one training. images: those of an epoch."""
+    """Of one training. images: those of an epoch. quiet: it says nothing, as another process says it."""
 
-    def __init__(self, images: int, epochs: int) -> None:
-        self.images, self.epochs = images, epochs
+    def __init__(self, images: int, epochs: int, *, quiet: bool = False) -> None:
+        self.images, self.epochs, self.quiet = images, epochs, quiet
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
         console = Console()
-        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
         self.task = self.progress.add_task("", total=images)
 
     def __enter__(self) -> Self:
@@ -49,6 +49,8 @@ class Bar:
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch is done."""
+        if self.quiet:
+            return
         left = (self.epochs - epoch.epoch) * epoch.seconds
         print(
             f"epoch {epoch.epoch}/{self.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2f} %  "

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from takd.data.views import Views
 from takd.networks.frozen import frozen
+from takd.training.distributed import ALONE, World
 
 BATCH = 100  # so that a layer's activations stay in the cache: a quarter faster than 500 on one core (docs/decisions/0017)
 EXAMPLE = 4  # images on which a network that isn't takd's is tried when it is frozen
@@ -17,11 +18,16 @@ def still(network: nn.Module, precision: torch.dtype, images: Views) -> nn.Modul
 
 
 @torch.inference_mode()
-def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None) -> Tensor:
-    """Logits of all images of a split in their order: (N, C), float32. views: as Views.batch takes them."""
+def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None, *, world: World = ALONE) -> Tensor:
+    """Logits of all images of a split in their order: (N, C), float32. views: as Views.batch takes them.
+
+    world: the processes that share the images; the bits are those of one.
+    """
     precision = next(frozen_network.parameters()).dtype
     chunks = torch.arange(len(images), device=images.device).split(BATCH)
-    return torch.cat([frozen_network(batch.to(precision)) for batch in images.batches(chunks, views)])
+    return world.filled(
+        len(images), chunks, lambda some: (frozen_network(batch.to(precision)) for batch in images.batches(some, views))
+    )
 
 
 @torch.inference_mode()
@@ -30,9 +36,9 @@ def logits_of(frozen_network: nn.Module, pictures: Tensor) -> Tensor:
     return frozen_network(pictures.to(next(frozen_network.parameters()).dtype))  # type: ignore[no-any-return]
 
 
-def top1_answers(frozen_network: nn.Module, images: Views) -> Tensor:
-    """For each image of a split, in order, the class of the largest logit: (N,), int64."""
-    return logits(frozen_network, images).argmax(dim=1)
+def top1_answers(frozen_network: nn.Module, images: Views, *, world: World = ALONE) -> Tensor:
+    """For each image of a split, in order, the class of the largest logit: (N,), int64. world: as `logits` has it."""
+    return logits(frozen_network, images, world=world).argmax(dim=1)
 
 
 def top1_accuracy(frozen_network: nn.Module, images: Views, labels: Tensor) -> float:

@@ -22,6 +22,7 @@ from takd.training.bar import Bar
 from takd.training.checkpoint import Progress, resume_key
 from takd.training.checks import check_images, check_member, check_network, check_recipe
 from takd.training.device import chosen_device
+from takd.training.distributed import World, check_parts, joined
 from takd.training.loop import chosen_images, initialised, train
 from takd.training.soft_targets import from_file, online
 from takd.training.teaching import Several, Teaching
@@ -62,8 +63,16 @@ def train_network(
 ) -> None:
     """Train one network and write its weights, then its metrics. Where a TakdError or an OSError is raised, neither is written.
 
-    expected_key: what the workflow expects the result to bear; another one ends in a ParameterError before the first step.
+    expected_key: what the workflow expects the result to bear; another one ends in a ParameterError before the first step. Where
+    torchrun started several processes, they train it together, and the first one writes.
     """
+    with joined(device_name) as (world, own_device):
+        _train_in(world, name, recipe, files, threads=threads, device_name=own_device, expected_key=expected_key)
+
+
+def _train_in(
+    world: World, name: Name, recipe: Recipe, files: Files, *, threads: int, device_name: str, expected_key: str | None
+) -> None:
     # what is given
     builder, peer = recipe.network.builder, recipe.network.peer
     files.check(builder, peer)
@@ -73,7 +82,9 @@ def train_network(
     device = chosen_device(device_name, threads)
     for each in filter(None, (builder, peer)):
         check_network(each, data, recipe.optimiser.batch_size)
-    teacher = _teacher(name, recipe, files, data, device)
+    images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
+    check_parts(images, recipe.optimiser.batch_size, world)
+    teacher = _teacher(name, recipe, files, data, device, world)
     start = _start(name, recipe, files, data)
     check_member(name, recipe)
 
@@ -93,6 +104,7 @@ def train_network(
         builder=builder,
         precision=precision,
         threads=threads,
+        processes=world.size,
         recipe=recipe,
         teacher=teacher,
     )
@@ -101,11 +113,21 @@ def train_network(
         progress = Progress(files.resume, resume_key(origin.model_dump_json(), _bytes_digest(files)))
 
     # train
-    images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
-    with Bar(images, recipe.all_epochs) as bar:
+    with Bar(images, recipe.all_epochs, quiet=not world.leads) as bar:
         trained = train(
-            name, recipe, data, teacher, device=device, start=start, progress=progress, on_epoch=bar.epoch, on_step=bar.step
+            name,
+            recipe,
+            data,
+            teacher,
+            device=device,
+            start=start,
+            progress=progress,
+            world=world,
+            on_epoch=bar.epoch,
+            on_step=bar.step,
         )
+    if not world.leads:
+        return
 
     # write
     accuracies = [epoch.accuracy for epoch in trained.history]
@@ -133,7 +155,7 @@ def train_network(
         progress.finish()
 
 
-def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device) -> Teaching | None:
+def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device, world: World) -> Teaching | None:
     """What teaches it, from files or as it is asked; None for a network without a teacher."""
     given = files.soft_targets or files.teachers
     runs = name.objective.features or name.objective.asks
@@ -154,7 +176,9 @@ def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, devic
     builders = files.teacher_builders or (None,) * len(given)
     if len(builders) != len(given):
         raise ParameterError(f"{name}: {len(builders)} --teacher-builder for {len(given)} teachers; give each one, '' for none")
-    beside = [online(path, name, recipe, data, device, code, each) for path, code, each in zip(given, builders, names, strict=True)]
+    beside = [
+        online(path, name, recipe, data, device, code, each, world) for path, code, each in zip(given, builders, names, strict=True)
+    ]
     if name.objective.asks:
         return Asking(beside[0], Normalisation.of(data.train, recipe.views.normalisation))
     return Beside(beside[0]) if name.objective.features else _one_of(beside, name, recipe)

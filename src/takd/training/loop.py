@@ -25,6 +25,7 @@ from takd.study.recipe_parts import Views as WhichImages
 from takd.training.averages import add, averaged
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
+from takd.training.distributed import ALONE, World
 from takd.training.inference import EXAMPLE, logits, share_correct, still, top1_answers
 from takd.training.labels import balanced_weights, softened
 from takd.training.mixing import Mixing
@@ -61,13 +62,15 @@ def train(
     start: dict[str, Tensor] | None = None,
     root: Path = Path(),
     progress: Progress | None = None,
+    world: World = ALONE,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Trained:
     """Train a network by its recipe, under its teacher's answers where it has one, or together with its peer.
 
     start: the weights to begin from. progress: where the state after each epoch is kept; an interrupted training goes on from there
-    and ends in the same bits. Raises DivergenceError where the loss is no longer finite.
+    and ends in the same bits. world: the processes that share each step; all return the same. Raises DivergenceError where the loss
+    is no longer finite.
     """
     # images
     precision = used_precision(recipe.optimiser.precision, device)
@@ -96,7 +99,7 @@ def train(
     optimiser = optimiser_of(model, recipe.optimiser)
     clip_norm = recipe.optimiser.clip_norm
     clipped = tuple(each for each in (student, other) if each is not None) if clip_norm else ()
-    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm)
+    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm, world)
     mixing = Mixing.of(recipe.labels, data.classes)
     counting = None
     if recipe.labels.class_weights == "balanced":
@@ -117,16 +120,17 @@ def train(
             teacher.begin_epoch(epoch, device, is_mixed=mixing is not None)
         order = order_of_epoch(positions, data.train.labels, how.sampling, name.seed, epoch)
         batches = in_batches(order.to(device), recipe.optimiser.batch_size)
-        losses = torch.empty(len(batches), device=device)
         steps = batches if transfer is None else transfer.joined(batches, epoch)
-        for step, (batch, pictures) in enumerate(zip(steps, images.batches(steps, views), strict=True)):
+        own = [world.part(batch) for batch in steps] if mixing is None else steps  # mixing pairs images of the whole batch
+        losses = torch.empty(len(batches), device=device)
+        for step, (batch, pictures) in enumerate(zip(steps, images.batches(own, views), strict=True)):
             labels = everything.labels[batch[: len(batches[step])]]
-            mix = None if mixing is None else mixing.of_step(labels, name.seed, epoch, step)
-            said = Said() if teacher is None else teacher.of_step(Shown(batch, views, epoch, mix))
+            mix = None if mixing is None else world.mix(mixing.of_step(labels, name.seed, epoch, step))
+            said = Said() if teacher is None else world.said(teacher.of_step(Shown(own[step], views, epoch, mix)), len(batch))
             if mix is not None:
                 pictures, labels = mix(pictures)
             if is_random:
-                step_randomness(name.seed, epoch, step)
+                step_randomness(name.seed, epoch, step, world.rank)
             labels = softened(labels, data.classes, recipe.labels.label_smoothing)
             random = partial(generator_for, name.seed, epoch, step)
             told = (said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
@@ -137,7 +141,7 @@ def train(
         _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
 
         # evaluate
-        chosen = top1_answers(still(kept, precision, judged_images), judged_images)
+        chosen = top1_answers(still(kept, precision, judged_images), judged_images, world=world)
         accuracy = share_correct(chosen, judged.labels)
         if recipe.length.select != "last" and all(accuracy > before.accuracy for before in history):
             best = {key: tensor.detach().clone() for key, tensor in kept.state_dict().items()}
@@ -145,13 +149,13 @@ def train(
         # keep
         rate, seconds = learning_rate(recipe, epoch, 0), time.perf_counter() - started
         history.append(Epoch(epoch=epoch + 1, learning_rate=rate, loss=losses.mean().item(), accuracy=accuracy, seconds=seconds))
-        if progress is not None:
+        if progress is not None and world.leads:
             progress.save(model, optimiser, best, history, average)
         on_epoch(history[-1])
 
     if best:
         kept.load_state_dict(best)
-    final = logits(still(kept, precision, judged_images), judged_images)
+    final = logits(still(kept, precision, judged_images), judged_images, world=world)
     return Trained(kept, history, final.argmax(dim=1), scores_of(final, judged.labels))
 
 

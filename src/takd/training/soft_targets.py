@@ -15,6 +15,7 @@ from takd.records.weights import About
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.device import used_precision
+from takd.training.distributed import ALONE, World
 from takd.training.inference import logits, logits_of, still
 from takd.training.opened import opened_by_the_same_code, shown
 from takd.training.teaching import ByEpoch, Said, Shown
@@ -34,8 +35,13 @@ class Online:
         seed: int | None = None,
         policy: str = "none",
         erasing: float = 0,
+        world: World = ALONE,
     ) -> None:
-        """views: the name of what the student is shown. seed, policy, erasing: of the student, where a name can't say all."""
+        """views: the name of what the student is shown. seed, policy, erasing: of the student, where a name can't say all.
+
+        world: the processes that share an epoch's images.
+        """
+        self.world = world
         self.teacher, self.teacher_key, self.teacher_digest = about.network, about.key, about.digest
         named = parse_views(views)
         self.seed = named.seed if seed is None else seed
@@ -52,7 +58,7 @@ class Online:
         if self.unaugmented is not None:
             return self.unaugmented
         views = self.images.of_epoch(self.seed, epoch)
-        answers = self.rounded(logits(self.network, self.images, views), epoch)
+        answers = self.rounded(logits(self.network, self.images, views, world=self.world), epoch)
         if views is None:
             self.unaugmented = answers
         return answers
@@ -166,15 +172,16 @@ def online(
     device: torch.device,
     builder: str | None = None,
     teacher: Name | None = None,
+    world: World = ALONE,
 ) -> Online:
     """A student's teacher, to run beside it, checked. Raises CheckpointError where it is another one, or of another data set.
 
-    teacher: as `from_file` has it.
+    teacher: as `from_file` has it. world: the processes that ask it together.
     """
     network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
     _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data, teacher)
     views, how = views_of(recipe, student.seed), recipe.views
-    return Online(network, about, data, views, device, seed=student.seed, policy=how.policy, erasing=how.erasing)
+    return Online(network, about, data, views, device, seed=student.seed, policy=how.policy, erasing=how.erasing, world=world)
 
 
 def _check_teacher(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from takd.objectives.batch import Batch
 from takd.objectives.registry import Fields
+from takd.training.distributed import ALONE, World
 from takd.training.optimiser import Optimiser
 
 
@@ -17,7 +18,7 @@ class Step:
     """Carries out one step.
 
     model: all that is trained. objective: a module of takd.objectives. precision: in which the model computes. clipped: networks
-    whose gradients are cut, each to the norm `clip_norm`.
+    whose gradients are cut, each to the norm `clip_norm`. world: the processes that share each step.
     """
 
     model: nn.Module
@@ -27,15 +28,19 @@ class Step:
     precision: torch.dtype
     clipped: tuple[nn.Module, ...] = ()
     clip_norm: float = 0
+    world: World = ALONE
 
     def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float) -> Tensor:
-        """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W)."""
-        outputs = self.computed(pictures)
+        """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W), of this process's part of it."""
+        count = len(batch.labels) + batch.unlabelled
+        outputs = self.computed(pictures, count)
         if batch.ask is not None:  # the objective makes images of its own
-            made = self.objective.made(pictures, outputs, batch, self.fields)
-            batch = batch if made is None else batch._replace(made=(self.computed(made), batch.ask.logits(made)))
+            made = self.objective.made(self.world.whole(pictures, count), outputs, batch, self.fields)
+            if made is not None:
+                batch = batch._replace(made=(self.computed(self.world.part(made), len(made)), batch.ask.logits(made)))
         loss = self.loss(outputs, batch)
         loss.backward()
+        self.world.sum_gradients(self.optimiser.parameters)
         for each in self.clipped:
             nn.utils.clip_grad_norm_(each.parameters(), self.clip_norm)
         self.optimiser.step(learning_rate)
@@ -53,8 +58,9 @@ class Step:
         mean: Tensor = (len(batch.labels) * by_labels + batch.unlabelled * by_teacher) / len(outputs)
         return mean
 
-    def computed(self, pictures: Tensor) -> Any:
-        """What the model makes of images, in float32: what its objective compares."""
-        with torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32):
+    def computed(self, pictures: Tensor, count: int) -> Any:
+        """What the model makes of all images, in float32: what its objective compares. pictures: of this process, of `count`."""
+        autocast = torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32)
+        with autocast, self.world.normalising():
             outputs = self.model(pictures)
-        return outputs.float()
+        return self.world.outputs(outputs.float(), count)
