@@ -105,8 +105,8 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(
     [
         ("cifar10/own/resnet18/seed0", {}, "needs cifar10, but the prepared data set is digits"),
         ("digits/own/resnet34-resnet18/seed0", {}, "weights are taken over for the first network of a chain alone, as in resnet18"),
-        (NAME, {"soft_targets": Path("targets")}, "is taken from .*weights.pth without training, so it has no use for targets"),
-        (NAME, {"teacher": Path("teacher")}, "no use for teacher"),
+        (NAME, {"soft_targets": (Path("targets"),)}, "is taken from .*weights.pth without training, so it has no use for targets"),
+        (NAME, {"teachers": (Path("teacher"),)}, "no use for teacher"),
         (NAME, {"start": Path("start")}, "no use for start"),
         (NAME, {"key": "1" * 16}, "expected 1{16}"),
     ],

@@ -184,7 +184,7 @@ def test_an_interrupted_student_starts_afresh_where_its_teachers_answers_are_oth
     targets, data = tmp_path / "targets", prepared.load(digits)
     soft_targets.compute(teacher / "model.safetensors", data, targets, views="unaugmented", device=CPU)
     how = taught(builder="plain:2", training_share=0.2)
-    state = interrupted(student, monkeypatch, digits, name=name, how=how, soft_targets=targets)
+    state = interrupted(student, monkeypatch, digits, name=name, how=how, soft_targets=(targets,))
 
     def epochs_run() -> int:
         printed_epochs()
@@ -194,7 +194,7 @@ def test_an_interrupted_student_starts_afresh_where_its_teachers_answers_are_oth
 
     assert epochs_run() == 0
     with monkeypatch.context() as patch:
-        patch.setattr(soft_targets, "logits", lambda *arguments: logits(*arguments) + 1)
+        patch.setattr(soft_targets, "logits", lambda *arguments, **options: logits(*arguments, **options) + 1)
         soft_targets.compute(teacher / "model.safetensors", data, targets, views="unaugmented", device=CPU)
     assert epochs_run() == 2
 
@@ -260,16 +260,17 @@ def test_the_key_that_the_workflow_expects_is_the_one_that_is_written(digits: Pa
 
 @pytest.mark.usefixtures("no_step")
 def test_a_network_without_a_teacher_is_given_none(digits: Path, tmp_path: Path) -> None:
-    for option in ("soft_targets", "teacher"):
+    for option in ("soft_targets", "teachers"):
         with pytest.raises(ParameterError, match=r"digits/plain/2/seed0: has no teacher, but .*absent was given"):
-            run(tmp_path, digits, **dict[str, Any]({option: tmp_path / "absent"}))
+            run(tmp_path, digits, **dict[str, Any]({option: (tmp_path / "absent",)}))
 
 
-@pytest.mark.parametrize("option", ["data", "soft_targets", "teacher", "start", "weights", "settings"])
+@pytest.mark.parametrize("option", ["data", "soft_targets", "teachers", "start", "weights", "settings"])
 @pytest.mark.parametrize("written_to", ["output", "metrics", "resume"])
 def test_nothing_is_written_over_what_is_read(tmp_path: Path, option: str, written_to: str) -> None:
     given: dict[str, Any] = {name: tmp_path / name for name in ("data", "output", "metrics", "resume")}
-    given[option] = (tmp_path / "x/../both",) if option == "settings" else tmp_path / "x/../both"
+    several = option in ("settings", "soft_targets", "teachers")
+    given[option] = (tmp_path / "x/../both",) if several else tmp_path / "x/../both"
     given[written_to] = tmp_path / "both"
     (tmp_path / "x").mkdir()
     (tmp_path / "both").write_text("dear")

@@ -98,9 +98,9 @@ def test_a_teacher_is_asked_once_about_views_that_do_not_change(
 ) -> None:
     asked: list[object] = []
 
-    def counted(*arguments: Any) -> torch.Tensor:
+    def counted(*arguments: Any, **options: Any) -> torch.Tensor:
         asked.append(arguments)
-        return logits(*arguments)
+        return logits(*arguments, **options)
 
     monkeypatch.setattr(soft_targets, "logits", counted)
     for how, times in ((taught(builder="resnet:8"), 1), (MOVING, 2)):
