@@ -36,6 +36,7 @@ NOT_COUNTED = (
     "takd.data.archives",
     "takd.data.pickles",
     "takd.data.own",
+    "takd.data.unlabelled",
     "takd.data.table",
     "takd.data.pictures",
     "takd.data.from_torchvision",

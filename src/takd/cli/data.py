@@ -82,8 +82,19 @@ def _prepare_registered(
     if lock is not None and not lock.is_of(images):
         print(f"{place}: what {said_by} says of its images has changed since; they are read anew", flush=True)
         lock = None
-    expected = None if lock is None else lock.digest
-    summary = prepare_own(dataset, images, output, expected=expected, raw=raw, in_memory_bytes=in_memory_bytes)
+    summary = prepare_own(
+        dataset,
+        images,
+        output,
+        expected=None if lock is None else lock.digest,
+        expected_unlabelled=None if lock is None else lock.unlabelled,
+        raw=raw,
+        in_memory_bytes=in_memory_bytes,
+    )
+    if summary.unlabelled_tests:
+        print(
+            f"{images.unlabelled}: {summary.unlabelled_tests} of its {summary.unlabelled} images are test images, which would teach"
+        )
     if lock is None:
         lock_of(summary, images).write(place)
         print(f"{place}: written; commit it with the preset, so that later runs hold to these images")

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from takd.data import own, sources
+from takd.data import own, sources, unlabelled
 from takd.data.own import Found, Item
 from takd.data.prepared_file import PreparedData as PreparedData
 from takd.data.prepared_file import Rows, digest_of_both, write
@@ -27,6 +27,7 @@ class PreparedSummary:
     """What was prepared. digest: of both splits' content, for a lock file. labels: the classes' names.
 
     train, test: images. skipped: files that were left out. duplicates: test images whose pixels are those of a training image.
+    unlabelled: images without labels, of that digest; unlabelled_tests: those whose pixels are those of a test image.
     """
 
     name: str
@@ -38,6 +39,9 @@ class PreparedSummary:
     skipped: int
     duplicates: int
     streamed: bool
+    unlabelled: int = 0
+    unlabelled_tests: int = 0
+    unlabelled_digest: str | None = None
 
 
 def prepare(name: str, raw: Path, output: Path) -> None:
@@ -89,13 +93,15 @@ def prepare_own(
     output: Path,
     *,
     expected: str | None,
+    expected_unlabelled: str | None = None,
     in_memory_bytes: int = IN_MEMORY_BYTES,
     raw: Path = own.RAW,
 ) -> PreparedSummary:
     """Read images of one's own, verify their content, and write them to `output`, in the order of their digests.
 
-    expected: the digest that they had when they were registered, where they were. in_memory_bytes: if their pixels take more, the
-    file holds names and digests alone, and pixels are read when they are asked for. raw: where torchvision's data sets lie.
+    expected, expected_unlabelled: the digests that those with labels, and those without, had when they were registered, where they
+    were. in_memory_bytes: if their pixels take more, the file holds names and digests alone, and pixels are read when asked
+    for; those without labels need room beside the others. raw: where torchvision's data sets lie.
     Raises DataError where images are missing, damaged, not divided into classes and splits, or others than expected.
     """
     if name in DATASETS:
@@ -104,7 +110,8 @@ def prepare_own(
     size = spec.size or own.common_side(found)
     if not SMALLEST_SIDE <= size <= LARGEST_SIDE:
         raise DataError(f"{found.root}: images of {size} × {size} pixels; give a size from {SMALLEST_SIDE} to {LARGEST_SIDE}")
-    streamed = (len(found.train) + len(found.test)) * size * size * 3 > in_memory_bytes
+    bytes_of_images = (len(found.train) + len(found.test)) * size * size * 3
+    streamed = bytes_of_images > in_memory_bytes
     train = _read(found, found.train, size, keep=not streamed)
     test = _read(found, found.test, size, keep=not streamed)
     digest = digest_of_both(content_digest(train.digests), content_digest(test.digests))
@@ -112,6 +119,14 @@ def prepare_own(
         raise DataError(
             f"{found.root}: not the images that were registered: content digest {digest[:12]}…, expected {expected[:12]}…"
         )
+    more = None
+    if spec.unlabelled is not None:
+        more = unlabelled.read(Path(spec.unlabelled), size, 0 if streamed else in_memory_bytes - bytes_of_images)
+        if expected_unlabelled is not None and more.digest != expected_unlabelled:
+            raise DataError(
+                f"{spec.unlabelled}: not the images that were registered: content digest {more.digest[:12]}…, "
+                f"expected {expected_unlabelled[:12]}…"
+            )
     trained_on = set(train.pixel_digests)
     duplicates = sum(one in trained_on for one in test.pixel_digests)
     counts = {"train": len(train.labels), "test": len(test.labels), "skipped": found.skipped, "duplicates": duplicates}
@@ -127,8 +142,26 @@ def prepare_own(
     }
     if streamed:
         head["root"] = str(found.root)
-    write(output, head, train.rows("train", found) | test.rows("test", found))
-    return PreparedSummary(name=name, digest=digest, labels=found.classes, size=size, streamed=streamed, **counts)
+    rows = train.rows("train", found) | test.rows("test", found)
+    summary = PreparedSummary(
+        name=name,
+        digest=digest,
+        labels=found.classes,
+        size=size,
+        train=len(train.labels),
+        test=len(test.labels),
+        skipped=found.skipped,
+        duplicates=duplicates,
+        streamed=streamed,
+    )
+    if more is not None:
+        head |= {"unlabelled_digest": more.digest, "images": counts | {"unlabelled": len(more.images)}}
+        rows["unlabelled_images"] = Rows(more.images)
+        tests = set(test.pixel_digests)
+        among = sum(one in tests for one in more.digests)
+        summary = replace(summary, unlabelled=len(more.images), unlabelled_tests=among, unlabelled_digest=more.digest)
+    write(output, head, rows)
+    return summary
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 In memory: train_images, test_images (N, H, W, 3), uint8, and train_labels, test_labels (N,), int64. Streamed: instead of images
 train_digests, test_digests (N, 32), uint8, and train_paths, test_paths, uint8, the files' names with a null after each.
+Where there are images without labels, all are in memory: unlabelled_images (M, H, W, 3), uint8, too.
 """
 
 import hashlib
@@ -31,7 +32,8 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Head(BaseModel):
     """What the file says of its images. images: how many for training and testing, left out, and for testing but trained on too.
 
-    digest: of both splits' content. bytes_digest: of the tensors' bytes. root: of streamed images, the folder of their files.
+    digest: of both splits' content; unlabelled_digest: of images without labels, where there are some. bytes_digest: of
+    the tensors' bytes. root: of streamed images, the folder of their files.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -46,6 +48,7 @@ class Head(BaseModel):
     bytes_digest: _Digest
     streamed: bool = False
     root: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")] | None = None
+    unlabelled_digest: _Digest | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -58,7 +61,10 @@ class Head(BaseModel):
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A data set. digest: of both splits' content. labels: the classes' names, in the order of their numbers."""
+    """A data set. digest: of both splits' content. labels: the classes' names, in the order of their numbers.
+
+    unlabelled: images without labels, (M, H, W, 3), uint8, where there are some. unlabelled_digest: of their content.
+    """
 
     name: str
     classes: int
@@ -66,6 +72,14 @@ class PreparedData:
     train: Split
     test: Split
     labels: tuple[str, ...] = ()
+    unlabelled: Tensor | None = None
+    unlabelled_digest: str | None = None
+
+    def with_unlabelled(self) -> Split:
+        """The training images, and after them those without labels, whose label is -1. Only where there are such images."""
+        assert self.unlabelled is not None
+        none = torch.full((len(self.unlabelled),), -1)
+        return Split(torch.cat((self.train.images, self.unlabelled)), torch.cat((self.train.labels, none)))
 
     @property
     def size(self) -> int:
@@ -144,7 +158,10 @@ def load(path: Path) -> PreparedData:
         raise DataError(f"{path}: not the {published.classes} classes of {published.title}; prepare it again")
     _check(path, head, tensors)
     train, test = (_split(path, head, tensors, part) for part in PARTS)
-    return PreparedData(head.dataset, head.classes, head.digest, train, test, tuple(head.labels))
+    unlabelled = tensors.get("unlabelled_images")
+    return PreparedData(
+        head.dataset, head.classes, head.digest, train, test, tuple(head.labels), unlabelled, head.unlabelled_digest
+    )
 
 
 def combined_digest(published: Dataset) -> str:
@@ -181,8 +198,13 @@ def _check(path: Path, head: Head, tensors: dict[str, Tensor]) -> None:
                 f"{path}: {part} labels go from {int(labels.min())} to {int(labels.max())}; "
                 f"for {head.classes} classes they go from 0 to {head.classes - 1}"
             )
+    if head.unlabelled_digest is not None:
+        shape = (head.images.get("unlabelled", 0), side, side, 3)
+        more = tensors.get("unlabelled_images")
+        if more is None or more.dtype != torch.uint8 or more.shape != shape or head.streamed:
+            raise DataError(f"{path}: unlabelled_images aren't {shape}, torch.uint8, as its metadata says; prepare it again")
     names = sorted(tensors)
-    if len(names) != (6 if head.streamed else 4):
+    if len(names) != (6 if head.streamed else 4) + (head.unlabelled_digest is not None):
         raise DataError(f"{path}: holds more than a data set: {shortened(', '.join(names))}; prepare it again")
     digest = hashlib.sha256()
     for name in names:

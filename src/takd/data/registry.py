@@ -83,6 +83,10 @@ class OwnImages(BaseModel):
         description="Share of each class's images that is kept for testing, where images aren't split already.",
     )
     test_seed: int = Field(default=0, ge=0, lt=1 << 31, strict=True, description="Fixes which images `test_share` keeps.")
+    unlabelled: _Place | None = Field(
+        default=None,
+        description="A folder of pictures without labels, in it and below it, that teach where a recipe says `unlabelled: folder`.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -69,8 +69,15 @@ class Keys:
         return None if lock is None else lock.digest
 
     def recipe(self, node: Node, *last: Mapping[str, Any]) -> Recipe:
-        """A network's recipe, with the digest of the weights that it begins from. last: settings that count after its own."""
+        """A network's recipe, with the digests of weights that it begins from and of images without labels.
+
+        last: settings that count after its own.
+        """
         recipe = self.tree.recipe(node, *last)
+        if recipe.views.unlabelled == "folder":
+            lock = self.lock(node.results, node.name.dataset)
+            digest = None if lock is None else lock.unlabelled
+            recipe = recipe.model_copy(update={"network": recipe.network.model_copy(update={"unlabelled": digest})})
         start = self.tree.folder(node.results).started(node.name)
         if start is None:
             return recipe
@@ -117,6 +124,8 @@ class Keys:
     def data(self, dataset: str, results: str = "results") -> str:
         """Of a prepared data set."""
         lock = self.lock(results, dataset)
+        if lock is not None and lock.unlabelled is not None:
+            return key_of("data", dataset, lock.digest, lock.unlabelled)
         return data_key(dataset, None if lock is None else lock.digest)
 
     def networks_shown(self, results: str, names: list[str]) -> list[Node]:
@@ -303,11 +312,12 @@ class Keys:
         if not path.exists():
             return "missing"
         try:
-            digest = read_metadata(path).get("digest")
+            head = read_metadata(path)
         except TakdError:
             return "stale"
         lock = self.lock(results, dataset)
-        return "fresh" if lock is not None and lock.digest == digest else "stale"
+        there = head.get("digest"), head.get("unlabelled_digest")
+        return "fresh" if lock is not None and (lock.digest, lock.unlabelled) == there else "stale"
 
     def _shows(self, results: str) -> list[object]:
         folder = self.tree.folder(results)

@@ -13,7 +13,10 @@ from takd.study.section import first_problem
 
 
 class Lock(BaseModel):
-    """What a data set holds. digest: of all images and labels, in any order. size: pixels along a side."""
+    """What a data set holds. digest: of all images and labels, in any order. size: pixels along a side.
+
+    unlabelled: digest of the images without labels, where there are some.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,6 +26,7 @@ class Lock(BaseModel):
     test: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1, le=4096)]
     data: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$|^$")] = ""  # of what the preset says of them, when they were read
+    unlabelled: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @classmethod
     def of_published(cls, name: str) -> Self:
@@ -62,7 +66,7 @@ class Lock(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the lock, whole or not at all."""
-        write_json(path, self.model_dump())
+        write_json(path, self.model_dump(exclude_none=True))
 
 
 def digest_of(images: OwnImages) -> str:

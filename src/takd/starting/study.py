@@ -79,7 +79,7 @@ def _counts(prepared: Path, classes: int) -> list[int]:
 def lock_of(summary: PreparedSummary, images: OwnImages) -> Lock:
     """What was prepared, as its lock. images: what the preset says of them."""
     counts = {"classes": len(summary.labels), "train": summary.train, "test": summary.test, "size": summary.size}
-    return Lock(digest=summary.digest, data=digest_of(images), **counts)
+    return Lock(digest=summary.digest, data=digest_of(images), unlabelled=summary.unlabelled_digest, **counts)
 
 
 def _free_place(name: str, root: Path) -> Path:

@@ -93,7 +93,8 @@ class Recipe(Part):
         """The field for which a file can't hold a teacher's answers, so that it runs beside its student; None where one can."""
         objective = ALL[self.objective.name]
         beside = f"+{self.objective.name}" if objective.features or objective.asks else None
-        return self.labels.mixes or self.views.changes or beside
+        more = "unlabelled" if self.views.unlabelled == "folder" else None
+        return self.labels.mixes or self.views.changes or more or beside
 
     @property
     def all_epochs(self) -> int:

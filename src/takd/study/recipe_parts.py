@@ -18,6 +18,9 @@ class NetworkSection(Part):
     start: Annotated[
         str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the weights that training begins from.")
     ] = None
+    unlabelled: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the folder of images without labels that it is shown.")
+    ] = None
 
 
 class Views(Part):
@@ -81,10 +84,11 @@ class Views(Part):
         ),
     ] = "each"
     unlabelled: Annotated[
-        Literal["none", "rest"],
+        Literal["none", "rest", "folder"],
         Field(
-            description="Images without labels that teach too, on which the teacher alone speaks (λ = 1): none; or the rest of "
-            "the training images, which `training_share` leaves out, without their labels. Not in the paper."
+            description="Images without labels that teach too, on which the teacher alone speaks (λ = 1): none; the rest of the "
+            "training images, which `training_share` leaves out, without their labels; or the folder that `data` names under "
+            "`unlabelled`. Not in the paper."
         ),
     ] = "none"
     unlabelled_batch: Annotated[

@@ -104,9 +104,12 @@ class Folder:
         overrides = [change for pattern, change in given.overrides.items() if fnmatchcase(str(name), pattern)]
         settings = (given.train, given.families.get(name.family, {}), *overrides, *self.changes, *last)
         try:
-            return resolve(network, name.objective, settings)
+            recipe = resolve(network, name.objective, settings)
         except ParameterError as error:
             raise ParameterError(f"{name}: {error}") from None
+        if recipe.views.unlabelled == "folder" and (given.data is None or given.data.unlabelled is None):
+            raise ParameterError(f"{name}: unlabelled: folder, but its preset names none; `data: {{unlabelled: FOLDER}}` does")
+        return recipe
 
 
 class Tree:

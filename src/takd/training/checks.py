@@ -66,7 +66,10 @@ def check_images(name: Name, recipe: Recipe, data: PreparedData) -> None:
         raise ParameterError(
             f"recipe: training_share {recipe.views.training_share:g} leaves {len(images)} images of {data.name}; training needs two"
         )
-    transfer = TransferSet.of(data.train.labels, images, held_out, recipe.views, name.seed)
+    if recipe.views.unlabelled == "folder" and (data.unlabelled is None or data.unlabelled_digest != recipe.network.unlabelled):
+        there = "has none" if data.unlabelled is None else "has others"
+        raise ParameterError(f"{name}: its recipe is of images without labels, but {data.name} {there}; prepare it again")
+    transfer = TransferSet.of(data, images, held_out, recipe.views, name.seed)
     if transfer is not None and not len(transfer.positions):
         raise ParameterError(f"recipe: unlabelled: training_share {recipe.views.training_share:g} leaves no image of {data.name}")
 

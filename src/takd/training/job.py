@@ -26,6 +26,7 @@ from takd.training.distributed import World, check_parts, joined
 from takd.training.loop import chosen_images, initialised, train
 from takd.training.soft_targets import from_file, online
 from takd.training.teaching import Several, Teaching
+from takd.training.unlabelled import judged_among
 from takd.training.watched import Asking, Beside
 from takd.training.written import Measured, origin_of, write
 
@@ -82,8 +83,8 @@ def _train_in(
     device = chosen_device(device_name, threads)
     for each in filter(None, (builder, peer)):
         check_network(each, data, recipe.optimiser.batch_size)
-    images = len(chosen_images(data.train.labels, recipe.views, name.seed)[0])
-    check_parts(images, recipe.optimiser.batch_size, world)
+    images, held_out = chosen_images(data.train.labels, recipe.views, name.seed)
+    check_parts(len(images), recipe.optimiser.batch_size, world)
     teacher = _teacher(name, recipe, files, data, device, world)
     start = _start(name, recipe, files, data)
     check_member(name, recipe)
@@ -113,7 +114,9 @@ def _train_in(
         progress = Progress(files.resume, resume_key(origin.model_dump_json(), _bytes_digest(files)))
 
     # train
-    with Bar(images, recipe.all_epochs, quiet=not world.leads) as bar:
+    if world.leads and recipe.views.unlabelled == "folder" and (judged := judged_among(data, held_out)):
+        print(f"{name}: {judged} of its images without labels are those that it is judged on", flush=True)
+    with Bar(len(images), recipe.all_epochs, quiet=not world.leads) as bar:
         trained = train(
             name,
             recipe,

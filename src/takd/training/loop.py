@@ -75,12 +75,13 @@ def train(
     # images
     precision = used_precision(recipe.optimiser.precision, device)
     positions, held_out = chosen_images(data.train.labels, recipe.views, name.seed)
-    everything = data.train.to(device)
-    normalisation = Normalisation.of(everything, recipe.views.normalisation)
     how = recipe.views
+    labelled = data.train.to(device)
+    normalisation = Normalisation.of(labelled, how.normalisation)
+    everything = data.with_unlabelled().to(device) if how.unlabelled == "folder" else labelled
     images = Views(everything, normalisation, augmentation=how.augmentation, policy=how.policy, erasing=how.erasing)
-    transfer = TransferSet.of(data.train.labels, positions, held_out, how, name.seed)
-    judged = everything.subset(held_out.to(device)) if recipe.views.validation_share else data.test.to(device)
+    transfer = TransferSet.of(data, positions, held_out, how, name.seed)
+    judged = everything.subset(held_out.to(device)) if how.validation_share else data.test.to(device)
     judged_images = Views(judged, normalisation, augmentation="none")
 
     # network

@@ -36,16 +36,18 @@ class Online:
         policy: str = "none",
         erasing: float = 0,
         world: World = ALONE,
+        unlabelled: bool = False,
     ) -> None:
         """views: the name of what the student is shown. seed, policy, erasing: of the student, where a name can't say all.
 
-        world: the processes that share an epoch's images.
+        world: the processes that share an epoch's images. unlabelled: whether it is asked about images without labels too.
         """
         self.world = world
         self.teacher, self.teacher_key, self.teacher_digest = about.network, about.key, about.digest
         named = parse_views(views)
         self.seed = named.seed if seed is None else seed
-        self.images = shown(data.train.to(device), about, augmentation=named.augmentation, policy=policy, erasing=erasing)
+        split = data.with_unlabelled() if unlabelled else data.train
+        self.images = shown(split.to(device), about, augmentation=named.augmentation, policy=policy, erasing=erasing)
         self.network = still(network.to(device), used_precision(about.precision, device), self.images)
         self.unaugmented: Tensor | None = None  # the answers to views that don't change: asked once
         self.answers: Tensor | None = None  # those of the epoch, where they could be asked at once
@@ -145,6 +147,11 @@ def from_file(path: Path, student: Name, recipe: Recipe, data: PreparedData, tea
 
     teacher: whose they have to be, whatever its seed; the network one hop before, if none is named.
     """
+    if recipe.only_online == "unlabelled":
+        raise CheckpointError(
+            f"{path}: answers to training images alone, but {student} sees others without labels; give its teacher instead, by "
+            "--teacher"
+        )
     if recipe.only_online:
         raise CheckpointError(
             f"{path}: answers to images as they are, but {student} sees them changed by {recipe.only_online}; give its teacher "
@@ -181,7 +188,19 @@ def online(
     network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
     _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data, teacher)
     views, how = views_of(recipe, student.seed), recipe.views
-    return Online(network, about, data, views, device, seed=student.seed, policy=how.policy, erasing=how.erasing, world=world)
+    more = how.unlabelled == "folder"
+    return Online(
+        network,
+        about,
+        data,
+        views,
+        device,
+        seed=student.seed,
+        policy=how.policy,
+        erasing=how.erasing,
+        world=world,
+        unlabelled=more,
+    )
 
 
 def _check_teacher(

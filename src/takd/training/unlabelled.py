@@ -1,5 +1,6 @@
 """Images without labels: the transfer set, on which a student hears its teacher alone, a share of it at each step."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -7,7 +8,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from takd.data.prepared import PreparedData
 from takd.data.randomness import generator
+from takd.data.splits import Split
 from takd.study.recipe_parts import Views
 
 
@@ -23,14 +26,17 @@ class TransferSet:
     seed: int
 
     @classmethod
-    def of(cls, labels: Tensor, training: Tensor, held_out: Tensor, which: Views, seed: int) -> Self | None:
+    def of(cls, data: PreparedData, training: Tensor, held_out: Tensor, which: Views, seed: int) -> Self | None:
         """What a recipe asks for; None where it asks for none.
 
-        labels: (N,), of the training split. training, held_out: positions of the images that are trained on, and that are judged.
+        training, held_out: positions of the images that are trained on, and that are judged. A folder's come after all of these.
         """
         if which.unlabelled == "none":
             return None
-        unused = torch.ones(len(labels), dtype=torch.bool)
+        if which.unlabelled == "folder":
+            more = 0 if data.unlabelled is None else len(data.unlabelled)
+            return cls(torch.arange(len(data.train), len(data.train) + more), which.unlabelled_batch, seed)
+        unused = torch.ones(len(data.train), dtype=torch.bool)
         unused[training] = unused[held_out] = False
         return cls(unused.nonzero().squeeze(1), which.unlabelled_batch, seed)
 
@@ -50,3 +56,19 @@ class TransferSet:
     def of_pass(self, number: int) -> Tensor:
         """Its images in the order of one pass."""
         return self.positions[torch.randperm(len(self.positions), generator=generator("unlabelled", self.seed, number))]
+
+
+def judged_among(data: PreparedData, held_out: Tensor) -> int:
+    """How many of a data set's images without labels are judged on: held out, by their positions, or, if none is, for testing."""
+    if data.unlabelled is None:
+        return 0
+    judged = _digests(data.train.subset(held_out) if len(held_out) else data.test)
+    return sum(digest in judged for digest in map(_digest, data.unlabelled))
+
+
+def _digests(split: Split) -> set[bytes]:
+    return set(map(_digest, split.images))
+
+
+def _digest(image: Tensor) -> bytes:
+    return hashlib.sha256(image.numpy().tobytes()).digest()

@@ -213,6 +213,39 @@ def test_test_images_that_are_trained_on_are_counted(own: Path, tmp_path: Path) 
     assert (summary.train, summary.test, summary.duplicates, summary.skipped) == (7, 4, 3, 1)
 
 
+def test_images_without_labels_are_read_from_any_depth_and_held_to_their_digest(own: Path, tmp_path: Path) -> None:
+    for number, place in enumerate(("b.png", "deep/er/a.png", "c.png")):
+        save(tmp_path / "more" / place, random_pixels(7000 + number))
+    save(tmp_path / "more/test.png", random_pixels(500))  # a cat that is for testing
+    spec = OwnImages(folder=str(own.parent / "images"), unlabelled=str(tmp_path / "more"))
+    summary = prepare_own("pets", spec, tmp_path / "pets.safetensors", expected=None)
+    assert (summary.unlabelled, summary.unlabelled_tests, summary.digest) == (4, 1, prepared.load(own).digest)
+    data = prepared.load(tmp_path / "pets.safetensors")
+    pixels = sorted(hashlib.sha256(random_pixels(seed).tobytes()).digest() for seed in (7000, 7001, 7002, 500))
+    assert data.unlabelled_digest == summary.unlabelled_digest == hashlib.sha256(b"".join(pixels)).hexdigest()
+    assert data.unlabelled is not None and [hashlib.sha256(each.numpy().tobytes()).digest() for each in data.unlabelled] == pixels
+    both = data.with_unlabelled()
+    assert both.labels.tolist() == [*data.train.labels.tolist(), -1, -1, -1, -1] and torch.equal(both.images[7:], data.unlabelled)
+    (tmp_path / "more/b.png").rename(tmp_path / "more/another.png")
+    prepare_own("pets", spec, tmp_path / "same.safetensors", expected=None, expected_unlabelled=summary.unlabelled_digest)
+    assert (tmp_path / "same.safetensors").read_bytes() == (tmp_path / "pets.safetensors").read_bytes()
+    save(tmp_path / "more/new.png", random_pixels(7777))
+    with pytest.raises(DataError, match="more: not the images that were registered"):
+        prepare_own("pets", spec, tmp_path / "p", expected=None, expected_unlabelled=summary.unlabelled_digest)
+    for room in (2112 + 191, 100):
+        with pytest.raises(DataError, match="more: 5 images without labels don't fit into memory beside the others"):
+            prepare_own("pets", spec, tmp_path / "p", expected=None, in_memory_bytes=room)
+    with pytest.raises(DataError, match="absent: no such folder; it should hold images without labels"):
+        prepare_own("pets", spec.model_copy(update={"unlabelled": str(tmp_path / "absent")}), tmp_path / "p", expected=None)
+    assert not (tmp_path / "p").exists()
+
+
+def test_images_without_labels_that_are_not_what_the_file_says_are_refused(own: Path, tmp_path: Path) -> None:
+    bad = rewritten(own, tmp_path / "bad", lambda t, m: m.update(unlabelled_digest="0" * 64))
+    with pytest.raises(DataError, match=r"unlabelled_images aren't \(0, 8, 8, 3\)"):
+        prepared.load(bad)
+
+
 def test_labels_of_more_than_256_classes_have_two_bytes(tmp_path: Path) -> None:
     rows = ["path,label,split"]
     for number in range(300):

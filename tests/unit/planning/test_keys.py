@@ -165,11 +165,34 @@ def own(project: Project, **changes: Any) -> Node:
     return node("pets/pets/large-middle-small/seed0", "results/pets")
 
 
-def lock(project: Project, digest: str) -> None:
+def lock(project: Project, digest: str, unlabelled: str | None = None) -> None:
     images = project.workflow().tree.folder("results/pets").parameters.data
     assert images is not None
-    read = Lock(digest=digest, classes=3, train=100, test=20, size=32, data=digest_of(images))
+    read = Lock(digest=digest, classes=3, train=100, test=20, size=32, data=digest_of(images), unlabelled=unlabelled)
     read.write(project.root / "presets/pets.lock")
+
+
+def test_images_without_labels_count_by_their_content_and_for_those_whom_they_teach_alone(project: Project) -> None:
+    train = {"epochs": 3, "learning_rate": 0.1, "trade_off": 0.5, "temperature": 4, "kl_reduction": "batchmean"}
+    last, data = own(project), {"folder": "data/pets"}
+    before = line(project, last)
+
+    def changed_by(folder: str, digest: str, **said: str) -> list[bool]:
+        own(project, data=data | {"unlabelled": folder}, train=train | said)
+        lock(project, "ab" * 32, unlabelled=digest * 32)
+        return [one != other for one, other in zip(before, line(project, last), strict=True)]
+
+    assert changed_by("data/more", "cd") == [False, False, False]  # they are there, and no recipe says so
+    assert changed_by("data/more", "cd", unlabelled="folder") == [False, True, True]
+    with_them = line(project, last)
+    changed_by("data/elsewhere", "cd", unlabelled="folder")
+    assert line(project, last) == with_them
+    assert project.workflow().keys.recipe(last).network.unlabelled == "cd" * 32
+    changed_by("data/more", "ef", unlabelled="folder")
+    assert line(project, last)[0] == with_them[0] and not set(line(project, last)[1:]) & set(with_them)
+    own(project, train=train | {"unlabelled": "folder"})
+    with pytest.raises(ParameterError, match=r"unlabelled: folder, but its preset names none; `data: {unlabelled: FOLDER}` does"):
+        line(project, last)
 
 
 def line(project: Project, last: Node) -> list[str]:

@@ -1,6 +1,9 @@
 """Images without labels: which they are, in which step each is shown, and what a student learns from them."""
 
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,30 +11,36 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from takd.data.prepared import PreparedData
-from takd.data.views import Views
-from takd.errors import ParameterError
+from takd.data.splits import Split
+from takd.data.views import Normalisation, Views
+from takd.errors import CheckpointError, ParameterError
 from takd.objectives.batch import Batch
 from takd.objectives.registry import ALL
 from takd.study.names import Name
+from takd.study.recipe import Recipe
+from takd.training import soft_targets
 from takd.training.checks import check_images
 from takd.training.loop import chosen_images, train
+from takd.training.opened import opened
 from takd.training.optimiser import SGD
 from takd.training.step import Step
-from takd.training.unlabelled import TransferSet
+from takd.training.unlabelled import TransferSet, judged_among
 from tests.conftest import recipe, taught
-from tests.unit.training.conftest import CPU, MadeUp
+from tests.unit.training.conftest import CPU, DIGEST, MadeUp, part, same, weights, write_network
 
 STUDENT = Name.parse("digits/plain/4-2/seed1")
 
 
 def test_the_rest_is_what_is_neither_trained_on_nor_held_out() -> None:
     labels = torch.arange(200) % 4
+    split = Split(torch.zeros(200, 8, 8, 3, dtype=torch.uint8), labels)
+    data = PreparedData("any", 4, DIGEST, split, split)
     which = taught(training_share=0.25, validation_share=0.2, unlabelled="rest").views
     training, held_out = chosen_images(labels, which, 3)
-    transfer = TransferSet.of(labels, training, held_out, which, 3)
+    transfer = TransferSet.of(data, training, held_out, which, 3)
     assert transfer is not None and len(training) == 40 and len(held_out) == 40 and len(transfer.positions) == 120
     assert torch.equal(torch.cat((training, held_out, transfer.positions)).sort().values, torch.arange(200))
-    assert TransferSet.of(labels, training, held_out, taught(training_share=0.25).views, 3) is None
+    assert TransferSet.of(data, training, held_out, taught(training_share=0.25).views, 3) is None
 
 
 @pytest.mark.parametrize("size", [4, 7, 25])
@@ -114,3 +123,67 @@ def test_a_student_is_shown_them_with_its_teachers_answers_and_no_label(
 def test_a_share_that_leaves_no_image_is_refused(fewer: PreparedData) -> None:
     with pytest.raises(ParameterError, match=r"recipe: unlabelled: training_share 0.999 leaves no image of digits"):
         check_images(STUDENT, taught(training_share=0.999, unlabelled="rest"), fewer)
+
+
+# A folder of them.
+
+
+def in_folder(data: PreparedData, count: int) -> PreparedData:
+    """A data set with so many images without labels: test images, the last ones, turned upside down; but for one."""
+    images = data.test.images[-count:].flip(1)
+    images[0] = data.test.images[0]
+    return replace(data, unlabelled=images, unlabelled_digest=DIGEST)
+
+
+def of_folder(**changes: Any) -> Recipe:
+    how = taught(builder="plain:2", epochs=1, unlabelled="folder", unlabelled_batch=12, precision="float32", **changes)
+    return how.model_copy(update={"network": how.network.model_copy(update={"unlabelled": DIGEST})})
+
+
+def test_a_folder_is_shown_with_what_the_teacher_says_of_it(
+    fewer: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The teacher runs beside its student, and answers the images that come after those with labels."""
+    data = in_folder(fewer, 30)
+    teacher = write_network(tmp_path / "teacher.safetensors", data, "digits/plain/4/seed0", "plain:4")
+    seen: list[tuple[Tensor, Batch]] = []
+    real = Step.__call__
+
+    def watched(self: Step, pictures: Tensor, batch: Batch, rate: float) -> Tensor:
+        seen.append((pictures, batch))
+        return real(self, pictures, batch, rate)
+
+    monkeypatch.setattr(Step, "__call__", watched)
+    how = of_folder(normalisation="dataset")
+    assert how.only_online == "unlabelled"
+    online = soft_targets.online(teacher, STUDENT, how, data, CPU)
+    first = train(STUDENT, how, data, online, device=CPU)
+    monkeypatch.undo()
+    assert data.unlabelled is not None
+    pixels = Views(Split(data.unlabelled, torch.zeros(30)), Normalisation.of(data.train, "dataset"))
+    known = pixels.batch(torch.arange(30), None)
+    network, _ = opened(teacher)
+    for pictures, batch in seen:
+        places = [int((known == picture).flatten(1).all(1).nonzero()[0]) for picture in pictures[-12:]]
+        as_taught = Views(Split(data.unlabelled, torch.zeros(30)), Normalisation.of(data.train, "paper"))
+        said = network(as_taught.batch(torch.tensor(places), None))
+        assert batch.teacher_logits is not None and len(set(places)) == 12
+        torch.testing.assert_close(batch.teacher_logits[-12:].float(), said, rtol=1e-2, atol=1e-2)
+    assert same(weights(first.network), weights(train(STUDENT, how, data, online, device=CPU).network))
+
+
+def test_a_folder_of_other_images_or_none_is_refused(fewer: PreparedData, tmp_path: Path) -> None:
+    check_images(STUDENT, of_folder(), in_folder(fewer, 10))
+    with pytest.raises(ParameterError, match="its recipe is of images without labels, but digits has none"):
+        check_images(STUDENT, of_folder(), fewer)
+    with pytest.raises(ParameterError, match="but digits has others"):
+        check_images(STUDENT, of_folder(), replace(in_folder(fewer, 10), unlabelled_digest="1" * 64))
+    with pytest.raises(CheckpointError, match="sees others without labels; give its teacher instead, by --teacher"):
+        soft_targets.from_file(tmp_path / "any", STUDENT, of_folder(), fewer)
+
+
+def test_images_that_are_judged_on_are_counted(fewer: PreparedData) -> None:
+    assert judged_among(fewer, torch.arange(0)) == 0
+    assert judged_among(in_folder(fewer, 10), torch.arange(0)) == 1
+    data = replace(fewer, unlabelled=part(fewer.train, 7).images)
+    assert judged_among(data, torch.tensor([0, 3, 50])) == 2
