@@ -73,7 +73,7 @@ def as_html(chains: Mapping[Chain, Sequence[Metrics]], shown_in: Mapping[Chain, 
 
 def _card(chain: Chain, records: Sequence[Metrics], bounds: tuple[float, float], shown_in: Mapping[str, str]) -> str:
     path = " → ".join(map(str, hops_of(chain.chain)))
-    method = records[0].network.method
+    method = records[0].network.method if any(record.recipe for record in records) else "imported"
     places = ", ".join(f'<a href="#{escape(anchor)}">{escape(where)}</a>' for anchor, where in shown_in.items())
     return (
         f'<figure id="{escape(chain.anchor)}"><figcaption><b>{escape(path)}</b> {escape(method)}<br>{said(records)}</figcaption>'

@@ -16,17 +16,28 @@ from takd.study.names import hops_of
 
 MOST_ROWS = 32  # paths to the last member that are drawn; the numbers have all
 LONGEST_LINE = 18  # characters of a column's head
-COLOURS = {"NOKD": "0.92", "BLKD": "#a5dcc9", "TAKD": "white"}  # behind black digits
-METHODS = {"NOKD": "NOKD: from labels alone", "BLKD": "BLKD: by the teacher", "TAKD": "TAKD: through assistants"}
+IMPORTED = "imported"
+COLOURS = {IMPORTED: "#f3e2a9", "NOKD": "0.92", "BLKD": "#a5dcc9", "TAKD": "white"}  # behind black digits
+METHODS = {
+    IMPORTED: "came in with its weights",
+    "NOKD": "NOKD: from labels alone",
+    "BLKD": "BLKD: by the teacher",
+    "TAKD": "TAKD: through assistants",
+}
 Members = tuple[str, ...]
 
 
 def numbers(name: str, spec: Paths, context: Context) -> pd.DataFrame:
-    """What the figure draws, a row a path: value and standard deviation (n - 1) over n seeds; n is 0 where it wasn't run."""
+    """What the figure draws, a row a path: value and standard deviation (n - 1) over n seeds; n is 0 where it wasn't run.
+
+    series: how a path's networks were trained, or that they came in with their weights.
+    """
     rows: list[tuple[Any, ...]] = []
     for cell in spec.cells(context.datasets):
         values = context.accuracies(cell.dataset, cell.family, cell.chain, spec.variant)
-        rows.append((cell.dataset, cell.family, cell.model, cell.column, cell.chain, *summary(values)))
+        epochs = context.networks(cell.dataset, cell.family, cell.chain, spec.variant)["epochs"]
+        series = IMPORTED if len(epochs) and (epochs == 0).all() else cell.model
+        rows.append((cell.dataset, cell.family, series, cell.column, cell.chain, *summary(values)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -49,9 +60,14 @@ def draw(spec: Paths, numbers: pd.DataFrame, context: Context) -> Any:
     for axis, name in zip(grid.flat, names, strict=True):
         _draw_graph(spec, axis, numbers[numbers["dataset"] == name], heads, rows)
         axis.set_title(style.panel_title(spec.family, name, context), pad=10)
-    entries: list[Any] = [Patch(facecolor=COLOURS[method], edgecolor="0.3", label=text) for method, text in METHODS.items()]
+    there = set(numbers[numbers["dataset"].isin(names)]["series"])
+    entries: list[Any] = [
+        Patch(facecolor=COLOURS[method], edgecolor="0.3", label=text) for method, text in METHODS.items() if method in there
+    ]
     entries.append(Patch(facecolor="none", edgecolor="none", label="bold: the best of its column"))
-    picture.legend(handles=entries, loc="outside lower center", ncols=4 if width * len(spec.members) > 6 else 2)
+    picture.legend(
+        handles=entries, loc="outside lower center", ncols=len(entries) if width * len(spec.members) > 1.5 * len(entries) else 2
+    )
     style.say_what_accuracy_is(picture, context)
     return picture
 
@@ -125,8 +141,10 @@ def _drawn(whole: list[Members], cells: dict[Members, Any], order: Members) -> l
 
 
 def _best(numbers: pd.DataFrame) -> set[str]:
-    """Of each column the chain with the highest mean."""
-    return set(numbers[numbers["n"] > 0].sort_values("value").groupby("x").tail(1)["chain"])
+    """Of each column the chains with the highest mean, by the digits that are drawn."""
+    run = numbers[numbers["n"] > 0]
+    drawn = run["value"].round(2)
+    return set(run[drawn == drawn.groupby(run["x"]).transform("max")]["chain"])
 
 
 def _members(chain: str) -> Members:

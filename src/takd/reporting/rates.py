@@ -78,7 +78,11 @@ def draw(spec: Rates, numbers: pd.DataFrame, context: Context) -> Any:
         entries |= _draw_errors(left, shown)
         if by == RECIPE:
             entries |= _draw_few(left, its[its["by"].eq(FEW) & (its["n"] > 0)])
-        _draw_sketch(right, dict(_rates(shown)))
+        rates = dict(_rates(shown))
+        if all(np.isnan(rate.rate) for rate in rates.values()):
+            right.remove()
+        else:
+            _draw_sketch(right, rates)
     picture.legend(entries.values(), entries.keys(), loc="outside lower left", ncols=6, columnspacing=1, handletextpad=0.1)
     style.say_what_accuracy_is(picture, context)
     return picture

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.flatness import in_disc, of_chain, rises
-from takd.study.artifacts import Row, Surfaces
+from takd.study.artifacts import Surfaces
 from takd.study.names import hops_of
 
 PANEL_INCHES = (2.0, 2.2)
@@ -38,41 +38,43 @@ def write(spec: Surfaces, numbers: pd.DataFrame, context: Context, place: Path) 
 
 
 def draw(spec: Surfaces, numbers: pd.DataFrame, context: Context) -> Any:
-    """The surfaces around the networks of seed 0, each with its mean rise over all seeds; rows of which something was run."""
+    """The surfaces around the networks of seed 0 that were run, each with its mean rise over all seeds."""
     lines = [(row, name) for row in spec.rows for name in row.datasets or spec.shown(context.datasets)]
-    run = set(context.points[["dataset", "family", "chain"]].itertuples(index=False, name=None))
-    lines = [(row, name) for row, name in lines if any((name, row.family, chain) in run for chain in row.chains.values())]
-    if not lines:
+    points = context.points[context.points["seed"] == 0]
+    run = set(points[["dataset", "family", "chain"]].itertuples(index=False, name=None))
+    known = [
+        (row, name, {method: chain for method, chain in row.chains.items() if (name, row.family, chain) in run})
+        for row, name in lines
+    ]
+    shown = [(row, name, chains) for row, name, chains in known if chains]
+    if not shown:
         return style.not_run()
-    columns = max(len(row.chains) for row, _ in lines)
-    size = (PANEL_INCHES[0] * columns + BAR_INCHES, PANEL_INCHES[1] * len(lines))
-    picture, grid = pyplot.subplots(len(lines), columns, figsize=size, squeeze=False)
-    for axes, (row, name) in zip(grid, lines, strict=True):
-        _draw_row(picture, list(axes), row, name, numbers, context)
+    columns = max(len(chains) for _, _, chains in shown)
+    size = (PANEL_INCHES[0] * columns + BAR_INCHES, PANEL_INCHES[1] * len(shown))
+    picture, grid = pyplot.subplots(len(shown), columns, figsize=size, squeeze=False)
+    for axes, (row, name, chains) in zip(grid, shown, strict=True):
+        _draw_row(picture, list(axes), (name, row.family), chains, numbers, context)
     return picture
 
 
-def _draw_row(picture: Any, axes: list[Any], row: Row, dataset: str, numbers: pd.DataFrame, context: Context) -> None:
-    """The surfaces of one family on one data set, and the bar of their common scale."""
-    surfaces = {chain: of_chain(context.points, dataset, row.family, chain).query("seed == 0") for chain in row.chains.values()}
+def _draw_row(
+    picture: Any, axes: list[Any], place: tuple[str, str], chains: dict[str, str], numbers: pd.DataFrame, context: Context
+) -> None:
+    """The surfaces of chains of one data set and family, by method, and the bar of their common scale."""
+    dataset, family = place
+    surfaces = {chain: of_chain(context.points, dataset, family, chain).query("seed == 0") for chain in chains.values()}
     # The corners beyond the disc are higher still: a scale for them would have no colours left for what lies inside.
     levels = _levels(pd.concat([in_disc(surface) for surface in surfaces.values()])["loss"])
-    last = None
-    for axis, (method, chain) in zip(axes, row.chains.items(), strict=False):
+    for axis, (method, chain) in zip(axes, chains.items(), strict=False):
         path = " → ".join(map(str, hops_of(chain)))
-        axis.set_title(f"{method}: {path}\n{_rise(of_chain(numbers, dataset, row.family, chain)['rise'])}")
+        axis.set_title(f"{method}: {path}\n{_rise(of_chain(numbers, dataset, family, chain)['rise'])}")
         axis.set_box_aspect(1)
-        if surfaces[chain].empty:
-            axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="0.5")
-            axis.set(xticks=[], yticks=[])
-        else:
-            last = _draw_surface(axis, surfaces[chain], levels)
-    axes[0].set_ylabel(style.panel_title(row.family, dataset, context), weight="bold")
-    for axis in axes[len(row.chains) :]:
+        last = _draw_surface(axis, surfaces[chain], levels)
+    axes[0].set_ylabel(style.panel_title(family, dataset, context), weight="bold")
+    for axis in axes[len(chains) :]:
         axis.remove()
-    if last is not None:
-        bar = axes[len(row.chains) - 1].inset_axes((1.07, 0, 0.06, 1))
-        picture.colorbar(last, cax=bar, label="loss, nats", ticks=levels, format="%g").minorticks_off()
+    bar = axes[len(chains) - 1].inset_axes((1.07, 0, 0.06, 1))
+    picture.colorbar(last, cax=bar, label="loss, nats", ticks=levels, format="%g").minorticks_off()
 
 
 def _draw_surface(axis: Any, surface: pd.DataFrame, levels: list[float]) -> Any:
@@ -90,8 +92,6 @@ def _draw_surface(axis: Any, surface: pd.DataFrame, levels: list[float]) -> Any:
 
 def _levels(losses: "pd.Series[float]") -> list[float]:
     """At most MOST_LEVELS round numbers around the losses: at equal distances, or at about equal ratios where they differ much."""
-    if losses.empty:
-        return [0.0, 1.0]
     low, high = float(losses.min()), float(losses.max())
     if high < 3 * low:
         return [float(level) for level in MaxNLocator(MOST_LEVELS - 1).tick_values(low, high)]

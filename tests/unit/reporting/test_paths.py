@@ -50,6 +50,31 @@ def test_no_two_networks_stand_in_one_place() -> None:
     assert len(places) == len(set(places))
 
 
+def test_paths_that_are_equally_good_are_bold_alike() -> None:
+    """To two digits, as they are drawn."""
+    spec = study(MEMBERS)
+    table = accuracy_of_all(spec).accuracy
+    student = table["chain"].str.endswith(MEMBERS[-1])
+    table.loc[student, "accuracy"] = 60.0
+    table.loc[student & table["chain"].str.contains("-"), "accuracy"] = [72.001, 71.999]
+    bold = [text.get_text() for text in texts(spec, context(table, ("pets",))) if text.get_weight() == "bold"]
+    assert bold.count("72.00") == 2 and "60.00" not in bold
+
+
+def test_a_teacher_that_came_in_with_its_weights_is_not_drawn_as_trained_from_labels() -> None:
+    spec = study(MEMBERS)
+    table = accuracy_of_all(spec).accuracy
+    table.loc[table["chain"] == MEMBERS[0], "epochs"] = 0
+    of = context(table, ("pets",))
+    numbers = paths.numbers("paths", spec, of).set_index("chain")["series"]
+    assert numbers[MEMBERS[0]] == paths.IMPORTED and numbers[MEMBERS[1]] == "NOKD"
+    with pyplot.rc_context(style.STYLE):
+        picture = paths.draw(spec, paths.numbers("paths", spec, of), of)
+    said = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert said[0] == "came in with its weights" and len(said) == len(set(said)) == 5
+    pyplot.close(picture)
+
+
 @pytest.mark.parametrize("run", [1, 3, 6])
 def test_what_was_not_run_is_said_to_be(run: int) -> None:
     spec = study(MEMBERS)

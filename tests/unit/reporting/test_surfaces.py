@@ -66,5 +66,15 @@ def test_rows_of_which_nothing_was_run_are_left_out() -> None:
         pyplot.close(picture)
 
 
+def test_a_network_that_was_not_run_leaves_no_empty_frame() -> None:
+    assert isinstance(FIGURE, Surfaces)
+    of = context(accuracies([]), ("cifar100",), points(without="resnet").query("chain != '10-2'"))
+    picture = surfaces.draw(FIGURE, surfaces.numbers("figure7", FIGURE, of), of)
+    titles = [axis.get_title().partition(":")[0] for axis in picture.axes if axis.get_title()]
+    assert titles == ["NOKD", "TAKD"]
+    assert all(axis.has_data() for axis in picture.axes)
+    pyplot.close(picture)
+
+
 def test_a_figure_without_any_surface_is_made(tmp_path: Path) -> None:
     assert make(points()[:0], tmp_path)["csv"].count(b"\n") == 1
