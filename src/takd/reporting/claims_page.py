@@ -1,7 +1,7 @@
 """claims.csv and claims.md: verdicts on claims for programs and for people."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,10 +11,11 @@ from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, own_
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
 from takd.reporting.markdown import aligned, escaped
-from takd.reporting.verdicts import VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
+from takd.reporting.verdicts import OF_OWN, VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
 from takd.study.claims import Claims
 from takd.study.metric import TITLES, Metric
 
+Words = Mapping[str, str]  # what people read in place of some verdicts
 COLUMNS: dict[str, Callable[[Row], Any]] = {
     "claim": lambda row: row.claim,
     "dataset": lambda row: row.dataset,
@@ -42,18 +43,21 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
 }  # and `premise`, whether what the claim supposes is met there
 
 HOW = (
-    "Intervals are over seeds. A comparison is reproduced where its whole interval is above zero, contradicted where it is below, "
-    "equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The comparisons of a claim are "
-    "judged together: a false sign stands in at most 5 of 100 claims. docs/how-a-claim-is-judged.md says how, with an example.\n\n"
+    "Intervals are over seeds. A comparison is {reproduced} where its whole interval is above zero, contradicted where it is "
+    "below, equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The comparisons of a claim "
+    "are judged together: a false sign stands in at most 5 of 100 claims. docs/how-a-claim-is-judged.md says how, with an example.\n\n"
 )
 ROWS_SAY = (
     "n: seeds that both sides have. By: `model`, an effect for each chain and each seed, by least squares; `pairs`, Student's t of "
     "the differences within seeds, where a premise of the model fails or there are two chains; `samples`, Welch's t, where no "
-    "seeds are shared; `constant`, against a quoted number. Small: within the margin of equality, as a whole. Paper: its effect, "
-    "and whether our interval holds it. Seeds: how many would tell the paper's effect from none four times out of five. Where "
-    "seeds vary the last hop alone (`vary: student`), effects are those of other students of the same teacher and assistant. "
-    "Matched: on test images, each network's logits scaled by one number that was fitted on the other half of them."
+    "seeds are shared. Small: within the margin of equality, as a whole. Where seeds vary the last hop alone (`vary: student`), "
+    "effects are those of other students of the same teacher and assistant."
 )
+PAPER_SAYS = (
+    " Paper: its effect, and whether our interval holds it; `constant`: against a number that it quotes. Seeds: how many would "
+    "tell the paper's effect from none four times out of five."
+)
+MATCHED_SAYS = " Matched: on test images, each network's logits scaled by one number that was fitted on the other half of them."
 JOINT_SAYS = (
     "A row asks one question of several chains at once, and is judged at 95 % by itself. Under one label the effects on several "
     "data sets and families are averaged."
@@ -82,19 +86,23 @@ def as_csv(claims: Claims, judged: Judged, metric: Metric = "accuracy") -> str:
     return table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
 
 
-def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, said: str = "") -> str:
+def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, said: str = "", own: bool = False) -> str:
     """The verdict on each claim, what was compared for it, what it rests on, and the paper's numbers against its own claims.
 
-    said: of all accuracies, as by `of_all_accuracies`.
+    said: of all accuracies, as by `of_all_accuracies`. own: claims are those of a study of one's own, and not the paper's.
     """
+    words = OF_OWN if own else {}
     run = [row for row in judged.rows if row.verdict != "not run" and row.claim in claims.claims]
     joint = [row for row in judged.joint if row.verdict != "not run" and row.claim in claims.claims]
     sections = [
-        said + _metric(measured) + HOW.format(equal_within=measured.equal_within) + _summary(claims, judged),
-        _sums([row for row in judged.rows if row.claim in claims.claims]),
+        said
+        + _metric(measured)
+        + HOW.format(equal_within=measured.equal_within, reproduced=words.get("reproduced", "reproduced"))
+        + _summary(claims, judged, words),
+        _sums([row for row in judged.rows if row.claim in claims.claims], words),
         _beside_the_paper(claims, judged, measured),
-        _section("Comparisons that were run", ROWS_SAY, _table(_of_rows(run), run)),
-        _section("Joint tests", JOINT_SAYS, _table(_OF_JOINT, joint)),
+        _section("Comparisons that were run", _rows_say(run), _table(_of_rows(run, words), run)),
+        _section("Joint tests", JOINT_SAYS, _table(_of_joint(words), joint)),
         _section("What claims suppose", PREMISES_SAY, _premises(claims, judged)),
         _section("What intervals suppose", MODELS_SAY, _table(_OF_MODELS, judged.models)),
         _against_itself(claims, measured.numbers),
@@ -119,26 +127,30 @@ def _table(columns: dict[str, Callable[[Any], str]], lines: Iterable[Any]) -> li
     return [list(columns), *([ask(line) for ask in columns.values()] for line in lines)]
 
 
-def _summary(claims: Claims, judged: Judged) -> str:
-    lines = [["claim", "where", "statement", "verdict", "comparisons", "what it supposes is"]]
+def _summary(claims: Claims, judged: Judged, words: Words) -> str:
+    lines = [["claim", "verdict", "where", "statement", "comparisons", "what it supposes is"]]
     for name, claim in claims.claims.items():
         rows = judged.of(name)
         places = dict.fromkeys((row.dataset, row.family) for row in rows if row.verdict != "not run")
         states = {place: supposed(claim, judged, *place) for place in places}
         said = [f"{state} on {_title(dataset)}, {escaped(family)}" for (dataset, family), state in states.items() if state]
-        verdict = f"**{of_claim(rows)}**"
-        lines.append([name, escaped(claim.where), escaped(claim.statement), verdict, _counted(rows), "; ".join(said)])
-    return aligned(lines)
+        verdict = f"**{_in(words, of_claim(rows))}**"
+        lines.append([name, verdict, escaped(claim.where), escaped(claim.statement), _counted(rows, words), "; ".join(said)])
+    return aligned(lines if any(line[-1] for line in lines[1:]) else [line[:-1] for line in lines])
 
 
-def _counted(rows: Sequence[Row]) -> str:
+def _in(words: Words, verdict: str) -> str:
+    return words.get(verdict, verdict)
+
+
+def _counted(rows: Sequence[Row], words: Words) -> str:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return ", ".join(f"{count} {_in(words, verdict)}" for verdict, count in counts.items() if count)
 
 
-def _sums(rows: Sequence[Row]) -> str:
+def _sums(rows: Sequence[Row], words: Words) -> str:
     once = counted_once(rows)
-    return f"Each comparison counted once, under the first claim that makes it: {len(once)}, of which {_counted(once)}.\n"
+    return f"Each comparison counted once, under the first claim that makes it: {len(once)}, of which {_counted(once, words)}.\n"
 
 
 def _beside_the_paper(claims: Claims, judged: Judged, measured: Measured) -> str:
@@ -154,10 +166,20 @@ def _beside_the_paper(claims: Claims, judged: Judged, measured: Measured) -> str
     return f"{compared}Over {far.cells} cells {differs}{best}.\n"
 
 
-def _of_rows(rows: Iterable[Row]) -> dict[str, Callable[[Row], str]]:
-    """The columns of single comparisons. A paper's own column only where the paper has numbers."""
+def _rows_say(rows: Sequence[Row]) -> str:
+    matched = any(row.unit == "nats, matched" for row in rows)
+    return ROWS_SAY + (PAPER_SAYS if _has_paper(rows) else "") + (MATCHED_SAYS if matched else "")
+
+
+def _has_paper(rows: Sequence[Row]) -> bool:
+    return not all(math.isnan(row.paper) for row in rows)
+
+
+def _of_rows(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str]]:
+    """The columns of single comparisons, the verdict where it is seen first. The paper's only where it has numbers."""
     columns: dict[str, Callable[[Row], str]] = {
         "claim": lambda row: row.claim,
+        "verdict": lambda row: _verdict(row, words),
         "data set": lambda row: _title(row.dataset),
         "family": lambda row: escaped(row.family),
         "better": lambda row: ("gain of " if row.unit == "% of NOKD" else "") + escaped(row.better),
@@ -167,25 +189,26 @@ def _of_rows(rows: Iterable[Row]) -> dict[str, Callable[[Row], str]]:
         "unit": lambda row: row.unit,
         "n": lambda row: str(row.found.n),
         "by": lambda row: row.found.method,
-        "verdict": _verdict,
     }
-    if not all(math.isnan(row.paper) for row in rows):
+    if _has_paper(rows):
         columns |= {"paper": _paper, "seeds": _seeds}
     return columns
 
 
-_OF_JOINT: dict[str, Callable[[Row], str]] = {
-    "claim": lambda row: row.claim,
-    "test": lambda row: escaped(row.label),
-    "data set": lambda row: _title(row.dataset),
-    "family": lambda row: escaped(row.family),
-    "effect": lambda row: _signed(row.found.effect),
-    "interval": lambda row: _interval(row),
-    "unit": lambda row: row.unit,
-    "n": lambda row: str(row.found.n),
-    "verdict": lambda row: _verdict(row),
-    "p": lambda row: _p(row.found.p),
-}
+def _of_joint(words: Words) -> dict[str, Callable[[Row], str]]:
+    return {
+        "claim": lambda row: row.claim,
+        "verdict": lambda row: _verdict(row, words),
+        "test": lambda row: escaped(row.label),
+        "data set": lambda row: _title(row.dataset),
+        "family": lambda row: escaped(row.family),
+        "effect": lambda row: _signed(row.found.effect),
+        "interval": _interval,
+        "unit": lambda row: row.unit,
+        "n": lambda row: str(row.found.n),
+        "p": lambda row: _p(row.found.p),
+    }
+
 
 _OF_MODELS: dict[str, Callable[[Model], str]] = {
     "claim": lambda model: model.claim,
@@ -243,9 +266,9 @@ def _against_itself(claims: Claims, numbers: Numbers) -> str:
     return _section("The paper's numbers against its own claims", says, _table(columns, against))
 
 
-def _verdict(row: Row) -> str:
+def _verdict(row: Row, words: Words) -> str:
     small = row.small and row.kind != "equal" and row.verdict in ("reproduced", "contradicted")
-    return f"{row.verdict}, small" if small else row.verdict
+    return _in(words, row.verdict) + (", small" if small else "")
 
 
 def _paper(row: Row) -> str:

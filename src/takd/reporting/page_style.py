@@ -25,7 +25,7 @@ tbody th { font-weight: 400; color: var(--quiet); white-space: normal; }
 .verdict { display: inline-block; padding: 0 .5em; border-radius: 1em; white-space: nowrap; font-size: .9em;
   background: var(--none-ground); color: var(--none); }
 .verdict strong { font-weight: 600; }
-.reproduced, .reproduced-in-part, .met { background: var(--good-ground); color: var(--good); }
+.reproduced, .reproduced-in-part, .confirmed, .confirmed-in-part, .met { background: var(--good-ground); color: var(--good); }
 .contradicted, .not-met { background: var(--bad-ground); color: var(--bad); }
 .undecided { background: var(--open-ground); color: var(--open); } .equal { background: var(--even-ground); color: var(--even); }
 .claims { list-style: none; padding: 0; margin: .8rem 0; display: grid; gap: .5rem 1rem;

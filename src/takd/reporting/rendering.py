@@ -7,7 +7,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 Href = Callable[[Sequence[str], Sequence[str], int], str | None]  # a table's head, one of its rows, and a column: where it leads
-COLOURED = ("reproduced", "reproduced in part", "contradicted", "equal", "undecided", "not run", "met", "not met")
+COLOURED = (
+    *("reproduced", "reproduced in part", "confirmed", "confirmed in part"),
+    *("contradicted", "equal", "undecided", "not run", "met", "not met"),
+)
 LONG = 40  # characters of a cell, from which on it may have several lines
 HEADINGS = {"h1": "h3", "h2": "h4"}  # the page has its own above them
 

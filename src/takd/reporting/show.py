@@ -213,7 +213,7 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))
     said = of_all_accuracies(accuracies.on_held_out(table), given.chosen_on)
-    write_text(files[1], claims_page.as_markdown(known, judged, measured, said=said))
+    write_text(files[1], claims_page.as_markdown(known, judged, measured, said=said, own=folder.is_own))
     return files
 
 

@@ -42,18 +42,17 @@ def draw(spec: Surfaces, numbers: pd.DataFrame, context: Context) -> Any:
     lines = [(row, name) for row in spec.rows for name in row.datasets or spec.shown(context.datasets)]
     points = context.points[context.points["seed"] == 0]
     run = set(points[["dataset", "family", "chain"]].itertuples(index=False, name=None))
-    known = [
-        (row, name, {method: chain for method, chain in row.chains.items() if (name, row.family, chain) in run})
-        for row, name in lines
-    ]
-    shown = [(row, name, chains) for row, name, chains in known if chains]
+    shown = []
+    for row, name in lines:
+        if chains := {method: chain for method, chain in row.chains.items() if (name, row.family, chain) in run}:
+            shown.append((row.family, name, chains))
     if not shown:
         return style.not_run()
     columns = max(len(chains) for _, _, chains in shown)
     size = (PANEL_INCHES[0] * columns + BAR_INCHES, PANEL_INCHES[1] * len(shown))
     picture, grid = pyplot.subplots(len(shown), columns, figsize=size, squeeze=False)
-    for axes, (row, name, chains) in zip(grid, shown, strict=True):
-        _draw_row(picture, list(axes), (name, row.family), chains, numbers, context)
+    for axes, (family, name, chains) in zip(grid, shown, strict=True):
+        _draw_row(picture, list(axes), (name, family), chains, numbers, context)
     return picture
 
 

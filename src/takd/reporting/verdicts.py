@@ -18,6 +18,8 @@ Unit = Literal[
     "points of agreement", "points of agreement, training", "points, noise 0.04", "points, noise 0.08", "points, noise 0.16",
 ]  # fmt: skip
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "contradicted", "equal", "undecided", "not run")
+# What people read of a study of one's own, in which there is nothing to reproduce; programs read the same words everywhere.
+OF_OWN = {"reproduced": "confirmed", "reproduced in part": "confirmed in part"}
 POWER = 0.8  # Cohen's convention
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
 

@@ -19,6 +19,7 @@ from takd.reporting.effects import SharedSeeds
 from takd.reporting.judging import Measured, judge
 from takd.reporting.markdown import aligned, escaped
 from takd.study import claims
+from takd.study.own_claims import of_own_study
 
 ROOT = Path(__file__).parents[3]
 PAPER = claims.load(ROOT / "paper/claims.yaml")
@@ -128,7 +129,7 @@ def test_without_any_network_all_was_not_run_and_the_paper_still_stands_against_
     judged = judge(PAPER, DATASETS, measured)
     found = tables(as_markdown(PAPER, judged, measured))
     assert set(found) == {"", "The paper's numbers against its own claims"}
-    assert {line[3] for line in found[""][1:]} == {"not run"}
+    assert {line[1] for line in found[""][1:]} == {"not run"}
 
 
 def test_the_same_accuracies_in_another_order_give_the_same_bytes() -> None:
@@ -165,7 +166,20 @@ def test_a_claim_with_markdown_in_it_keeps_its_row(tmp_path: Path) -> None:
     own = claims.load(path)
     measured = Measured(read_accuracy(), NO_RISES, PUBLISHED, 0.3)
     text = as_markdown(own, judge(own, DATASETS, measured), measured)
-    assert tables(text)[""][1][1:3] == ["Table | 1", "*It* is | so <b>"]
+    assert tables(text)[""][1][2:4] == ["Table | 1", "*It* is | so <b>"]
+
+
+def test_a_study_of_one_s_own_confirms_and_the_paper_s_claims_are_reproduced(pages: tuple[pd.DataFrame, str]) -> None:
+    """The same numbers by both words, which stand in the second column; programs read one word of both."""
+    own = of_own_study("plain", ["10", "4", "2"])
+    measured = Measured(read_accuracy().query("dataset == 'cifar10'"), NO_RISES, PUBLISHED.iloc[:0], 0.3)
+    judged = judge(own, ("cifar10",), measured)
+    text = as_markdown(own, judged, measured, own=True)
+    assert "reproduced" not in text and "paper" not in text and "reproduced" in as_csv(own, judged)
+    assert {line[1] for line in tables(text)["Comparisons that were run"][1:]} == {"confirmed"}
+    assert [line[:2] for line in tables(text)[""]] == [["claim", "verdict"], ["teacher", "confirmed"], ["assistant", "confirmed"]]
+    assert tables(pages[1])["Comparisons that were run"][0][:2] == ["claim", "verdict"]
+    assert "reproduced" in pages[1] and "confirmed" not in pages[1]
 
 
 # docs/how-a-claim-is-judged.md
