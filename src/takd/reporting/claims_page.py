@@ -45,7 +45,8 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
 HOW = (
     "Intervals are over seeds. A comparison is {reproduced} where its whole interval is above zero, contradicted where it is "
     "below, equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The comparisons of a claim "
-    "are judged together: a false sign stands in at most 5 of 100 claims. docs/how-a-claim-is-judged.md says how, with an example.\n\n"
+    "are judged together: a false sign stands in at most 5 of 100 claims. docs/how-a-claim-is-judged.md says how, with an "
+    "example.\n\n"
 )
 ROWS_SAY = (
     "n: seeds that both sides have. By: `model`, an effect for each chain and each seed, by least squares; `pairs`, Student's t of "

@@ -17,9 +17,12 @@ RECIPE_FIELDS = (
 USUAL = {"warm_up_epochs": 0, "validation_share": 0, "select": "last", "unlabelled": "none"}  # not worth a column
 
 
-def hours(records: Records) -> float:
-    """Hours of training by the clock, summed over networks."""
-    return sum(record.seconds for _, record in records) / 3600
+def time_of(records: Records) -> str:
+    """How long training took by the clock, summed over networks, in the unit that says it best."""
+    seconds = sum(record.seconds for _, record in records)
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
 
 
 def what_was_run(records: Records) -> str:
@@ -29,7 +32,7 @@ def what_was_run(records: Records) -> str:
     lines = [
         ["", ""],
         ["networks", f"{len(runs)}, " + (f"of which {imported} came in with their weights" if imported else "each trained once")],
-        ["time", f"{hours(records):.2f} hours of training by the clock, summed over networks"],
+        ["time", f"{time_of(records)} of training by the clock, summed over networks"],
         ["commit", _counted(runs, lambda run: run.commit)],
         ["machine", _counted(runs, lambda run: run.machine)],
         ["device, threads, precision", _counted(runs, lambda run: f"{run.device}, {run.threads}, {run.precision}")],

@@ -19,7 +19,7 @@ from takd.reporting.facts import Records
 from takd.reporting.markdown import one_line
 from takd.reporting.page_style import STYLE
 from takd.reporting.rendering import as_html, tables_of, verdict_class
-from takd.reporting.verdicts import VERDICTS
+from takd.reporting.verdicts import OF_OWN, VERDICTS
 from takd.study.artifacts import AnyArtifact, Cell, look_up
 from takd.study.metric import Metric, said_of
 from takd.study.names import hops_of
@@ -38,30 +38,37 @@ def report_html(
     verify_line: str,
     metric: Metric = "accuracy",
     chosen_on: JudgedOn = "held_out",
+    *,
+    own: bool = False,
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one; teachers first.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
     a comparison, as claims.csv. verify_line: what `takd verify` says.
-    metric: what networks are compared by. chosen_on: the images by which recipes were chosen.
+    metric: what networks are compared by. chosen_on: the images by which recipes were chosen. own: verdicts are on a study of one's
+    own, and not on the paper.
 
     Raises ParameterError where a section is of no artifact.
     """
     page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}, metric)
-    figures = [path for path in sections if path.suffix == ".png"]
-    tables = [path for path in sections if path.suffix == ".md" and path.stem != "claims"]
+    of_networks = [path for path in sections if path.stem != "claims"]
+    run = [path for path in of_networks if page.is_run(path)]
+    figures, tables = ([path for path in run if path.suffix == suffix] for suffix in (".png", ".md"))
     claims = next((read_text(path) for path in sections if path.stem == "claims"), "")
-    run = [path for path in figures if page.is_run(path)]
-    main = next((path for path in run if page.shown[path.stem].kind == "paths"), run[0] if run else None)
+    main = next((path for path in figures if page.shown[path.stem].kind == "paths"), figures[0] if figures else None)
     parts = {
-        "Result": _chosen(chosen_on) + page.result() + _verdicts(claims, verdicts) + (page.figure(main) if main else ""),
+        "Result": _chosen(chosen_on)
+        + page.result()
+        + _verdicts(claims, verdicts, OF_OWN if own else {})
+        + (page.figure(main) if main else ""),
         "Tables": "".join(map(page.table, tables)),
-        "Figures": "".join(page.figure(path) for path in run if path != main) + page.left_out(set(figures) - set(run)),
+        "Figures": "".join(page.figure(path) for path in figures if path != main),
         "Claims": as_html(claims, page.href),
         "Cost": as_html(f"{facts.what_was_run(records)}\n# Recipes\n\n{facts.recipes(records)}", page.href),
-        "Networks": curves.as_html(page.chains, page.shown_in([*tables, *run])),
+        "Networks": curves.as_html(page.chains, page.shown_in(run)),
     }
     parts = {name: part for name, part in parts.items() if part}
+    parts[next(reversed([name for name in parts if name in ("Result", "Tables", "Figures")]))] += page.left_out(of_networks, run)
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in parts)
     body = "\n".join(f'<section id="{name.lower()}">\n<h2>{name}</h2>\n{part}</section>' for name, part in parts.items())
     return (
@@ -94,9 +101,11 @@ class _Page:
         return {name: [(cell, chain) for cell, chain in cells if chain in self.chains] for name, cells in both.items()}
 
     def is_run(self, path: Path) -> bool:
-        """Whether anything of a figure was run; of loss surfaces, whether there are numbers beside it."""
-        if self.shown[path.stem].kind == "surfaces":
+        """Whether there is anything to show: networks, and where more than their accuracies is needed, numbers beside it."""
+        if self.shown[path.stem].kind in ("surfaces", "probes"):
             return len(read_text(path.with_name(f"{path.stem}.csv")).splitlines()) > 1
+        if self.shown[path.stem].kind == "answers":
+            return bool(pd.read_csv(path.with_name(f"{path.stem}.csv"))["n"].gt(0).any())
         return bool(self.cells[path.stem])
 
     def shown_in(self, paths: Iterable[Path]) -> dict[Chain, dict[str, str]]:
@@ -129,7 +138,8 @@ class _Page:
         }
 
         def href(head: Sequence[str], row: Sequence[str], column: int) -> str | None:
-            return leads.get((row[0], row[1], head[column])) if column > 2 and row[2] == "ours" else None
+            beside_the_paper = not head[2].strip()
+            return None if beside_the_paper and row[2] != "ours" else leads.get((row[0], row[1], head[column]))
 
         return f'<div id="{escape(path.stem)}">\n{as_html(read_text(path), href)}</div>\n'
 
@@ -143,19 +153,21 @@ class _Page:
             f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
         )
 
-    def left_out(self, paths: Iterable[Path]) -> str:
-        """Which figures nothing was run for."""
-        names = [self.shown[name].where for name in self.shown if name in {path.stem for path in paths}]
+    def left_out(self, paths: Sequence[Path], run: Sequence[Path]) -> str:
+        """Which tables and figures nothing was run for."""
+        names = [self.shown[path.stem].where for path in paths if path not in run]
         return f'<p class="quiet">Not run: {escape(", ".join(names))}.</p>\n' if names else ""
 
     def result(self) -> str:
         """What was asked, in a sentence, and the students' accuracies each way."""
         families = ", ".join(dict.fromkeys(family_title(chain.family) for chain in self.chains if chain.family != chain.dataset))
         networks = f"{len(self.records)} network{'s' * (len(self.records) > 1)}{f' ({families})' if families else ''}"
-        asked = (
-            "Does a small network learn more from a large teacher where assistants of sizes between stand on the way? "
-            f"{networks} on {', '.join(self.titles.values())}; {facts.hours(self.records):.1f} hours of training."
+        question = (
+            "Does a small network learn more from a large teacher where assistants of sizes between stand on the way?"
+            if any(len(hops_of(chain.chain)) > 2 for chain in self.chains)
+            else "Does a small network learn more from a large teacher than from labels alone?"
         )
+        asked = f"{question} {networks} on {', '.join(self.titles.values())}; {facts.time_of(self.records)} of training."
         students = [student for group in dict.fromkeys(chain[:3] for chain in self.chains) if (student := self._student(*group))]
         if not students:
             return f"<p>{escape(asked)}</p>\n"
@@ -168,7 +180,7 @@ class _Page:
             f"{said_of(self.metric)} on {images}, %; mean ± standard deviation (number of seeds). The best path is "
             "chosen by these very numbers, so chance flatters it."
         )
-        table = f'<div class="scroll" tabindex="0"><table>\n{rows}</table></div>'
+        table = f'<div class="scroll result" tabindex="0"><table>\n{rows}</table></div>'
         return f'<p>{escape(asked)}</p>\n{table}\n<p class="quiet">{says}</p>\n'
 
     def _student(self, variant: str, dataset: str, family: str) -> dict[str, str]:
@@ -183,8 +195,10 @@ class _Page:
             its = [chain for chain in whole if fewest <= len(chains[chain]) <= most]
             if not its:
                 return "not run"
-            chain = max(its, key=lambda one: fmean(curves.values_of(self.chains[one], self.metric) or [0.0]))
+            means = {one: round(fmean(curves.values_of(self.chains[one], self.metric) or [0.0]), 2) for one in its}
+            chain, *others = [one for one in its if means[one] == max(means.values())]
             path = " → ".join(map(str, chains[chain])) + (f", of {len(its)} paths" if len(its) > 1 else "")
+            path += f"; as good: {', '.join(other.chain for other in others)}" if others else ""
             said = curves.said(self.chains[chain], self.metric)
             return f'<a href="#{escape(chain.anchor)}">{said}</a><br><small>{escape(path)}</small>'
 
@@ -202,8 +216,8 @@ def _chosen(chosen_on: JudgedOn) -> str:
     return f"<p><strong>{escape(said.strip())}</strong></p>\n" if said else ""
 
 
-def _verdicts(claims: str, verdicts: pd.DataFrame | None) -> str:
-    """The verdict on each claim, from the first table of claims.md; and how many comparisons came out how."""
+def _verdicts(claims: str, verdicts: pd.DataFrame | None, words: Mapping[str, str]) -> str:
+    """The verdict on each claim, from the first table of claims.md; and how many comparisons came out how, in its words."""
     said = {"claim", "statement", "verdict"}
     summary: list[dict[str, str]] = next((table for table in tables_of(claims) if said <= table[0].keys()), [])
     cards = "".join(
@@ -217,7 +231,7 @@ def _verdicts(claims: str, verdicts: pd.DataFrame | None) -> str:
     its = verdicts[verdicts["claim"].isin([row["claim"] for row in summary]) & (verdicts["kind"] != "joint")]
     counts = its.drop_duplicates(["dataset", "family", "variant", "unit", "better", "worse"])["verdict"].value_counts()
     shown = " ".join(
-        f'<span class="verdict {verdict_class(verdict)}">{counts[verdict]} {verdict}</span>'
+        f'<span class="verdict {verdict_class(verdict)}">{counts[verdict]} {words.get(verdict, verdict)}</span>'
         for verdict in VERDICTS
         if verdict in counts
     )

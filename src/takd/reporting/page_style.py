@@ -22,6 +22,7 @@ thead th { border-top: 0; background: var(--soft); white-space: nowrap; } thead:
 tr.paper td, tr.difference td { border-top-color: transparent; color: var(--quiet); padding-top: 0; }
 th, td { white-space: nowrap; } .long { white-space: normal; min-width: 16rem; }
 tbody th { font-weight: 400; color: var(--quiet); white-space: normal; }
+.result th, .result td { white-space: normal; min-width: 6.5rem; overflow-wrap: anywhere; } .result small { display: block; }
 .verdict { display: inline-block; padding: 0 .5em; border-radius: 1em; white-space: nowrap; font-size: .9em;
   background: var(--none-ground); color: var(--none); }
 .verdict strong { font-weight: 600; }

@@ -242,6 +242,6 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     said = f"takd verify: {len(records)} networks as they should be, when this page was made"
-    html = page.report_html(title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on)
+    html = page.report_html(title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on, own=folder.is_own)
     write_text(files[1], html)
     return files

@@ -69,14 +69,16 @@ def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: Judged
 
 
 def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
-    """The same for people, aligned so that it reads well in a terminal too."""
+    """The same for people, aligned so that it reads well in a terminal too; lines of the paper's where it has numbers."""
     columns = list(dict.fromkeys(numbers["column"]))
-    lines = [["model", "data set", "", *map(escaped, columns)]]
+    beside = numbers["paper"].notna().any()
+    lines = [["model", "data set", *([""] if beside else []), *map(escaped, columns)]]
     for (model, dataset), row in _rows(numbers):
         cells = [row.get(column) for column in columns]
-        lines.append([escaped(model), escaped(context.title(dataset)), "ours", *map(_ours, cells)])
+        lines.append([escaped(model), escaped(context.title(dataset)), *(["ours"] if beside else []), *map(_ours, cells)])
         if any(not math.isnan(cell.paper) for cell in row.values()):
             lines.append(["", "", "paper", *map(_theirs, cells)])
+        if any(not math.isnan(cell.difference) for cell in row.values()):
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
     return (
         f"**{escaped(spec.where)}.** {escaped(spec.title)}. {said_of(context.metric)}, %"

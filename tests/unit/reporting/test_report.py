@@ -1,6 +1,7 @@
 """Both reports of a few made-up networks."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,11 +9,16 @@ import pandas as pd
 import pytest
 
 from takd.errors import ParameterError
-from takd.reporting import kinds
+from takd.records.surface import read_rises
+from takd.reporting import facts, kinds
+from takd.reporting.claims_page import as_markdown
+from takd.reporting.judging import Measured, judge
 from takd.reporting.page import report_html
 from takd.reporting.rendering import as_html
 from takd.reporting.report import report_markdown
-from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, record
+from takd.study.artifacts import of_own_study
+from takd.study.own_claims import of_own_study as of_own_claims
+from tests.unit.reporting.conftest import ARTIFACTS, PUBLISHED, accuracies, context, record
 
 RECORDS = [
     ("", record("cifar10/plain/10/seed0", (60.0, 80.0), commit="def", seconds=3600.0)),
@@ -23,6 +29,7 @@ RECORDS = [
     ("", record("cifar10/plain/2/seed0", (60.0, 70.0))),
     ("comparison", record("cifar10/resnet/14/seed0", (60.0, 89.0))),
 ]
+NONE_PUBLISHED = PUBLISHED.iloc[:0]
 CLAIMS = """Said before.
 
 | claim | statement                 | verdict          | comparisons |
@@ -99,7 +106,7 @@ def checked(page: str) -> Checker:
 def test_report_md_says_what_was_run_and_shows_what_came_out(sections: list[Path]) -> None:
     page = report_markdown("results/toy", RECORDS, ARTIFACTS, sections, "../../docs/deviations.md")
     assert page.startswith("# results/toy\n")
-    assert "7, each trained once" in page and "4.00 hours of training" in page
+    assert "7, each trained once" in page and "4.0 hours of training" in page
     assert "abc (6 networks); def (1 network)" in page and "cpu, 1, bfloat16" in page and "A processor" in page
     assert "CIFAR-10" in page and "content dddddddddddddddd…, judged on test images" in page
     assert page.index("## Table 1") < page.index("**Table 1.**") < page.index("## Figure 5")
@@ -150,6 +157,60 @@ def test_cells_and_chains_lead_to_curves_and_these_lead_back(sections: list[Path
     assert '<a href="#comparison/cifar10/resnet/14">89.00 (1)</a>' in page
     card = page[page.index('<figure id="cifar10/plain/10-4-2">') :].partition("</figure>")[0]
     assert card.count("<polyline") == 2 and '<a href="#table1">Table 1</a>' in card and '<a href="#figure5">Figure 5</a>' in card
+
+
+def test_tables_and_figures_of_which_nothing_was_run_are_named_and_not_shown(sections: list[Path], tmp_path: Path) -> None:
+    of = context(accuracies([("cifar10", "plain", "10-4-2", 0, 71.0)]), ("cifar10",))
+    more = [tmp_path / f"{name}.md" for name in ("table3", "answers", "probes")]
+    for path in more:
+        kinds.make(path.stem, ARTIFACTS[path.stem], of, path.with_suffix(""))
+    page = html([*sections[:-1], *more, sections[-1]])
+    assert "Not run: Figure 7, Table 3, Answers, Probes." in page
+    assert 'id="table1"' in page and not any(f'id="{path.stem}"' in page for path in more)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3.1, "3 seconds"), (150.0, "2 minutes"), (5900.0, "98 minutes"), (36_000.0, "10.0 hours")]
+)
+def test_time_is_said_in_a_unit_that_leaves_digits(seconds: float, said: str) -> None:
+    assert facts.time_of([("", record("cifar10/plain/2/seed0", seconds=seconds))]) == said
+
+
+def own_page(folder: Path) -> str:
+    """Of a study of one's own: an imported teacher, and a student that is as good by both ways."""
+    accuracy = {"big": 90.0, "big-mid": 80.0, "mid": 79.0, "big-small": 72.004, "big-mid-small": 71.996, "small": 70.0}
+    records = [
+        ("", record(f"pets/pets/{chain}/seed0", () if chain == "big" else (50.0, value), accuracy=value, selected_accuracy=value))
+        for chain, value in accuracy.items()
+    ]
+    rows = [("pets", "pets", chain, 0, value) for chain, value in accuracy.items()]
+    of = replace(context(accuracies(rows, epochs=[one.epochs for _, one in records]), ("pets",)), published=NONE_PUBLISHED)
+    specs = of_own_study("pets", ["big", "mid", "small"])
+    for name, spec in specs.items():
+        kinds.make(name, spec, of, folder / name)
+    claims, measured = of_own_claims("pets", ["big", "mid", "small"]), Measured(of.accuracy, read_rises([]), NONE_PUBLISHED, 0.3)
+    judged = judge(claims, ("pets",), measured)
+    (folder / "claims.md").write_text(as_markdown(claims, judged, measured, own=True))
+    verdicts = VERDICTS[:1].assign(claim="teacher")
+    return report_html("pets", records, specs, [folder / f for f in ("table.md", "paths.png", "claims.md")], verdicts, "", own=True)
+
+
+def test_a_study_of_one_s_own_is_not_held_against_a_paper(tmp_path: Path) -> None:
+    page = own_page(tmp_path)
+    text = re.sub("<[^>]*>", " ", page.split("</style>")[1])
+    assert not re.search(r"\b(ours|paper|reproduced)\b", text) and "1 confirmed" in text
+    checker = checked(page)
+    assert {lead[1:] for lead in checker.leads if lead.startswith("#")} <= set(checker.ids)
+    table = page[page.index('<div id="table">') : page.index("<h2>Claims")]
+    assert '<a href="#pets/pets/big-mid-small">72.00 (1)</a>' in table
+    assert "imported" in page[page.index('<figure id="pets/pets/big">') :].partition("</figure>")[0]
+
+
+def test_of_paths_that_are_equally_good_the_result_names_all(tmp_path: Path) -> None:
+    accuracy = {"10-8-2": 71.0, "10-4-2": 72.004, "10-6-2": 71.996}
+    records = [("", record(f"cifar10/plain/{chain}/seed0", (50.0, value))) for chain, value in accuracy.items()]
+    page = report_html("x", records, ARTIFACTS, [], None, "")
+    assert "10 → 4 → 2, of 3 paths; as good: 10-6-2" in page
 
 
 def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
