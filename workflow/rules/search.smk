@@ -1,7 +1,7 @@
 # Searches: hyper-parameters of one network, by trials that train it again and again. They need takd[search].
 #
 # REQUIRED INPUTS: data/prepared/{dataset}.safetensors, the weights of the network's teachers in {results}/search/models
-# OUTPUTS:         {results}/search/{dataset}/{family}/{chain}.csv, .md, .yaml, and .json, which bears their key
+# OUTPUTS:         {results}/search/{dataset}/{family}/{chain}.csv, .md, .history.png, .importance.png, .yaml; .json, which bears their key
 
 
 rule search:
@@ -12,6 +12,8 @@ rule search:
     output:
         csv=layout.search_result("{results}", layout.SEARCHED, "csv"),
         markdown=layout.search_result("{results}", layout.SEARCHED, "md"),
+        history=layout.search_result("{results}", layout.SEARCHED, "history.png"),
+        importance=layout.search_result("{results}", layout.SEARCHED, "importance.png"),
         values=layout.search_result("{results}", layout.SEARCHED, "yaml"),
         made=layout.search_result("{results}", layout.SEARCHED, "json"),
     log:

@@ -22,7 +22,7 @@ GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.
 
 _PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces|exports)/(?P<rest>.*)")
 _SEARCH = re.compile(
-    r"(?P<results>results(/.+?)?)/search/(?P<dataset>[^/]+)/(?P<family>[^/]+)/(?P<chain>[^/]+)\.(csv|md|yaml|json)"
+    r"(?P<results>results(/.+?)?)/search/(?P<dataset>[^/]+)/(?P<family>[^/]+)/(?P<chain>[^/]+?)\.(csv|md|yaml|json|(history|importance)\.png)"
 )
 _DECIDED = re.compile(r"(?P<results>results(/.+?)?)/decided/(?P<claim>[^/]+)\.(csv|md|json)")
 _FILES = {

@@ -22,7 +22,7 @@ Finding = Literal["as it should be", "adopted", "stale", "changed", "foreign"]
 OWN = ("models", "soft_targets", "surfaces", "exports", "made", "decided")  # folders of params.yaml's own results
 _PASSED_OVER = ("logs", "resume", "published")  # what jobs said or keep to go on, and copies
 _SEARCHED = re.compile(
-    r"(?P<network>[^/]+/[^/]+/[^/]+)(\.(csv|md|yaml|json)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
+    r"(?P<network>[^/]+/[^/]+/[^/]+?)(\.(csv|md|yaml|json|(history|importance)\.png)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
 )
 _DECIDED = re.compile(r"decided/(?P<claim>[^/]+)\.(csv|md|json)")
 _EXPORT = re.compile(r"exports/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<kind>\.int8|\.fp16|)\.(onnx|md|json)")

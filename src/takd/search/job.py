@@ -15,7 +15,7 @@ from takd.planning.workflow import Workflow
 from takd.records.key import check_key
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics, stored_key
-from takd.search import trials
+from takd.search import plots, trials
 from takd.search.journal import open_study
 from takd.search.outcome import Outcome
 from takd.search.pruning import Watcher
@@ -124,7 +124,7 @@ def search(
         return []
 
     outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study))
-    files = outcome.write(place)
+    files = [*outcome.write(place), *plots.draw(study, outcome.what, place)]
     Made.of(key, files).write(place.with_suffix(".json"))
     return files
 

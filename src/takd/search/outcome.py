@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from takd.files import write_text
+from takd.search.plots import HISTORY, IMPORTANCE
 from takd.search.trials import Tried
 from takd.study.metric import TITLES, Metric
 from takd.study.search import Range
@@ -86,6 +87,8 @@ class Outcome:
                 f"{ended} trials ended{others}. Each was judged on {self._judged()}.\n",
                 f"The best is trial {self.best.number}: {self.best.accuracy:.2f} %.\n",
                 _table(["field", "searched", "best"], best),
+                f"![Accuracy of each trial, and the best so far]({self.file}.{HISTORY})\n",
+                f"![How much each field mattered]({self.file}.{IMPORTANCE})\n",
                 "## How much of it is luck\n",
                 f"{self.luck()}\n",
                 f"## The trials from the best down{', to the tenth' if len(self.trials) > SHOWN else ''}\n",
@@ -93,6 +96,16 @@ class Outcome:
                 "",
             ]
         )
+
+    @property
+    def file(self) -> str:
+        """What its files are called, less their suffixes."""
+        return self.network.rpartition("/")[2]
+
+    @property
+    def what(self) -> str:
+        """The number that decides, as people write it."""
+        return f"{_title(self.metric)} on {_plain(self.judged_on)} images, %"
 
     def _judged(self) -> str:
         """The images that decide; where it isn't top-1 accuracy, by what."""

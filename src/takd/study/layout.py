@@ -12,7 +12,8 @@
     {results}/variants/{variant}/…          the same again
     {results}/decided/{claim}.csv, .md; .json, their record: students until a claim is decided
     {results}/search/…                      the same again, without the images that a search's trials are judged on
-    {results}/search/{dataset}/{family}/{chain}.csv, .md, .yaml; .json, their record; .journal; {chain}/trial0/… its networks
+    {results}/search/{dataset}/{family}/{chain}.csv, .md, .history.png, .importance.png, .yaml; .json, their record;
+        .journal; {chain}/trial0/… its networks
     {results}/path/…                        the same again, without the images that decide which path is best
     {results}/best_path.csv, .md            that path
 

@@ -91,6 +91,7 @@ def test_the_pruner_goes_by_accuracy_alone(project: Project) -> None:
         ("results/variants/half/search/digits/plain/10-2.csv", "a search is of params.yaml's own results, or of a preset's"),
         ("results/search/search/digits/plain/10-2.csv", "a search is of params.yaml's own results, or of a preset's"),
         ("results/search/digits/plain/10-2.txt", "nothing makes it"),
+        ("results/search/digits/plain/10-2.trials.png", "nothing makes it"),
         ("results/search/models/digits/plain/10-3/seed0/model.safetensors", "plain has no member 3"),
     ],
 )

@@ -26,6 +26,12 @@ def test_the_files_say_what_was_found(tmp_path: Path) -> None:
     assert found == {"judged_on": "held_out", "overrides": {"digits/plain/4-2/*": {"trade_off": 0.25, "temperature": 8.0}}}
 
 
+def test_the_page_shows_the_pictures_beside_it() -> None:
+    page = OUTCOME.as_markdown()
+    assert "(4-2.history.png)" in page and "(4-2.importance.png)" in page
+    assert OUTCOME.what == "accuracy on held-out images, %"
+
+
 def test_the_luck_of_the_winner_stands_beside_it() -> None:
     """71 and 72 have mean 71.5 and deviation √½; the winner's 72.5 lies 1 above."""
     page = OUTCOME.as_markdown()
