@@ -42,7 +42,8 @@ def plan(
         seconds = planned.seconds
         takes = "there" if seconds == 0 else "unknown" if seconds is None else duration(seconds)
         variant = planned.node.results.partition(VARIANTS)[2]
-        table.add_row(f"{variant} {planned.node.name}".lstrip(), str(planned.epochs), takes)
+        times = f" × {planned.times}" if planned.times > 1 else ""
+        table.add_row(f"{variant} {planned.node.name}{times}".lstrip(), str(planned.epochs), takes)
     Console().print(table)
     print(_in_a_line(made))
 
@@ -92,7 +93,7 @@ def _in_a_line(made: "Plan") -> str:
     streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
     unknown = f", without {len(made.unknown)} of which no record tells" if made.unknown else ""
     time = f"about {duration(made.seconds)} on {made.cores} cores{unknown}"
-    return f"{len(made.missing)} to train, {there} there: {time}{size}{streamed}"
+    return f"{made.trainings} to train, {there} there: {time}{size}{streamed}"
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:

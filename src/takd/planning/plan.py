@@ -8,7 +8,7 @@ from pathlib import Path
 from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
 from takd.planning.costs import Costs
-from takd.planning.targets import check, decided_claim, networks_of_path, product_of
+from takd.planning.targets import check, decided_claim, networks_of_path, product_of, searched_network
 from takd.planning.workflow import Workflow
 from takd.study.layout import BEST_PATH
 from takd.study.names import Hop, Name
@@ -19,11 +19,15 @@ FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, fo
 
 @dataclass(frozen=True)
 class Planned:
-    """A network that a target needs. seconds: what it takes on one core or GPU: 0 where it is there, None where nobody knows."""
+    """A network that a target needs. seconds: what it takes on one core or GPU: 0 where it is there, None where nobody knows.
+
+    times: how often it is trained, in a search; its seconds are of all of these.
+    """
 
     node: Node
     epochs: int
     seconds: float | None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Plan:
         return [planned for planned in self.networks if planned.seconds != 0]
 
     @property
+    def trainings(self) -> int:
+        """How many trainings there are still to be."""
+        return sum(planned.times for planned in self.missing)
+
+    @property
     def unknown(self) -> list[Planned]:
         """Those of which nobody knows how long they take."""
         return [planned for planned in self.networks if planned.seconds is None]
@@ -55,11 +64,18 @@ def cores_here() -> int:
 def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     """The networks that a target needs, teachers first; of a claim that is to be decided all that it may come to need.
 
+    Of a search its teachers alone: what it trains again and again isn't one network.
+
     Raises ParameterError or NetworkNameError where nothing makes it.
     """
     check(workflow, target)
     if (claimed := decided_claim(workflow, target)) is not None:
         return workflow.decided.with_teachers(workflow.decided.at_most(*claimed))
+    if (node := searched_network(workflow, target)) is not None:
+        lines = [
+            workflow.tree.lineage(teacher) for each in workflow.searches.seeds(node) for teacher in workflow.tree.teachers(each)
+        ]
+        return list(dict.fromkeys(each for line in lines for each in line))
     if (node := product_of(workflow, target)) is not None:
         return workflow.tree.lineage(node)
     results, stem = str(Path(target).parent), Path(target).stem
@@ -78,12 +94,13 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
     """
     needed = {target: nodes_of(workflow, target) for target in targets} | dict(known or {})
     nodes = list(dict.fromkeys(node for its in needed.values() for node in its))
-    costs = Costs.of(workflow, nodes)
+    searches = list(dict.fromkeys(node for target in targets if (node := searched_network(workflow, target)) is not None))
+    costs = Costs.of(workflow, [*nodes, *searches])
     planned: list[Planned] = []
     missing: set[Node] = set()
     done_after: dict[Node, float] = {}
     asked: set[tuple[Node, str]] = set()
-    size = 0
+    size, longest = 0, 0.0
     for node in nodes:
         recipe = workflow.keys.recipe(node)
         teachers = workflow.tree.teachers(node)
@@ -104,10 +121,28 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
                         asked.add((teacher, views))
         planned.append(Planned(node, recipe.all_epochs, seconds))
         done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)
+    for node in searches:
+        planned.append(_search(workflow, node, costs))
+        first = max((done_after[teacher] for teacher in workflow.tree.teachers(node)), default=0.0)
+        longest = max(longest, first + (planned[-1].seconds or 0.0))
     total = sum(one.seconds or 0.0 for one in planned)
-    locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in nodes}
+    locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in (*nodes, *searches)}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
-    return Plan(planned, cores, max(total / cores, *done_after.values(), 0.0), size, streamed)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed)
+
+
+def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:
+    """A search's trials and the seeds after them, one after another, each with its teachers beside it; as if it began now."""
+    section, recipe = workflow.searches.section(node), workflow.keys.recipe(node)
+    times = section.trials + section.fresh_seeds
+    if workflow.searches.state(node) == "fresh":
+        return Planned(node, recipe.all_epochs, 0.0, times)
+    each = [_seconds(workflow, node, costs)]
+    for teacher in workflow.tree.teachers(node):
+        answers = costs.epoch(teacher.name, recipe)
+        each.append(None if answers is None else FORWARD_SHARE * recipe.all_epochs * answers)
+    known = [seconds for seconds in each if seconds is not None]
+    return Planned(node, recipe.all_epochs, times * sum(known) if len(known) == len(each) else None, times)
 
 
 def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:

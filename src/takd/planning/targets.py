@@ -41,8 +41,7 @@ def check(workflow: Workflow, target: str) -> None:
         return
     if product_of(workflow, target) is not None:
         return
-    if (match := _SEARCH.fullmatch(target)) is not None:
-        workflow.searches.named(match.groupdict())
+    if searched_network(workflow, target) is not None:
         return
     if (claimed := decided_claim(workflow, target)) is not None:
         workflow.decided.check(*claimed)
@@ -81,6 +80,15 @@ def product_of(workflow: Workflow, target: str) -> Node | None:
     if not re.fullmatch(pattern, last):
         raise ParameterError(f"{target}: nothing makes it; of {name} there {'is' if 'file ' in there else 'are'} {there}")
     return Node(match["results"], name)
+
+
+def searched_network(workflow: Workflow, target: str) -> Node | None:
+    """The network whose search a target comes of, under seed 0; None where it is something else.
+
+    Raises NetworkNameError or ParameterError where there can't be such a search.
+    """
+    match = _SEARCH.fullmatch(target)
+    return None if match is None else workflow.searches.named(match.groupdict())
 
 
 def decided_claim(workflow: Workflow, target: str) -> tuple[str, str] | None:
