@@ -10,7 +10,7 @@ from takd.code import code_hash
 from takd.planning.decided import JOB as DECIDING
 from takd.planning.keys import ASKING, REPORTING
 from takd.planning.searches import JOB as SEARCH
-from takd.records.exports import EXPORTING
+from takd.records.exports import EXPORTING, TIMING
 from takd.records.key import IMPORTING, SOFT_TARGETS, TRAINING
 
 SURFACE = "takd.measuring.surface"
@@ -120,6 +120,7 @@ STAGES = {
     "a search": [SEARCH],
     "a decided claim": [DECIDING],
     "an export": [EXPORTING],
+    "a latency": [TIMING],
     "what is shown": [REPORTING],
 }  # fmt: skip
 
@@ -135,7 +136,6 @@ NOT_IN_A_KEY = {
     "takd.planning": "what it hands to jobs is in their keys: recipes, digests, views",
     "takd.measuring": "prints accuracies or seconds; the surface is a stage of its own",
     "takd.starting": "writes presets, and signs what was trained already",
-    "takd.shipping.latency": "prints seconds, which change no result",
     "takd.planning.exports": "says which key an export should bear",
     "takd.reporting.confusion": "draws what takd evaluate prints",
     "takd.reporting.publish": "copies what was made",

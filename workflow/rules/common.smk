@@ -38,8 +38,9 @@ wildcard_constraints:
     seed=r"0|[1-9][0-9]*",
     claim=r"[A-Za-z][A-Za-z0-9_]*",
     students=r"[0-9]+",
-    table=one_of(TAKD.artifacts(tables=True)),
-    figure=one_of(TAKD.artifacts(tables=False)),
+    table=one_of(TAKD.artifacts("csv", "md")),
+    figure=one_of(TAKD.artifacts("csv", "png", "svg")),
+    both=one_of(TAKD.artifacts("csv", "png", "svg", "md")),
     kind=r"(\.int8|\.fp16)?",
     step=r"[A-Za-z0-9_.]+",
     views=r"unaugmented|seed[0-9]+-[0-9]+epochs(-resized)?",
@@ -84,5 +85,5 @@ def path_lacking(wildcards):
 
 
 def _what(names):
-    """A table and a figure are both something shown."""
-    return {**names, "what": names.get("what") or names.get("table") or names.get("figure")}
+    """A table, a figure and what is both are something shown."""
+    return {**names, "what": names.get("what") or names.get("table") or names.get("figure") or names.get("both")}

@@ -1,7 +1,7 @@
 # Tables, figures, verdicts and the page of all of them, from what trainings measured.
 #
 # REQUIRED INPUTS: {results}/models/…/metrics.json, {results}/surfaces/….csv, paper/
-# OUTPUTS:         {results}/{table}.csv and .md, {figure}.csv, .png and .svg, accuracy.csv, curves.csv, metrics.json,
+# OUTPUTS:         {results}/{table}.csv and .md, {figure}.csv, .png and .svg (and .md), accuracy.csv, curves.csv, metrics.json,
 #                  claims.csv and .md, report.md and .html; {results}/made/….json, which bear their keys
 
 
@@ -34,6 +34,25 @@ rule figure:
         made=layout.made("{results}", "{figure}"),
     log:
         layout.log("{results}", "{figure}"),
+    params:
+        changes=TAKD.typed_option,
+    shell:
+        "takd show {output.csv:q} {params.changes} --key {input.key:q} > {log:q} 2>&1"
+
+
+rule figure_with_table:
+    """A figure, and its numbers as a table for people: networks as devices run them."""
+    input:
+        first=lacking("shown"),
+        key=key_of("shown"),
+    output:
+        csv=layout.shown("{results}", "{both}", "csv"),
+        png=layout.shown("{results}", "{both}", "png"),
+        svg=layout.shown("{results}", "{both}", "svg"),
+        markdown=layout.shown("{results}", "{both}", "md"),
+        made=layout.made("{results}", "{both}"),
+    log:
+        layout.log("{results}", "{both}"),
     params:
         changes=TAKD.typed_option,
     shell:

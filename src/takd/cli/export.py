@@ -57,14 +57,20 @@ def export(
 def latency(
     network: Annotated[Path, typer.Argument(help="An .onnx file that takd export wrote.")],
     calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Calls that are timed, after 50 to warm up.")] = 200,
+    card: Annotated[bool, typer.Option("--card", help="Say it in the card beside the file, too.")] = False,
+    record: Annotated[Path | None, typer.Option(help="File to write what was measured to, for the workflow.")] = None,
+    key: Key = None,
 ) -> None:
     """Print how long an exported network takes on one core of this machine; let nothing else run meanwhile."""
-    _check_installed("latency", "onnxruntime")
-    from takd.shipping.latency import measured
-    from takd.shipping.onnx_file import OnnxNetwork
+    from takd.files import check_outputs
 
-    opened = OnnxNetwork.read(network, threads=1)
-    print(f"{opened.about.name}, {opened.about.variant}: {measured(opened, calls)}")
+    _check_installed("latency", "onnxruntime")
+    from takd.shipping.latency import latency as run
+
+    outputs = [*([network.with_suffix(".md")] if card else []), *([record] if record else [])]
+    check_outputs(outputs, [network, *([key] if key else [])])
+    about, found = run(network, calls, to_card=card, record=record, expected_key=expected_key(key))
+    print(f"{about.name}, {about.variant}: {found}")
 
 
 def _check_installed(command: str, *packages: str) -> None:

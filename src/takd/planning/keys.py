@@ -12,6 +12,7 @@ from takd.errors import ParameterError, TakdError
 from takd.files import check_regular, read_metadata, sha256_of
 from takd.planning.lock import Lock
 from takd.records import made, metrics, soft_targets, surface, weights
+from takd.records.exports import EXPORTING, TIMING
 from takd.records.key import (
     SOFT_TARGETS,
     data_key,
@@ -24,7 +25,7 @@ from takd.records.key import (
     training_code,
 )
 from takd.study import layout
-from takd.study.artifacts import Answers, Probes, Surfaces, look_up
+from takd.study.artifacts import Answers, Deploy, Probes, Surfaces, look_up
 from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
 from takd.study.path_networks import UNAUGMENTED, AskedPath
@@ -159,13 +160,18 @@ class Keys:
         """Whether something shown asks networks themselves, so that their weights and the images are needed."""
         return isinstance(self.tree.folder(results).artifacts.get(name), Probes)
 
+    def ships(self, results: str, name: str) -> bool:
+        """Whether something shown compares networks as devices run them, so that exports and their latencies are needed."""
+        return isinstance(self.tree.folder(results).artifacts.get(name), Deploy)
+
     def artifact(self, results: str, name: str) -> str:
         """Of a table or figure."""
         folder = self.tree.folder(results)
         specification = look_up(folder.artifacts, name).model_dump(mode="json")
         surfaces = [self.surface(node) for node in self.surfaces_shown(results, name)]
         networks = [] if surfaces else [[str(node), self.network(node)] for node in self.networks_shown(results, [name])]
-        shows = [*self._shows(results), *([self._hashed(ASKING)] if self.asks(results, name) else [])]
+        codes = [ASKING] if self.asks(results, name) else [EXPORTING, TIMING] if self.ships(results, name) else []
+        shows = [*self._shows(results), *map(self._hashed, codes)]
         return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper, shows)
 
     def accuracy(self, results: str) -> str:

@@ -29,7 +29,10 @@ _FILES = {
     "models": (r"(/(model\.safetensors|metrics\.json)?)?", "model.safetensors and metrics.json"),
     "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
     "surfaces": (r"\.csv", "the file seedN.csv"),
-    "exports": (r"(\.int8|\.fp16)?\.(onnx|md|json)", "seedN.onnx, seedN.int8.onnx and seedN.fp16.onnx, and a .md of each"),
+    "exports": (
+        r"(\.int8|\.fp16)?\.(onnx|md|json|latency\.json)",
+        "seedN.onnx, seedN.int8.onnx and seedN.fp16.onnx, and a .md and .latency.json of each",
+    ),
 }
 
 
@@ -102,7 +105,7 @@ def decided_claim(workflow: Workflow, target: str) -> tuple[str, str] | None:
 def files_of(workflow: Workflow, results: str) -> Iterator[str]:
     """Every file for people that a folder of results can have."""
     for name, one in workflow.tree.folder(results).artifacts.items():
-        for suffix in ("csv", "md") if one.is_table else ("csv", "png", "svg"):
+        for suffix in one.suffixes:
             yield layout.shown(results, name, suffix)
     yield from (f"{results}/{name}" for name in GATHERED)
     if layout.path_folder(results) in workflow.tree.folders:

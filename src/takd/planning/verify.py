@@ -10,7 +10,7 @@ from typing import Literal
 from takd.errors import CheckpointError, NetworkNameError, RecordError, TakdError
 from takd.planning.plan import nodes_of
 from takd.planning.workflow import Workflow
-from takd.records.exports import ExportRecord
+from takd.records.exports import ExportRecord, LatencyRecord
 from takd.records.made import Made
 from takd.records.metrics import Metrics
 from takd.study import layout
@@ -25,7 +25,9 @@ _SEARCHED = re.compile(
     r"(?P<network>[^/]+/[^/]+/[^/]+?)(\.(csv|md|yaml|json|(history|importance)\.png)|/(trial|seed)(?P<number>[0-9]{1,6})/(?P<file>metrics\.json|model\.safetensors))"
 )
 _DECIDED = re.compile(r"decided/(?P<claim>[^/]+)\.(csv|md|json)")
-_EXPORT = re.compile(r"exports/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<kind>\.int8|\.fp16|)\.(onnx|md|json)")
+_EXPORT = re.compile(
+    r"exports/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<kind>\.int8|\.fp16|)\.(onnx|md|json|(?P<latency>latency)\.json)"
+)
 _PRODUCT = re.compile(r"(?P<kind>models|soft_targets|surfaces)/(?P<name>[^/]+/[^/]+/[^/]+/seed\d+)(?P<rest>.*)")
 
 
@@ -76,6 +78,7 @@ def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
         {layout.surface(*node) for node in nodes}
         | {layout.prepared(node.name.dataset) for node in nodes}
         | {layout.made(Path(target).parent, Path(target).stem)}
+        | set(workflow.exports.files(str(Path(target).parent), Path(target).stem))
     )
     own = str(Path(target).with_suffix(""))
     return lambda path: str(Path(path).parent) in folders or path in files or str(Path(path).with_suffix("")) == own
@@ -167,9 +170,13 @@ def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, 
 
 
 def _exported(workflow: Workflow, results: str, match: re.Match[str], path: Path) -> tuple[Finding, str]:
-    """Of a network that was exported, its card, and the record of both."""
+    """Of a network that was exported, its card, the record of both, and that of how long it takes."""
     node = Node(results, Name.parse(match["name"]))
     workflow.tree.folder(results).check(node.name)
+    if match["latency"]:
+        LatencyRecord.read(path)
+        fresh = workflow.exports.state_of_latency(node, match["kind"]) == "fresh"
+        return ("as it should be", "") if fresh else ("stale", "of another export, or other code")
     place, key = workflow.exports.expected(node, match["kind"])
     record = ExportRecord.read(workflow.root / place)
     changed = record.changed(path.parent)

@@ -71,10 +71,10 @@ class Workflow:
         own = [folder.study for folder in self.tree.folders.values() if folder.parameters.data]
         return list(dict.fromkeys([*DATASET_TITLES, *own]))
 
-    def artifacts(self, *, tables: bool) -> list[str]:
-        """The names of all tables, or of all figures."""
+    def artifacts(self, *suffixes: str) -> list[str]:
+        """The names of everything shown that has those files: .csv and .md of tables, .csv, .png and .svg of figures."""
         shown = [folder.artifacts for folder in self.tree.folders.values()]
-        return list(dict.fromkeys(name for each in shown for name, one in each.items() if one.is_table == tables))
+        return list(dict.fromkeys(name for each in shown for name, one in each.items() if one.suffixes == suffixes))
 
     # Jobs.
 
@@ -175,6 +175,9 @@ class Workflow:
         if kind == "search":
             return self.searches.lacking(self.searches.named(wildcards))
         node = self.node(wildcards)
+        if kind == "latency":
+            exported = self.exports.state(node, wildcards["kind"]) == "fresh"
+            return [] if exported else [layout.export(*node, wildcards["kind"], "onnx")]
         data = [] if self.state("data", wildcards) == "fresh" else [self.data(wildcards)]
         if kind != "network":
             return data + ([] if self.keys.has_model(node) else [layout.model(*node)])
@@ -197,6 +200,8 @@ class Workflow:
         }.get(what)
         if made_from is not None:
             return [layout.made(results, one) for one in made_from if keys.state_of_shown(results, one) != "fresh"]
+        if keys.ships(results, what):
+            return self.exports.lacking(results, what)
         if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
             return [layout.surface(*node) for node in surfaces if keys.state_of_surface(node) != "fresh"]
         nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
@@ -211,15 +216,15 @@ class Workflow:
         """Everything under `report` of a folder of results."""
         artifacts = self.tree.folder(results).artifacts
         names = self.tree.shown(results)
-        suffix = {name: "md" if look_up(artifacts, name).is_table else "png" for name in names}
-        return [*(layout.shown(results, name, suffix[name]) for name in names), layout.shown(results, "report", "html")]
+        pages = [layout.shown(results, name, look_up(artifacts, name).suffixes[1]) for name in names]
+        return [*pages, layout.shown(results, "report", "html")]
 
     # Keys.
 
     def state(self, kind: str, wildcards: Mapping[str, str]) -> State:
         """Whether a job's product is there, and as it should be.
 
-        kind: data, network, soft_targets, surface, search, decided, look, export or shown.
+        kind: data, network, soft_targets, surface, search, decided, look, export, latency or shown.
         """
         if kind == "data":
             return self.keys.state_of_data(wildcards["dataset"], self._results_of(wildcards["dataset"]))
@@ -237,6 +242,8 @@ class Workflow:
             return "fresh" if whole else "stale" if self.keys.state(node) == "stale" else "missing"
         if kind == "export":
             return self.exports.state(node, wildcards["kind"])
+        if kind == "latency":
+            return self.exports.state_of_latency(node, wildcards["kind"])
         return self.keys.state_of_surface(node) if kind == "surface" else self.keys.state_of_soft_targets(node, wildcards["views"])
 
     def expected(self, kind: str, wildcards: Mapping[str, str]) -> tuple[str, str]:
@@ -259,6 +266,8 @@ class Workflow:
             return layout.surface(*node), self.keys.surface(node)
         if kind == "export":
             return self.exports.expected(node, wildcards["kind"])
+        if kind == "latency":
+            return self.exports.latency(node, wildcards["kind"])
         views = wildcards["views"]
         return layout.soft_targets(*node, views), self.keys.soft_targets(node, views)
 

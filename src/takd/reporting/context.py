@@ -30,8 +30,9 @@ class Context:
     datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
     images, where it is asked for. probes: what networks were asked, a row a network and strength of noise. spent: a chain's (data
-    set, family, chain, variant) core-seconds by seed, with those of all networks above it, where all of them are there. metric: the
-    column of `accuracy` that networks are compared by. chosen_on: the images by which recipes were chosen.
+    set, family, chain, variant) core-seconds by seed, with those of all networks above it, where all of them are there.
+    exported: what was measured of exported networks, a row a file. metric: the column of `accuracy` that networks are compared by.
+    chosen_on: the images by which recipes were chosen.
     """
 
     datasets: tuple[str, ...]
@@ -43,6 +44,7 @@ class Context:
     kept: KeptAnswers = field(default_factory=KeptAnswers)
     probes: pd.DataFrame = field(default_factory=pd.DataFrame)
     spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
+    exported: pd.DataFrame = field(default_factory=pd.DataFrame)
     metric: Metric = "accuracy"
     chosen_on: JudgedOn = "held_out"
 

@@ -18,8 +18,7 @@ def make(name: str, spec: AnyArtifact, context: Context, place: Path) -> list[Pa
 
 def files(spec: AnyArtifact, place: Path) -> list[Path]:
     """The files that `make` writes."""
-    suffixes = ("csv", "md") if spec.is_table else ("csv", "png", "svg")
-    return [place.with_name(f"{place.name}.{suffix}") for suffix in suffixes]
+    return [place.with_name(f"{place.name}.{suffix}") for suffix in spec.suffixes]
 
 
 def module_of(kind: str) -> ModuleType:
@@ -36,6 +35,7 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import probes
 
         return probes
-    from takd.reporting import lines, paths, rates, spending, surfaces
+    from takd.reporting import deploying, lines, paths, rates, spending, surfaces
 
-    return {"lines": lines, "paths": paths, "rates": rates, "costs": spending, "surfaces": surfaces}[kind]
+    figures = {"lines": lines, "paths": paths, "rates": rates, "costs": spending, "surfaces": surfaces, "deploy": deploying}
+    return figures[kind]

@@ -18,6 +18,7 @@ from takd.records.metrics import Metrics
 from takd.records.soft_targets import SoftTargets
 from takd.reporting import best_path, claims_page, kinds, page, probes, report, summary
 from takd.reporting.context import Context, of_all_accuracies, read_published, titles_of
+from takd.reporting.exported import exported_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims, layout
@@ -57,6 +58,8 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: 
         files = _best_path(workflow, results)
     else:
         context = _context(workflow, results, what)
+        if workflow.keys.ships(results, what):
+            context = replace(context, exported=exported_of(workflow, results, what))
         if ask is not None and workflow.keys.asks(results, what):
             context = replace(context, probes=_asked(workflow, results, what, ask))
         files = kinds.make(what, look_up(folder.artifacts, what), context, Path(results, what))
@@ -77,6 +80,8 @@ def _made_from(workflow: Workflow, results: str, what: str) -> list[Path]:
         return [Path(layout.metrics(*node)) for node in networks]
     if what != "accuracy" and (surfaces := keys.surfaces_shown(results, what)):
         return [Path(layout.surface(*node)) for node in surfaces]
+    if keys.ships(results, what):
+        return [Path(path) for path in workflow.exports.records(results, what)]
     nodes = keys.networks_reported(results) if what == "accuracy" else keys.networks_shown(results, [what])
     return [Path(layout.metrics(*node)) for node in nodes]
 
@@ -100,7 +105,7 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
     folder = workflow.tree.folder(results)
     order = {name: list(members) for name, members in folder.families.items()}
     surfaces = workflow.keys.surfaces_shown(results, what)
-    nodes = [] if surfaces else workflow.keys.networks_shown(results, [what])
+    nodes = [] if surfaces or workflow.keys.ships(results, what) else workflow.keys.networks_shown(results, [what])
     records = _records(workflow, results, nodes)
     return Context(
         datasets=folder.datasets,
@@ -230,8 +235,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     for what in (*names, "accuracy", "claims"):
         _whole(workflow, results, what)
     records = _records(workflow, results, workflow.keys.networks_reported(results))
-    suffix = {name: "md" if look_up(folder.artifacts, name).is_table else "png" for name in names}
-    sections = [Path(results, f"{name}.{suffix[name]}") for name in names]
+    pages = [(name, suffix) for name in names for suffix in look_up(folder.artifacts, name).suffixes if suffix in ("png", "md")]
+    sections = [Path(results, f"{name}.{suffix}") for name, suffix in pages]
     if not records:
         raise ParameterError(f"{results}: no network is there, so there is nothing to report")
     deviations = None if folder.is_own else "../" * len(Path(results).parts) + "docs/deviations.md"
@@ -242,6 +247,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     said = f"takd verify: {len(records)} networks as they should be, when this page was made"
-    html = page.report_html(title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on, own=folder.is_own)
+    html = page.report_html(
+        title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on, own=folder.is_own
+    )
     write_text(files[1], html)
     return files

@@ -44,6 +44,7 @@ class Facts(NamedTuple):
     multiply_adds: int
     commit: str
     version: str
+    date: str  # of the export; so also of what the card says of other seeds
 
 
 class Seeds(NamedTuple):
@@ -106,7 +107,7 @@ def card(about: About, facts: Facts, own: Metrics | None, others: list[Metrics])
                 f"logits differ by at most {facts.largest_difference:.2g}",
                 **_of_seeds(own, others),
                 "weights": f"sha256 {about.digest[:16]}, trained at commit {about.commit}",
-                "exported": f"by takd {facts.version} at commit {facts.commit}",
+                "exported": f"on {facts.date} by takd {facts.version} at commit {facts.commit}",
             }
         ),
         *_recipe(own),
@@ -117,6 +118,17 @@ def card(about: About, facts: Facts, own: Metrics | None, others: list[Metrics])
         f"commit {facts.commit}.",
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def with_latency(text: str, said: str, where: Path) -> str:
+    """A card with a row that says how long the network takes, in place of an earlier one. Raises RecordError for other texts."""
+    lines = [line for line in text.split("\n") if not line.startswith("| latency |")]
+    places = [place for place, line in enumerate(lines) if line.startswith("| multiply-adds |")]
+    if not places:
+        raise RecordError(f"{where}: isn't a card that takd export wrote, so there is no place for the latency")
+    plain = said.replace("|", "\\|")  # of a machine's name
+    lines.insert(places[0] + 1, f"| latency | {plain} |")
+    return "\n".join(lines)
 
 
 def _table(rows: dict[str, str]) -> str:
@@ -130,7 +142,7 @@ def _of_seeds(own: Metrics | None, others: list[Metrics]) -> dict[str, str]:
         return {}
     where = "test images" if own.measured_on == "test" else "held-out training images"
     said = f"{seeds.mean:.2f} ± {seeds.half_width:.2f} % on {where}, mean and 95 % interval (Student's t)"
-    return {f"its recipe, {seeds.networks} seeds": said}
+    return {f"its recipe, the {seeds.networks} seeds there were": said}
 
 
 def _recipe(own: Metrics | None) -> list[str]:

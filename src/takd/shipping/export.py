@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,7 +91,14 @@ def export(
     counts = {"parameters": parameter_count(network), "multiply_adds": multiply_adds(network, about.size)}
     own, others = records_beside(model)
     facts = Facts(
-        file=output.name, kind=kind, bytes=len(content), **comparison._asdict(), **counts, commit=made_at, version=__version__
+        file=output.name,
+        kind=kind,
+        bytes=len(content),
+        **comparison._asdict(),
+        **counts,
+        commit=made_at,
+        version=__version__,
+        date=datetime.now(UTC).date().isoformat(),
     )
     files = [output, output.with_suffix(".md")]
     with written_whole(output) as file:

@@ -62,7 +62,7 @@ class Artifact(_Entry):
     """What all kinds have: a title, where in the paper it stands, and cells."""
 
     how_to_read: ClassVar[str] = ""  # said below a picture
-    is_table: ClassVar[bool] = False  # whether it is a .md, and no picture
+    suffixes: ClassVar[tuple[str, ...]] = ("csv", "png", "svg")  # of its files; the second is what a report shows first
     reads_weights: ClassVar[bool] = False  # whether its networks are asked, so that their weights are needed, and the images
     with_teachers: ClassVar[bool] = False  # whether it reads the records of all networks above its own, too
     title: str
@@ -127,7 +127,7 @@ class _Rows(Artifact):
 class Table(_Rows):
     """Rows of accuracies."""
 
-    is_table = True
+    suffixes = ("csv", "md")
     kind: Literal["table"]
 
 
@@ -300,7 +300,7 @@ class Pairs(_Entry):
 class Answers(Artifact):
     """Pairs of chains, held against each other by what their networks answer to each test image."""
 
-    is_table = True
+    suffixes = ("csv", "md")
     kind: Literal["answers"]
     rows: tuple[Pairs, ...] = Field(min_length=1)
 
@@ -318,7 +318,7 @@ class Answers(Artifact):
 
 
 class Asked(_Entry):
-    """Chains of one family whose networks are asked."""
+    """Chains of one family whose networks are asked, or exported."""
 
     family: str
     chains: tuple[str, ...] = Field(min_length=1)
@@ -327,7 +327,7 @@ class Asked(_Entry):
 class Probes(Artifact):
     """What networks answer, beyond how often they are right: see measuring/probe.py."""
 
-    is_table = True
+    suffixes = ("csv", "md")
     reads_weights = True
     with_teachers = True
     kind: Literal["probes"]
@@ -382,7 +382,30 @@ class Costs(Artifact):
                 yield Cell(way.label, self.family, name, way.variant, way.chain, way.variant)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs | Probes
+class Deploy(Artifact):
+    """Networks as devices run them, and all above them: accuracy, size and latency as ONNX, in one kind of numbers or more."""
+
+    how_to_read = (
+        "ONNX Runtime on one core, one image at a time: medians, on a logarithmic axis. Accuracy: of the exported files, means "
+        "over seeds; error bars: standard deviation. Line: the Pareto front, on which none is beaten in both; its marks are filled."
+    )
+    suffixes = ("csv", "png", "svg", "md")
+    reads_weights = True
+    with_teachers = True
+    kind: Literal["deploy"]
+    numbers: tuple[Literal["fp32", "int8", "fp16"], ...] = Field(
+        default=("fp32", "int8"), min_length=1, max_length=3, description="What the exported files compute in."
+    )
+    rows: tuple[Asked, ...] = Field(min_length=1)
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a chain; networks above it, which it needs anyway, are shown by the seeds that taught."""
+        for name in self.shown(datasets):
+            for row in self.rows:
+                yield from (Cell("", row.family, name, chain, chain, self.variant) for chain in row.chains)
+
+
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs | Probes | Deploy
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 
@@ -420,7 +443,7 @@ def _check_cell(cell: Cell) -> None:
 
 
 def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = ()) -> dict[str, AnyArtifact]:
-    """What a study of one's own shows: a table of every way to its student, and the figure of every path.
+    """What a study of one's own shows: a table of every way to its student, the figure of every path, and those ways as files.
 
     variants: its changed recipes; where there are some, a table of every way by each, beside the study's own, is `recipes`.
     """
@@ -431,6 +454,7 @@ def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = 
     rows = [row, *(row | {"model": f"{student}, {variant}", "variant": variant} for variant in variants)]
     title = f"{student} by the study's recipe, and by those of its variants"
     recipes = {"kind": "table", "where": "Recipes", "title": title, "rows": rows}
+    shipped = {"title": f"Every way to {student} as ONNX files, in float32 and in eight bits"}
     return {
         **({"recipes": _ADAPTER.validate_python(recipes)} if variants else {}),
         "table": _ADAPTER.validate_python(
@@ -449,6 +473,9 @@ def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = 
                 "family": family,
                 "members": list(members),
             }
+        ),
+        "deploy": _ADAPTER.validate_python(
+            shipped | {"kind": "deploy", "where": "Deploy", "rows": [{"family": family, "chains": [*ways.values(), teacher]}]}
         ),
     }
 

@@ -4,7 +4,7 @@
     {results}/models/{name}/model.safetensors, metrics.json
     {results}/soft_targets/{name}/{views}.safetensors
     {results}/surfaces/{name}.csv
-    {results}/exports/{name}.onnx, .int8.onnx, .fp16.onnx; .md, a card of each; .json, its record
+    {results}/exports/{name}.onnx, .int8.onnx, .fp16.onnx; .md, a card of each; .json, its record; .latency.json
     {results}/{artifact}.csv, .md, .png, .svg; accuracy.csv, curves.csv, metrics.json, claims.csv, report.html
     {results}/made/{what}.json              the key and the digests of those
     {results}/resume/{name}.safetensors     a training under way
@@ -73,6 +73,11 @@ def surface(results: object, name: object) -> str:
 def export(results: object, name: object, kind: object, suffix: str) -> str:
     """A network as ONNX, or what lies beside it. kind: `.int8` or `.fp16`; empty in float32."""
     return f"{results}/exports/{name}{kind}.{suffix}"
+
+
+def latency(results: object, name: object, kind: object) -> str:
+    """How long an exported network took. kind: as `export` has it."""
+    return export(results, name, kind, "latency.json")
 
 
 def shown(results: object, artifact: object, suffix: str) -> str:

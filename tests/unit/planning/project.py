@@ -8,7 +8,7 @@ import yaml
 
 from takd.data.view_names import views_name
 from takd.planning.workflow import Workflow
-from takd.records.exports import ExportRecord
+from takd.records.exports import ExportRecord, LatencyRecord
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics
 from takd.records.soft_targets import write_soft_targets
@@ -18,7 +18,7 @@ from takd.study import layout
 from takd.study.names import Name
 from takd.study.tree import Node
 from tests.conftest import ROOT
-from tests.unit.records.examples import ABOUT, EXPORTED, metrics
+from tests.unit.records.examples import ABOUT, EXPORTED, TIMED, metrics
 
 
 class Project:
@@ -101,6 +101,13 @@ class Project:
         facts = EXPORTED | {"name": str(node.name), "kind": kind.removeprefix(".") or "fp32"}
         ExportRecord.of(key, paths[:2], **facts).write(paths[2])
         return paths
+
+    def time(self, node: Node, kind: str = "", **changes: Any) -> Path:
+        """How long an export takes."""
+        place, key = self.workflow().exports.latency(node, kind)
+        facts = {"name": str(node.name), "kind": kind.removeprefix(".") or "fp32"} | TIMED | changes
+        LatencyRecord.of(key, [], [self.root / layout.export(*node, kind, "json")], **facts).write(self.root / place)
+        return self.root / place
 
     def show(self, results: str, what: str, *suffixes: str) -> None:
         """A table or the like, and its record."""

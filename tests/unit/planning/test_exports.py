@@ -61,7 +61,26 @@ def test_verify_tells_of_each_file(project: Project) -> None:
     assert findings(project)[names[0]] == "stale"
 
 
-@pytest.mark.parametrize("name", ["seed0.onnx", "seed0.int8.onnx", "seed1.fp16.md"])
+def test_a_latency_is_that_of_its_export(project: Project) -> None:
+    def state() -> str:
+        return project.workflow().state("latency", BY | {"kind": ".int8"})
+
+    onnx = layout.export(*STUDENT, ".int8", "onnx")
+    assert state() == "missing" and project.workflow().lacking("latency", BY | {"kind": ".int8"}) == [onnx]
+    _, card, record = project.export(STUDENT, ".int8")
+    assert project.workflow().lacking("latency", BY | {"kind": ".int8"}) == []
+    path = project.time(STUDENT, ".int8")
+    assert state() == "fresh" and findings(project)[str(path.relative_to(project.root))] == "as it should be"
+    card.unlink()
+    record.write_text(record.read_text().replace('"images"', '"images" '))  # exported again: its card lacks the row
+    assert state() == "stale"
+    project.export(STUDENT, ".int8")
+    project.time(STUDENT, ".int8")
+    project.train(momentum=0.5)
+    assert state() == "stale" and findings(project)[str(path.relative_to(project.root))] == "stale"
+
+
+@pytest.mark.parametrize("name", ["seed0.onnx", "seed0.int8.onnx", "seed1.fp16.md", "seed0.int8.latency.json"])
 def test_exports_are_targets(project: Project, name: str) -> None:
     assert targets.product_of(project.workflow(), f"results/exports/digits/plain/10-4/{name}") is not None
 

@@ -85,3 +85,8 @@ EXPORTED: dict[str, Any] = {
     "weights_digest": "0" * 64, "accuracy": 84.0, "network_accuracy": 85.0, "agreement": 98.0, "largest_difference": 0.5,
     "images": 100, "bytes": 5000, "parameters": 1000, "multiply_adds": 20_000, "commit": "abc", "versions": {"onnxruntime": "1"},
 }  # fmt: skip
+
+TIMED: dict[str, Any] = {
+    "median": 0.25, "within": 0.5, "images_per_second": 9000, "calls": 200, "machine": "a processor", "commit": "abc",
+    "versions": {"onnxruntime": "1"},
+}  # fmt: skip

@@ -34,7 +34,7 @@ def test_a_table_has_a_row_a_recipe() -> None:
 
 
 def test_a_study_without_variants_has_no_such_table_and_no_such_question() -> None:
-    assert list(artifacts.of_own_study("plain", MEMBERS)) == ["table", "paths"]
+    assert list(artifacts.of_own_study("plain", MEMBERS)) == ["table", "paths", "deploy"]
     assert list(own_claims.of_own_study("plain", MEMBERS).claims) == ["teacher", "assistant"]
 
 

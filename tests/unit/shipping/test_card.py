@@ -18,6 +18,7 @@ NAME = "cifar10/plain/10-4-2/seed{}"
 FACTS = Facts(
     file="student.int8.onnx", kind="int8", bytes=12_345, accuracy=70.25, network_accuracy=70.5, agreement=98.75,
     largest_difference=0.51, images=10_000, parameters=1_234, multiply_adds=567_890, commit="abc", version="0.1.0",
+    date="2026-11-28",
 )  # fmt: skip
 
 
@@ -56,7 +57,8 @@ def test_a_card_says_all_that_a_reader_needs() -> None:
     for said in (
         "distilled through teacher assistants", "| chain | 10 → 4 → 2 |", "class 0, class 1", "eight bits", "12,345 bytes",
         "| parameters | 1,234 |", "567,890 an image", "70.25 % of 10,000 test images", "70.50 % in float32", "98.75 %",
-        "| its recipe, 2 seeds | 71.00 ± 12.71 %", "at commit abc", "Its teacher was `cifar10/plain/10-4/seed0`", '"momentum"',
+        "| its recipe, the 2 seeds there were | 71.00 ± 12.71 %", "on 2026-11-28 by", "at commit abc",
+        "Its teacher was `cifar10/plain/10-4/seed0`", '"momentum"',
         "MIT licence", "10.1609/aaai.v34i04.5963",
     ):  # fmt: skip
         assert said in text, said
