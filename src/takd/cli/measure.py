@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    network: Annotated[Path, typer.Argument(help="A trained network's file.")],
+    network: Annotated[Path, typer.Argument(help="A trained network's file: .safetensors, or .onnx as exported.")],
     data: Data,
     confusion: Annotated[Path | None, typer.Option(help="Write the confusion matrix: its picture (.png) or counts (.csv).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, the confusion matrix too.")] = False,

@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 
 from takd.data import prepared
+from takd.data.prepared import PreparedData
+from takd.errors import CheckpointError
+from takd.study.names import Name
 from takd.training.device import chosen_device, used_precision
 from takd.training.inference import logits, share_correct, still
 from takd.training.opened import opened, shown
 from takd.training.scores import top5_accuracy
 
 BINS = 15  # as Guo et al. have it
+BATCH = 32  # images that an exported network is given at once
 
 
 @dataclass(frozen=True)
@@ -63,26 +67,45 @@ class Evaluation:
 
 
 def evaluated(model: Path, data_path: Path, *, device_name: str, threads: int, builder: str | None = None) -> Evaluation:
-    """Evaluate a trained network on the test images, in the precision of its training.
+    """Evaluate a trained network on the test images, in the precision of its training; or an exported one (.onnx), as it is.
 
     builder: of a network of one's own code. Raises CheckpointError where it is of another data set, ParameterError where there is
     no such device.
     """
     data = prepared.load(data_path)
+    if model.suffix.lower() == ".onnx":
+        return _exported(model, data)
     network, about = opened(model, data_digest=data.digest, builder=builder)
     device = chosen_device(device_name, threads)
     test = data.test.to(device)
     images = shown(test, about)
     frozen = still(network.to(device), used_precision(about.precision, device), images)
-    outputs = logits(frozen, images)
+    return _of(about.name, about.labels or tuple(map(str, range(about.classes))), logits(frozen, images), test.labels)
+
+
+def _exported(path: Path, data: PreparedData) -> Evaluation:
+    """The same of an ONNX file."""
+    from takd.shipping.onnx_classifier import OnnxClassifier
+
+    classifier = OnnxClassifier(path)
+    name = Name.parse(classifier.name)
+    if (name.dataset, classifier.labels, classifier.size) != (data.name, data.labels, data.size):
+        raise CheckpointError(f"{path}: {name} isn't of these images of {data.name}: another data set, classes or size")
+    batches = torch.arange(len(data.test)).split(BATCH)
+    outputs = torch.cat([classifier.logits(data.test.pixels(positions)) for positions in batches])
+    return _of(classifier.name, classifier.labels, outputs, data.test.labels)
+
+
+def _of(name: str, labels: tuple[str, ...], outputs: Tensor, expected: Tensor) -> Evaluation:
+    """What logits come to, (N, C), beside the labels of their images, (N,)."""
     answers = outputs.argmax(dim=1)
     return Evaluation(
-        name=about.name,
-        labels=about.labels or tuple(map(str, range(about.classes))),
-        accuracy=share_correct(answers, test.labels),
-        top5=top5_accuracy(outputs, test.labels),
-        calibration_error=expected_calibration_error(outputs, test.labels),
-        confusion=confusion_matrix(answers, test.labels, about.classes),
+        name=name,
+        labels=labels,
+        accuracy=share_correct(answers, expected),
+        top5=top5_accuracy(outputs, expected),
+        calibration_error=expected_calibration_error(outputs, expected),
+        confusion=confusion_matrix(answers, expected, len(labels)),
     )
 
 

@@ -120,7 +120,7 @@ def draw(spec: Deploy, numbers: pd.DataFrame, context: Context) -> Any:
             )  # fmt: skip
         front = its[its["on_front"]].sort_values("latency_ms")
         axis.step(front["latency_ms"], front["accuracy"], where="post", color="0.5", linewidth=1, zorder=1)
-        for row in front.itertuples(index=False):
+        for row in front[front["chain"] != front["chain"].shift()].itertuples(index=False):  # once for its neighbours
             axis.annotate(
                 str(row.chain), (row.latency_ms, row.accuracy), (-4, 4), textcoords="offset points", fontsize=6, ha="right"
             )

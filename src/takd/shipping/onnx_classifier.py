@@ -24,6 +24,7 @@ class OnnxClassifier(Predictor):
 
         self._network = OnnxNetwork.read(path)
         about = self._network.about
+        self.name = about.name
         super().__init__(about.size, len(about.labels), about.labels)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -31,6 +32,13 @@ class OnnxClassifier(Predictor):
 
         Raises DataError for other images, CheckpointError where the network can't run on them.
         """
+        return self._answers(images)[0]
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The same before softmax: (B, C), float32."""
+        return self._answers(images)[1]
+
+    def _answers(self, images: Tensor) -> tuple[Tensor, Tensor]:
         self.check(images)
-        probabilities, _ = self._network(images.numpy())
-        return torch.from_numpy(probabilities)
+        probabilities, logits = self._network(images.numpy())
+        return torch.from_numpy(probabilities), torch.from_numpy(logits)

@@ -1,6 +1,7 @@
 """An exported network answers as its graph computes; what isn't one is refused in a line."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import takd
+from takd.data import prepared
+from takd.data.prepared import PreparedData
+from takd.data.splits import Split
 from takd.errors import CheckpointError, DataError, ParameterError
 from takd.files import packed
+from takd.measuring.evaluation import evaluated
 from tests.unit.data.pictures_of import random_pixels, save
 
 SAID: dict[str, Any] = {
@@ -99,3 +104,18 @@ def test_without_onnx_runtime_what_to_install_is_said(tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ParameterError, match=r"a\.onnx: onnxruntime isn't installed; pip install takd\[export\]"):
         takd.load(path)
+
+
+def test_it_is_evaluated_on_the_images_of_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.from_numpy(np.stack([random_pixels(number, 8, 8) for number in range(40)]))
+    labels = torch.arange(40) % 3
+    split = Split(images, labels)
+    data = PreparedData("digits", 3, "0" * 64, split, split, ("red", "green", "blue"))
+    monkeypatch.setattr(prepared, "load", lambda path: replace(data, name=path.name))
+    path = export(tmp_path / "a.onnx", said())
+    found = evaluated(path, Path("digits"), device_name="cpu", threads=1)
+    answers = images.float().mean(dim=(1, 2)).argmax(dim=1)
+    assert found.accuracy == pytest.approx(100 * (answers == labels).float().mean().item())
+    assert found.confusion.sum() == 40 and (found.name, found.labels) == (SAID["name"], data.labels)
+    with pytest.raises(CheckpointError, match="isn't of these images of cifar10"):
+        evaluated(path, Path("cifar10"), device_name="cpu", threads=1)
