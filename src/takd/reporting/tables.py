@@ -23,7 +23,7 @@ COLUMNS = [
 def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
     """A row a cell, in per cent; NaN where there is nothing. deviation: standard, over n seeds, with n - 1.
 
-    difference: ours less the paper's, percentage points. quoted: whether the paper's own is from elsewhere, and ours can't be.
+    difference: ours less the paper's, percentage points. quoted: whether the paper's own is from elsewhere.
     imported, selected: of the n networks, those that weren't trained here, and those of which another epoch than the last was kept.
     lacking: networks beside the n whose record lacks the metric.
     """
@@ -34,7 +34,7 @@ def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
         values, trained = networks[context.metric], networks["epochs"] != 0
         selected = trained & networks["selected_accuracy"].notna() & (networks["selected_accuracy"] != networks["accuracy"])
         mean, paper = float(values.mean()), context.paper(name, cell)
-        measured = (mean, float(values.std(ddof=1)), len(values), paper, mean - paper, cell.is_quoted)
+        measured = (mean, float(values.std(ddof=1)), len(values), paper, mean - paper, cell.quoted)
         place = (cell.model, cell.dataset, cell.column, cell.family, cell.chain)
         rows.append((*place, *measured, int((~trained).sum()), int(selected.sum()), len(there) - len(networks)))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -51,18 +51,19 @@ def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> 
 def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: JudgedOn = "held_out") -> str:
     """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet.
 
-    metric: what stands there; a column says so, where it isn't top-1 accuracy. chosen_on: the images by which recipes were chosen;
-    a column says so, where it is the test images.
+    A number that the paper took from elsewhere stands under `quoted`, and its own under `paper`. metric: what stands there; a
+    column says so, where it isn't top-1 accuracy. chosen_on: the images by which recipes were chosen; a column says so, where it is
+    the test images.
     """
     marks = ({} if metric == "accuracy" else {"metric": metric}) | ({"chosen_on": chosen_on} if chosen_on == "test" else {})
     lines = []
     for (model, dataset), row in _rows(numbers):
         line: dict[str, str] = {"model": model, "dataset": dataset, **marks}
         for column, cell in row.items():
-            line[column] = _number(cell.mean) or ("" if cell.quoted else _none(cell))
+            line[column] = _number(cell.mean) or _none(cell)
             line[f"{column} deviation"] = _number(cell.deviation)
-            line[f"{column} n"] = "" if cell.quoted else str(cell.n)
-            line[f"{column} paper"] = _number(cell.paper)
+            line[f"{column} n"] = str(cell.n)
+            line[f"{column} {'quoted' if cell.quoted else 'paper'}"] = _number(cell.paper)
             line[f"{column} difference"] = _number(cell.difference)
         lines.append(line)
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
@@ -114,7 +115,7 @@ def _none(cell: Any) -> str:
 
 
 def _ours(cell: Any) -> str:
-    if cell is None or cell.quoted:
+    if cell is None:
         return ""
     if cell.n == 0:
         return _none(cell)
@@ -124,7 +125,7 @@ def _ours(cell: Any) -> str:
 def _theirs(cell: Any) -> str:
     if cell is None:
         return ""
-    return f"{_number(cell.paper)} (quoted)" if cell.quoted else _number(cell.paper)
+    return f"{_number(cell.paper)} (quoted)" if cell.quoted and not math.isnan(cell.paper) else _number(cell.paper)
 
 
 def _number(value: float) -> str:

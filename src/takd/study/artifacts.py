@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from takd.errors import NetworkNameError, ParameterError
 from takd.networks.registry import PAPER_FAMILIES
 from takd.study.comparisons import Place
+from takd.study.looks import MOST_SEEDS
 from takd.study.names import Name, check_members, hops_of
 from takd.study.params import FILE_NAME
 from takd.study.section import first_problem
 from takd.yaml_files import read_yaml
 
-QUOTED = "quoted"  # stands for a chain where the paper's number is from elsewhere: shown, and never run
 RESERVED = ("accuracy", "best_path", "claims", "curves", "metrics", "report", "published")  # files beside theirs, and a folder
 LARGEST_PATHS = 12  # members: 2,048 paths to the last
 
@@ -29,7 +29,10 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True)
 class Cell:
-    """One number: the mean accuracy of a chain over seeds, in a row (or series) and a column (or at an x) of an artifact."""
+    """One number: the mean accuracy of a chain over seeds, in a row (or series) and a column (or at an x) of an artifact.
+
+    seeds: how many it has where the study has fewer. quoted: whether the paper took its own number from elsewhere.
+    """
 
     model: str
     family: str
@@ -37,18 +40,15 @@ class Cell:
     column: str
     chain: str
     variant: str = ""
-
-    @property
-    def is_quoted(self) -> bool:
-        """Whether the paper took its number from elsewhere, so that there is nothing to run."""
-        return self.chain == QUOTED
+    seeds: int = 0
+    quoted: bool = False
 
     def networks(self, datasets: Collection[str], seeds: int) -> list["Shown"]:
-        """The networks whose mean it is; none for a number that is quoted, or of another data set than those."""
-        if self.dataset not in datasets or self.is_quoted:
+        """The networks whose mean it is; none for another data set than those. seeds: the study's."""
+        if self.dataset not in datasets:
             return []
         hops = hops_of(self.chain)
-        return [Shown(Name(self.dataset, self.family, hops, seed), self.variant) for seed in range(seeds)]
+        return [Shown(Name(self.dataset, self.family, hops, seed), self.variant) for seed in range(max(seeds, self.seeds))]
 
 
 class Shown(NamedTuple):
@@ -93,9 +93,18 @@ class Row(_Entry):
 
     model: str = Field(description="The row's label.")
     family: str
-    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there, or `quoted`.")
+    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where it isn't the table's.")
+    seeds: int = Field(default=0, ge=0, le=MOST_SEEDS, description="Networks a cell, where the study's `seeds` are fewer.")
+    quoted: tuple[str, ...] = Field(default=(), description="Columns whose number the paper itself took from elsewhere.")
+
+    @model_validator(mode="after")
+    def _quoted_are_columns(self) -> Self:
+        for column in self.quoted:
+            if column not in self.chains:
+                raise ValueError(f"quoted: {column} isn't a column; there are {', '.join(self.chains)}")
+        return self
 
 
 class _Rows(Artifact):
@@ -116,7 +125,8 @@ class _Rows(Artifact):
         for row in self.rows:
             for name in row.datasets or self.shown(datasets):
                 for column, chain in row.chains.items():
-                    yield Cell(row.model, row.family, name, column, chain, row.variant or self.variant)
+                    variant, quoted = row.variant or self.variant, column in row.quoted
+                    yield Cell(row.model, row.family, name, column, chain, variant, row.seeds, quoted)
 
     @property
     def variants_shown(self) -> tuple[str, ...]:
@@ -438,7 +448,7 @@ def load(path: Path) -> dict[str, AnyArtifact]:
 def _check_cell(cell: Cell) -> None:
     if cell.family not in PAPER_FAMILIES:
         raise NetworkNameError(f"unknown family {cell.family!r}; there are {', '.join(PAPER_FAMILIES)}")
-    if cell.dataset == "any" and not cell.is_quoted:
+    if cell.dataset == "any":
         check_members(cell.chain, cell.family, list(PAPER_FAMILIES[cell.family]))
 
 

@@ -63,7 +63,7 @@ def test_data_sets_that_are_not_here_are_left_out(project: Project) -> None:
 
 
 def test_a_quoted_number_needs_one_side_alone(project: Project) -> None:
-    quoted = [one for one in decided(project).comparisons("results", "C7") if one.quoted]
+    quoted = [one for one in decided(project).comparisons("results", "S7") if one.quoted]
     assert len(quoted) == 2 * 4 and all(one.chains == one.better for one in quoted)
     (network,) = decided(project).networks("results", quoted[0], [3])
     assert network == node("digits/resnet/26-14-8/seed3", "results/variants/comparison")

@@ -55,8 +55,15 @@ def test_data_without_published_numbers_leave_quoted_columns_empty() -> None:
     digits = context(ACCURACY, ("digits",))
     numbers = tables.numbers("figure6", table("figure6"), digits)
     first = pd.read_csv(StringIO(tables.as_csv(numbers)), keep_default_na=False).iloc[0]
-    assert (first["NOKD"], first["NOKD n"], first["AT"], first["AT n"], first["AT paper"]) == ("not run", 0, "", "", "")
+    assert (first["NOKD"], first["NOKD n"], first["AT"], first["AT n"], first["AT quoted"]) == ("not run", 0, "not run", 0, "")
     assert "quoted)" not in markdown("figure6", digits)
+
+
+def test_our_own_run_stands_beside_what_the_paper_quotes() -> None:
+    run = accuracies([("cifar10", "resnet", "26-8+at", seed, 86.0 + seed) for seed in range(2)], variant="comparison")
+    first = pd.read_csv(StringIO(tables.as_csv(tables.numbers("figure6", table("figure6"), context(run))))).iloc[0]
+    assert (first["AT"], first["AT n"], first["AT quoted"], first["AT difference"]) == ("86.50", 2, 86.86, -0.36)
+    assert "AT paper" not in first and first["TAKD paper"] == 88.01
 
 
 def test_accuracies_on_held_out_images_are_said_to_be() -> None:
