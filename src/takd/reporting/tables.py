@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from takd.files import write_text
+from takd.reporting import groups
 from takd.reporting.context import Context
 from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Table
@@ -16,8 +17,9 @@ from takd.study.search import JudgedOn
 NOT_RUN, NOT_KEPT = "not run", "not kept"
 COLUMNS = [
     "model", "dataset", "column", "family", "chain", "mean", "deviation", "n", "paper", "difference", "quoted", "imported",
-    "selected", "lacking",
+    "selected", "lacking", "variant",
 ]  # fmt: skip
+_CHAIN = ("dataset", "family", "chain", "variant")
 
 
 def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
@@ -25,7 +27,8 @@ def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
 
     difference: ours less the paper's, percentage points. quoted: whether the paper's own is from elsewhere.
     imported, selected: of the n networks, those that weren't trained here, and those of which another epoch than the last was kept.
-    lacking: networks beside the n whose record lacks the metric.
+    lacking: networks beside the n whose record lacks the metric. Where the table says `against`: how far a column is `over` that
+    one, the ends of the interval, and its letters in `group`.
     """
     rows: list[tuple[Any, ...]] = []
     for cell in spec.cells(context.datasets):
@@ -36,24 +39,38 @@ def numbers(name: str, spec: Table, context: Context) -> pd.DataFrame:
         mean, paper = float(values.mean()), context.paper(name, cell)
         measured = (mean, float(values.std(ddof=1)), len(values), paper, mean - paper, cell.quoted)
         place = (cell.model, cell.dataset, cell.column, cell.family, cell.chain)
-        rows.append((*place, *measured, int((~trained).sum()), int(selected.sum()), len(there) - len(networks)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.append((*place, *measured, int((~trained).sum()), int(selected.sum()), len(there) - len(networks), cell.variant))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    if not spec.against:
+        return table
+    return pd.concat([_compared(row, spec.against, context) for _, row in table.groupby(["model", "dataset"], sort=False)])
+
+
+def _compared(row: pd.DataFrame, against: str, context: Context) -> pd.DataFrame:
+    """One row's cells with what sets their columns apart. row: as `numbers` has them."""
+    places = {str(cell["column"]): [str(cell[part]) for part in _CHAIN] for cell in row.to_dict("records")}
+    columns = {column: context.accuracies(*place) for column, place in places.items()}
+    values = pd.DataFrame(columns)
+    letters, effects = groups.groups(values), groups.held_against(values, against)
+    over = {column: (one.effect, one.low, one.high) for column, one in effects.items()}
+    found = [(*over.get(column, (math.nan,) * 3), letters.get(column, "")) for column in columns]
+    return row.assign(**dict(zip(groups.COLUMNS, zip(*found, strict=True), strict=True)))
 
 
 def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write a table for programs and for people; both files."""
     csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, as_csv(numbers, context.metric, context.chosen_on))
+    write_text(csv, as_csv(numbers, context.metric, context.chosen_on, spec.against))
     write_text(markdown, as_markdown(spec, numbers, context))
     return [csv, markdown]
 
 
-def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: JudgedOn = "held_out") -> str:
+def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: JudgedOn = "held_out", against: str = "") -> str:
     """One line a row of the paper's table, five columns a column of it; `not run` where there is no network yet.
 
     A number that the paper took from elsewhere stands under `quoted`, and its own under `paper`. metric: what stands there; a
     column says so, where it isn't top-1 accuracy. chosen_on: the images by which recipes were chosen; a column says so, where it is
-    the test images.
+    the test images. against: the column that others are held against, four columns more for each.
     """
     marks = ({} if metric == "accuracy" else {"metric": metric}) | ({"chosen_on": chosen_on} if chosen_on == "test" else {})
     lines = []
@@ -65,6 +82,9 @@ def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: Judged
             line[f"{column} n"] = str(cell.n)
             line[f"{column} {'quoted' if cell.quoted else 'paper'}"] = _number(cell.paper)
             line[f"{column} difference"] = _number(cell.difference)
+            if against:
+                line |= {f"{column} {name}": _number(getattr(cell, name)) for name in ("over", "low", "high")}
+                line[f"{column} group"] = cell.group
         lines.append(line)
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
@@ -81,10 +101,22 @@ def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
             lines.append(["", "", "paper", *map(_theirs, cells)])
         if any(not math.isnan(cell.difference) for cell in row.values()):
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
+        if spec.against:
+            lines.append(["", "", escaped(f"over {spec.against}"), *(_over(cell) if cell else "" for cell in cells)])
+            lines.append(["", "", "group", *(cell.group if cell else "" for cell in cells)])
     return (
         f"**{escaped(spec.where)}.** {escaped(spec.title)}. {said_of(context.metric)}, %"
         f"{context.shouted}; "
-        f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}\n\n{aligned(lines)}"
+        f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}{_how_compared(spec)}\n\n{aligned(lines)}"
+    )
+
+
+def _how_compared(spec: Table) -> str:
+    if not spec.against:
+        return ""
+    return (
+        f" Over {escaped(spec.against)}: points, with an interval; seeds that two columns share pair them, and a row's intervals "
+        "hold together at 95 %. Columns that share a letter of `group` can't be told apart, all pairs at 5 % (Holm, Piepho)."
     )
 
 
@@ -130,6 +162,12 @@ def _theirs(cell: Any) -> str:
 
 def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _over(cell: Any) -> str:
+    if math.isnan(cell.low):
+        return _signed(cell.over)
+    return f"{_signed(cell.over)} ({_signed(cell.low)} to {_signed(cell.high)})"
 
 
 def _signed(value: float) -> str:

@@ -139,6 +139,17 @@ class Table(_Rows):
 
     suffixes = ("csv", "md")
     kind: Literal["table"]
+    against: str = Field(
+        default="",
+        description="The column that the others are held against, with intervals; columns that can't be told apart share a letter.",
+    )
+
+    @model_validator(mode="after")
+    def _against_is_a_column(self) -> Self:
+        for row in self.rows:
+            if self.against and self.against not in row.chains:
+                raise ValueError(f"against: {self.against} isn't a column of {row.model}; it has {', '.join(row.chains)}")
+        return self
 
 
 class Surfaces(_Rows):
