@@ -1,13 +1,19 @@
 # What the rules ask of takd.planning: a job's inputs, parameters and key, by its wildcards.
 
+import os
 import sys
+from pathlib import Path
 
 from takd.errors import TakdError
 from takd.planning import targets
 from takd.planning.path_walk import steps
+from takd.planning.walltimes import Walltimes
 from takd.planning.workflow import Workflow, one_of
 from takd.study import layout
 from takd.study.layout import NETWORK
+
+# takd is found beside the Python that runs Snakemake, in a job on another node, too, where nobody activated an environment.
+os.environ["PATH"] += os.pathsep + str(Path(sys.executable).parent)
 
 
 def mistake(error):
@@ -22,6 +28,7 @@ try:
     targets.check_options(typed_here)
     limits = targets.limits(config)
     TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **limits)
+    WALLTIMES = Walltimes(TAKD)
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)
     for line in targets.looked_at(TAKD, typed_here, CHOSEN) if workflow.is_main_process else []:
@@ -87,3 +94,22 @@ def path_lacking(wildcards):
 def _what(names):
     """A table, a figure and what is both are something shown."""
     return {**names, "what": names.get("what") or names.get("table") or names.get("figure") or names.get("both")}
+
+
+def minutes(kind):
+    """A job's walltime, which an executor passes on; a job within a job asks nobody."""
+
+    def answer(wildcards, attempt):
+        asks = workflow.is_main_process and workflow.non_local_exec_or_dryrun
+        return asked(lambda names: WALLTIMES.minutes(kind, names, attempt))(wildcards) if asks else 0
+
+    return answer
+
+
+def together(kind):
+    """What a job is sent together with, where a profile says how many are (group-components)."""
+    return lambda wildcards: asked(lambda names: WALLTIMES.group(kind, names))(wildcards) if sends_groups() else None
+
+
+def sends_groups():
+    return workflow.is_main_process and bool(workflow.group_settings.group_components)

@@ -12,6 +12,7 @@ rule prepare:
         layout.prepared("{dataset}"),
     log:
         "data/prepared/{dataset}.log",
+    localrule: True  # clusters' nodes often reach no network
     params:
         own=asked(lambda names: TAKD.prepare_options(names["dataset"])),
     shell:

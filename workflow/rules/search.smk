@@ -21,6 +21,7 @@ rule search:
     threads: 1
     resources:
         gpu=1,
+        gpu_slots=1,
     params:
         network=layout.SEARCHED + "/seed0",
         preset=asked(TAKD.searches.option),

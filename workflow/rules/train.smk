@@ -16,9 +16,13 @@ rule train:
         metrics=layout.metrics("{results}", NETWORK),
     log:
         layout.log("{results}", f"train/{NETWORK}"),
+    group:
+        together("network")
     threads: 1
     resources:
         gpu=1,
+        gpu_slots=1,
+        runtime=minutes("network"),
     params:
         network=NETWORK,
         data=asked(TAKD.data),
@@ -40,9 +44,13 @@ rule soft_targets:
         layout.soft_targets("{results}", NETWORK, "{views}"),
     log:
         layout.log("{results}", f"soft_targets/{NETWORK}/{{views}}"),
+    group:
+        together("soft_targets")
     threads: 1
     resources:
         gpu=1,
+        gpu_slots=1,
+        runtime=minutes("soft_targets"),
     params:
         data=asked(TAKD.data),
         teacher=layout.model("{results}", NETWORK),
@@ -61,9 +69,13 @@ rule surface:
         layout.surface("{results}", NETWORK),
     log:
         layout.log("{results}", f"surfaces/{NETWORK}"),
+    group:
+        together("surface")
     threads: 1
     resources:
         gpu=1,
+        gpu_slots=1,
+        runtime=minutes("surface"),
     params:
         data=asked(TAKD.data),
         model=layout.model("{results}", NETWORK),

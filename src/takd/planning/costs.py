@@ -29,10 +29,6 @@ class Costs:
     @classmethod
     def of(cls, workflow: "Workflow", nodes: Iterable[Node]) -> Self:
         """From the records of networks of those kinds, and from the cost file for what none tells of."""
-        builders = {}
-        for node in nodes:
-            for member, builder in workflow.tree.folder(node.results).families[node.name.family].items():
-                builders[node.name.family, member] = builder
         seen: dict[Kind, list[float]] = {}
         for results in workflow.tree.folders:
             for path in sorted((workflow.root / results / "models").glob("*/*/*/seed*/metrics.json"))[:2000]:
@@ -45,7 +41,15 @@ class Costs:
                     seen.setdefault((record.network.dataset, record.builder), []).append(record.seconds / record.epochs / share)
         seconds = _from_file(workflow.root / FILE)
         seconds |= {kind: statistics.median(values) for kind, values in seen.items()}
-        return cls(seconds, builders)
+        costs = cls(seconds, {})
+        costs.know(workflow, nodes)
+        return costs
+
+    def know(self, workflow: "Workflow", nodes: Iterable[Node]) -> None:
+        """What builds the members of those networks' families."""
+        for node in nodes:
+            for member, builder in workflow.tree.folder(node.results).families[node.name.family].items():
+                self.builders[node.name.family, member] = builder
 
     def epoch(self, name: Name, recipe: Recipe) -> float | None:
         """Seconds of one epoch on all of the training images; None where nobody knows."""

@@ -12,6 +12,7 @@ from takd.planning.targets import check, decided_claim, networks_of_path, produc
 from takd.planning.workflow import Workflow
 from takd.study.layout import BEST_PATH
 from takd.study.names import Hop, Name
+from takd.study.recipe import Recipe
 from takd.study.tree import Node
 
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
@@ -107,15 +108,15 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
         seconds: float | None = 0.0
         if missing.intersection(teachers) or not workflow.keys.has_record(node):
             missing.add(node)
-            seconds = _seconds(workflow, node, costs)
+            seconds = training_seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
             answers_bytes = workflow.soft_targets_bytes(node)
             online = recipe.only_online is not None or answers_bytes > workflow.soft_targets_at_most
             for teacher in teachers:
                 if online or (teacher, views) not in asked:
-                    answers = costs.epoch(teacher.name, recipe)
+                    answers = answering_seconds(teacher.name, recipe, recipe.all_epochs, costs)
                     if seconds is not None and answers is not None and (online or recipe.views.augmentation != "none"):
-                        seconds += FORWARD_SHARE * recipe.all_epochs * answers
+                        seconds += answers
                     size += 0 if online else answers_bytes
                     if not online:
                         asked.add((teacher, views))
@@ -137,15 +138,14 @@ def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:
     times = section.trials + section.fresh_seeds
     if workflow.searches.state(node) == "fresh":
         return Planned(node, recipe.all_epochs, 0.0, times)
-    each = [_seconds(workflow, node, costs)]
-    for teacher in workflow.tree.teachers(node):
-        answers = costs.epoch(teacher.name, recipe)
-        each.append(None if answers is None else FORWARD_SHARE * recipe.all_epochs * answers)
+    each = [training_seconds(workflow, node, costs)]
+    each += [answering_seconds(teacher.name, recipe, recipe.all_epochs, costs) for teacher in workflow.tree.teachers(node)]
     known = [seconds for seconds in each if seconds is not None]
     return Planned(node, recipe.all_epochs, times * sum(known) if len(known) == len(each) else None, times)
 
 
-def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:
+def training_seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:
+    """What a training takes on one core or GPU, without its teachers' answers; None where nobody knows."""
     if workflow.tree.folder(node.results).imported(node.name):
         return 1.0
     recipe = workflow.keys.recipe(node)
@@ -154,6 +154,12 @@ def _seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:
     if any(seconds is None for seconds in each):
         return None
     return recipe.all_epochs * recipe.images_an_epoch * sum(seconds for seconds in each if seconds is not None)
+
+
+def answering_seconds(teacher: Name, recipe: Recipe, epochs: int, costs: Costs) -> float | None:
+    """What a teacher takes to answer so many epochs of views; None where nobody knows."""
+    epoch = costs.epoch(teacher, recipe)
+    return None if epoch is None else FORWARD_SHARE * epochs * epoch
 
 
 def _alone(name: Name, member: str) -> Name:

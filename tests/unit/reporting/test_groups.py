@@ -57,7 +57,9 @@ def test_a_table_says_how_far_columns_are_above_one_and_which_cannot_be_told_apa
     spec = Table(kind="table", title="t", where="w", rows=(row,), against="low")
     run = made_up().drop(columns="not run")
     of = context(
-        accuracies([("cifar10", "resnet", chains[name], seed, one[name]) for seed, one in run.iterrows() for name in run]),
+        accuracies(
+            [("cifar10", "resnet", chains[name], seed, run[name].iloc[seed]) for seed in range(len(run)) for name in list(run)]
+        ),
         ("cifar10",),
     )
     numbers = tables.numbers("t", spec, of)
