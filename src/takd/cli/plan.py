@@ -29,7 +29,7 @@ def plan(
     changes: Changes = "",
     measure: Annotated[bool, typer.Option(help="Time a few steps of what no record tells of; else it stays unknown.")] = True,
 ) -> None:
-    """Print the networks that targets need, those already there, and the time that the others take on this machine."""
+    """Print the networks that targets need, those already there or begun, and the time that is left on this machine."""
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -41,6 +41,8 @@ def plan(
     for planned in made.networks:
         seconds = planned.seconds
         takes = "there" if seconds == 0 else "unknown" if seconds is None else duration(seconds)
+        if planned.begun:
+            takes += f" from epoch {planned.begun.epoch}, {planned.begun.accuracy:.2f} %"
         variant = planned.node.results.partition(VARIANTS)[2]
         times = f" × {planned.times}" if planned.times > 1 else ""
         table.add_row(f"{variant} {planned.node.name}{times}".lstrip(), str(planned.epochs), takes)
@@ -93,7 +95,8 @@ def _in_a_line(made: "Plan") -> str:
     streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
     unknown = f", without {len(made.unknown)} of which no record tells" if made.unknown else ""
     time = f"about {duration(made.seconds)} on {made.cores} cores{unknown}"
-    return f"{made.trainings} to train, {there} there: {time}{size}{streamed}"
+    begun = f" ({len(made.begun)} of them begun)" if made.begun else ""
+    return f"{made.trainings} to train{begun}, {there} there: {time}{size}{streamed}"
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
+from takd.errors import TakdError
+from takd.files import read_metadata
 from takd.planning.costs import Costs
 from takd.planning.targets import check, decided_claim, networks_of_path, product_of, searched_network
 from takd.planning.workflow import Workflow
+from takd.records.metrics import Epoch
+from takd.study import layout
 from takd.study.layout import BEST_PATH
 from takd.study.names import Hop, Name
 from takd.study.recipe import Recipe
@@ -23,12 +27,14 @@ class Planned:
     """A network that a target needs. seconds: what it takes on one core or GPU: 0 where it is there, None where nobody knows.
 
     times: how often it is trained, in a search; its seconds are of all of these.
+    begun: the last epoch of a training that is under way, or was interrupted; what it has done doesn't count among the seconds.
     """
 
     node: Node
     epochs: int
     seconds: float | None
     times: int = 1
+    begun: Epoch | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Plan:
     def trainings(self) -> int:
         """How many trainings there are still to be."""
         return sum(planned.times for planned in self.missing)
+
+    @property
+    def begun(self) -> list[Planned]:
+        """Those whose training is under way, or was interrupted."""
+        return [planned for planned in self.networks if planned.begun]
 
     @property
     def unknown(self) -> list[Planned]:
@@ -120,7 +131,10 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
                     size += 0 if online else answers_bytes
                     if not online:
                         asked.add((teacher, views))
-        planned.append(Planned(node, recipe.all_epochs, seconds))
+        begun = _last_epoch(workflow, node, recipe.all_epochs) if node in missing else None
+        if begun and seconds is not None:
+            seconds *= 1 - begun.epoch / recipe.all_epochs
+        planned.append(Planned(node, recipe.all_epochs, seconds, begun=begun))
         done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)
     for node in searches:
         planned.append(_search(workflow, node, costs))
@@ -142,6 +156,15 @@ def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:
     each += [answering_seconds(teacher.name, recipe, recipe.all_epochs, costs) for teacher in workflow.tree.teachers(node)]
     known = [seconds for seconds in each if seconds is not None]
     return Planned(node, recipe.all_epochs, times * sum(known) if len(known) == len(each) else None, times)
+
+
+def _last_epoch(workflow: Workflow, node: Node, epochs: int) -> Epoch | None:
+    """The last whole epoch of a training that isn't done, by the file that it goes on from; None where it hasn't one."""
+    try:
+        last = Epoch.model_validate(read_metadata(workflow.root / layout.resume(*node))["history"][-1])
+    except (TakdError, OSError, ValueError, LookupError, TypeError):
+        return None
+    return last if last.epoch < epochs else None
 
 
 def training_seconds(workflow: Workflow, node: Node, costs: Costs) -> float | None:

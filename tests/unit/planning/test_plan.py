@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from takd.errors import NetworkNameError, ParameterError
+from takd.files import write_tensors
 from takd.planning import plan
 from takd.planning.costs import FILE, add_to_file
 from takd.planning.plan import Plan, made_plan
+from takd.records.metrics import Epoch
+from takd.study import layout
 from tests.unit.planning.project import Project, node
 from tests.unit.planning.test_keys import own
 
@@ -242,3 +246,17 @@ def test_a_plan_needs_no_torch(project: Project) -> None:
         "made_plan(workflow, ['results/table2.csv'], 1); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parent).returncode == 0
+
+
+def test_a_training_under_way_shows_its_epoch_and_counts_what_is_left(timed: Project) -> None:
+    first = node("digits/plain/10/seed0")
+    before = planned(timed)
+    timed.train(epochs=4)
+    epochs = [Epoch(epoch=n, learning_rate=0.1, loss=1, accuracy=60 + n, seconds=2.0).model_dump() for n in (1, 2, 3)]
+    path = timed.root / layout.resume(*first)
+    write_tensors(path, {"w": torch.zeros(1)}, {"key": "k", "history": epochs})
+    made = planned(timed)
+    assert [(one.node, one.begun and one.begun.accuracy) for one in made.begun] == [(first, 63.0)]
+    assert made.seconds == 2 * before.seconds - 3 * 10  # an epoch of the first teacher takes ten seconds
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not planned(timed).begun  # cut short: it would begin again
