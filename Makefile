@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all lint docs report publish bench pull
+.PHONY: demo test test-all test-slurm lint docs report publish bench pull
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
@@ -18,6 +18,9 @@ test: lint  ## what holds this together, within a quarter of an hour
 
 test-all: lint  ## and what takes longer: every failure of a run, hostile files at full count
 	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
+
+test-slurm: .venv/ready  ## the toy table through a real Slurm on this machine: apt-get install slurm-wlm munge
+	tests/slurm/run.sh
 
 lint: .venv/ready
 	ruff check
