@@ -22,12 +22,11 @@ def mistake(error):
     raise SystemExit(2)
 
 
-typed = {name: value for name, value in config.items() if name not in ("preset", "soft_targets_at_most")}
+typed = {name: value for name, value in config.items() if name not in ("preset", *targets.SETTINGS)}
 try:
     typed_here = sys.argv[1:] if workflow.is_main_process else []
     targets.check_options(typed_here)
-    limits = targets.limits(config)
-    TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **limits)
+    TAKD = Workflow(typed=typed, writes_keys=workflow.is_main_process, **targets.settings(config))
     WALLTIMES = Walltimes(TAKD)
     CHOSEN = f"results/{config['preset']}" if "preset" in config else "results"
     TAKD.tree.folder(CHOSEN)

@@ -18,19 +18,20 @@ rule train:
         layout.log("{results}", f"train/{NETWORK}"),
     group:
         together("network")
-    threads: 1
+    threads: asked(TAKD.processes)
     resources:
-        gpu=1,
-        gpu_slots=1,
+        gpu=asked(TAKD.processes),
+        gpu_slots=asked(TAKD.processes),
         runtime=minutes("network"),
     params:
+        launcher=asked(TAKD.launcher),
         network=NETWORK,
         data=asked(TAKD.data),
         recipe=asked(TAKD.recipe),
         options=asked(TAKD.train_options),
         resume=layout.resume("{results}", NETWORK),
     shell:
-        "takd train {params.network} --data {params.data:q} {params.options} --recipe {params.recipe:q}"
+        "{params.launcher} train {params.network} --data {params.data:q} {params.options} --recipe {params.recipe:q}"
         " --output {output.model:q} --metrics {output.metrics:q} --resume {params.resume:q}"
         " --key {input.key:q} --threads {threads} > {log:q} 2>&1"
 

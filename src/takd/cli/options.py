@@ -7,7 +7,9 @@ import typer
 
 Data = Annotated[Path, typer.Option(help="A prepared data set.")]
 Output = Annotated[Path, typer.Option(help="File to write.")]
-Threads = Annotated[int, typer.Option(min=1, max=4096, help="Processor threads. Another number gives other bits.")]
+Threads = Annotated[
+    int, typer.Option(min=1, max=4096, help="Processor threads, of all its processes. Another number gives other bits.")
+]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, cuda:1 …")]
 Key = Annotated[Path | None, typer.Option(help="File with the key that the workflow expects of what is made.")]
 Builder = Annotated[str | None, typer.Option(help="What builds the network, where that is code of one's own.")]

@@ -213,11 +213,17 @@ def check_options(arguments: list[str]) -> None:
             raise ParameterError(f"{argument}: keys decide what is made again (docs/trust.md); delete what shall be made anew")
 
 
-def limits(config: Mapping[str, object]) -> dict[str, int]:
-    """The limits of cost among what was typed as --config. Raises ParameterError where one isn't a number of bytes."""
-    given = config.get("soft_targets_at_most")
-    if given is None:
-        return {}
-    if isinstance(given, bool) or not str(given).isascii() or not str(given).isdigit():
-        raise ParameterError(f"soft_targets_at_most: expected a number of bytes, not {shortened(repr(given))}")
-    return {"soft_targets_at_most": int(str(given))}
+SETTINGS = {"soft_targets_at_most": (0, "a number of bytes"), "distributed": (1, "a number of processes, from 1")}
+
+
+def settings(config: Mapping[str, object]) -> dict[str, int]:
+    """What --config, or a profile, says of how jobs run, and not of what is made. Raises ParameterError where one is no number."""
+    found = {}
+    for name, (least, expected) in SETTINGS.items():
+        given = config.get(name)
+        if given is None:
+            continue
+        if isinstance(given, bool) or not str(given).isascii() or not str(given).isdigit() or int(str(given)) < least:
+            raise ParameterError(f"{name}: expected {expected}, not {shortened(repr(given))}")
+        found[name] = int(str(given))
+    return found

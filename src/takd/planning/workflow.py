@@ -40,14 +40,19 @@ class Workflow:
         *,
         writes_keys: bool = True,
         soft_targets_at_most: int = SOFT_TARGETS_AT_MOST,
+        distributed: int = 1,
     ) -> None:
-        """typed: parameters of the command line. writes_keys: not in a job that an executor starts, which reads all of it again."""
+        """typed: parameters of the command line. writes_keys: not in a job that an executor starts, which reads all of it again.
+
+        distributed: the processes that share each step of a training.
+        """
         self.typed = dict(typed or {})
         self.tree = Tree(root, self.typed)
         self.root = root
         self.look_again()
         self.writes_keys = writes_keys
         self.soft_targets_at_most = soft_targets_at_most
+        self.distributed = distributed
         self._dated: set[Path] = set()
 
     def look_again(self) -> None:
@@ -131,6 +136,15 @@ class Workflow:
             if not (self.root / path).is_file():
                 raise ParameterError(f"{path}: no such file; presets/{folder.study}.yaml says that {node.name.member} is there")
         return {option: path for option, path in given.items() if path is not None}
+
+    def processes(self, wildcards: Mapping[str, str]) -> int:
+        """How many share a training; one takes weights that were brought."""
+        return 1 if "weights" in self.brought(wildcards) else self.distributed
+
+    def launcher(self, wildcards: Mapping[str, str]) -> str:
+        """What starts `takd train`, for a shell line: takd itself, or torchrun for several processes."""
+        count = self.processes(wildcards)
+        return "takd" if count == 1 else f"torchrun --standalone --nproc-per-node {count} -m takd"
 
     def train_options(self, wildcards: Mapping[str, str]) -> str:
         """The options of a training that not every one has, for a shell line."""

@@ -48,7 +48,7 @@ class Origin(Section):
     teacher: NetworkName | None = None
     teacher_digest: Digest | None = None  # of the teacher's weights
     code: Text
-    threads: Annotated[int, Field(ge=1, le=65_536)]
+    threads: Annotated[int, Field(ge=1, le=65_536)]  # of each process
     processes: Annotated[int, Field(ge=2, le=65_536)] | None = None  # that shared each step; None where one did all
     device: Text
     machine: Text

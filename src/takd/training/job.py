@@ -65,10 +65,11 @@ def train_network(
     """Train one network and write its weights, then its metrics. Where a TakdError or an OSError is raised, neither is written.
 
     expected_key: what the workflow expects the result to bear; another one ends in a ParameterError before the first step. Where
-    torchrun started several processes, they train it together, and the first one writes.
+    torchrun started several processes, they train it together and share the threads, and the first one writes.
     """
     with joined(device_name) as (world, own_device):
-        _train_in(world, name, recipe, files, threads=threads, device_name=own_device, expected_key=expected_key)
+        own_threads = max(threads // world.size, 1)
+        _train_in(world, name, recipe, files, threads=own_threads, device_name=own_device, expected_key=expected_key)
 
 
 def _train_in(

@@ -1,5 +1,9 @@
 """Two processes share each step of a training, and end where one ends."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +18,7 @@ from takd.data import prepared
 from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation
 from takd.errors import ParameterError
+from takd.records.metrics import Metrics
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.training.distributed import ALONE, World, check_parts
@@ -21,8 +26,9 @@ from takd.training.loop import initialised, train
 from takd.training.soft_targets import online
 from takd.training.teaching import Several, Teaching
 from takd.training.watched import Asking, Beside
+from takd.training.written import origin_of
 from tests.conftest import mutual, recipe, taught
-from tests.unit.training.conftest import CPU, MadeUp, part, weights, write_network
+from tests.unit.training.conftest import CPU, KEY, MadeUp, part, weights, write_network
 
 Made = Callable[[Path, PreparedData, "Case", World], Teaching | None]
 
@@ -153,3 +159,54 @@ def test_a_step_with_fewer_images_than_processes_is_refused_before_the_first() -
         ParameterError, match="distributed: 4 processes, but of 103 images by batch_size 50 a step has 3; start fewer"
     ):
         check_parts(103, 50, World(0, 4))
+
+
+def torchrun(folder: Path, digits: Path, *more: str, epochs: int = 2) -> subprocess.Popen[str]:
+    """`takd train` in two processes, by the command that the rule types."""
+    told = recipe(builder="plain:2", epochs=epochs).canonical()
+    command = [Path(sys.executable).with_name("torchrun"), "--standalone", "--nproc-per-node=2", "-m", "takd", "train",
+               "digits/plain/2/seed0", "--data", digits, "--recipe", told, "--output", folder / "model.safetensors",
+               "--metrics", folder / "metrics.json", "--resume", folder / "resume.safetensors", "--device", "cpu",
+               "--threads", "2", *more]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+
+
+@pytest.mark.long
+def test_after_one_of_the_processes_was_killed_the_training_goes_on_and_ends_in_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    said, _ = torchrun(whole, digits, epochs=12).communicate(timeout=120)
+    assert said.count("epoch 12/12") == 1  # one of them speaks
+    assert sorted(path.name for path in whole.iterdir()) == ["metrics.json", "model.safetensors"]
+
+    run = torchrun(broken, digits, epochs=12)
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line.startswith("epoch 2/"):
+            os.kill(children(run.pid)[1], signal.SIGKILL)
+            break
+    run.communicate(timeout=120)
+    assert run.returncode != 0 and [path.name for path in broken.iterdir()] == ["resume.safetensors"]
+    said, _ = torchrun(broken, digits, epochs=12).communicate(timeout=120)
+    assert "epoch 12/12" in said and "epoch 1/12" not in said
+
+    records = [Metrics.read(folder / "metrics.json") for folder in (whole, broken)]
+    assert records[0].weights_digest == records[1].weights_digest
+    assert [record.processes for record in records] == [2, 2] and records[0].threads == 1
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_training_is_not_gone_on_with_by_another_number_of_processes(digits: Path) -> None:
+    """The state is kept under all that is in a record's origin."""
+    data = prepared.load(digits)
+    one, two = (
+        origin_of(Name.parse("digits/plain/2/seed0"), data, CPU, key=KEY, code="c", builder="plain:2", precision="float32",
+                  threads=1, processes=count)
+        for count in (1, 2)
+    )  # fmt: skip
+    assert (one.processes, two.processes) == (None, 2)
+    assert one.model_dump_json() != two.model_dump_json()
