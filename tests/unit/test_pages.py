@@ -2,10 +2,14 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from takd.planning.plan import nodes_of
+from takd.planning.workflow import Workflow
+from takd.starting import project
 from tests.conftest import ROOT
 from tests.pages import NEEDS, PAGES, Block, blocks, script
 
@@ -45,6 +49,21 @@ def test_commands_that_are_not_run_are_known_at_least(page: Path) -> None:
                 get_main_parser().parse_args(words[1:])  # which refuses what it doesn't know
             if words[:1] == ["make"]:
                 assert words[1] in targets
+
+
+def test_the_small_experiment_is_as_small_as_its_page_says(tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    page = ROOT / "docs/compare-experiments.md"
+    (words,) = [
+        words for block in blocks(page) for words in words_of(block) if words[:3] == ["dvc", "exp", "run"] and "small" in words
+    ]
+    project.lay_out(tmp_path)
+    apply_overrides(tmp_path / "params.yaml", [value for option, value in pairwise(words) if option == "--set-param"])
+    workflow = Workflow(tmp_path, writes_keys=False)
+    nodes = nodes_of(workflow, "results/report.html")
+    assert {node.name.dataset for node in nodes} == {"digits"} and {workflow.tree.recipe(node).all_epochs for node in nodes} == {4}
+    assert f"It trains {len(nodes)} small networks" in page.read_text()
 
 
 def test_a_page_becomes_a_script_in_its_order(tmp_path: Path) -> None:
