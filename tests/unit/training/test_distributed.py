@@ -168,7 +168,8 @@ def torchrun(folder: Path, digits: Path, *more: str, epochs: int = 2) -> subproc
                "digits/plain/2/seed0", "--data", digits, "--recipe", told, "--output", folder / "model.safetensors",
                "--metrics", folder / "metrics.json", "--resume", folder / "resume.safetensors", "--device", "cpu",
                "--threads", "2", *more]  # fmt: skip
-    return subprocess.Popen(
+    words = [str(word) for word in command]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
         [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
     )
 
