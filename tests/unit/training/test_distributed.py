@@ -170,8 +170,6 @@ def torchrun(folder: Path, digits: Path, *more: str, epochs: int = 2) -> subproc
                "--threads", "2", *more]  # fmt: skip
     words = [str(word) for word in command]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
-    )
 
 
 @pytest.mark.long
