@@ -161,15 +161,15 @@ def test_a_step_with_fewer_images_than_processes_is_refused_before_the_first() -
         check_parts(103, 50, World(0, 4))
 
 
-def torchrun(folder: Path, digits: Path, *more: str, epochs: int = 2) -> subprocess.Popen[str]:
+def torchrun(folder: Path, digits: Path, *, epochs: int = 2) -> subprocess.Popen[str]:
     """`takd train` in two processes, by the command that the rule types."""
     told = recipe(builder="plain:2", epochs=epochs).canonical()
-    command = [Path(sys.executable).with_name("torchrun"), "--standalone", "--nproc-per-node=2", "-m", "takd", "train",
-               "digits/plain/2/seed0", "--data", digits, "--recipe", told, "--output", folder / "model.safetensors",
-               "--metrics", folder / "metrics.json", "--resume", folder / "resume.safetensors", "--device", "cpu",
-               "--threads", "2", *more]  # fmt: skip
-    words = [str(word) for word in command]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+    started = (
+        f"{Path(sys.executable).with_name('torchrun')} --standalone --nproc-per-node 2 -m takd train digits/plain/2/seed0".split()
+    )
+    written = [f"--{what}={folder / what}.json" for what in ("output", "metrics", "resume")]
+    command = [*started, "--recipe", told, f"--data={digits}", *written, "--device=cpu", "--threads=2"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
 
 
 @pytest.mark.long
@@ -179,7 +179,7 @@ def test_after_one_of_the_processes_was_killed_the_training_goes_on_and_ends_in_
         folder.mkdir()
     said, _ = torchrun(whole, digits, epochs=12).communicate(timeout=120)
     assert said.count("epoch 12/12") == 1  # one of them speaks
-    assert sorted(path.name for path in whole.iterdir()) == ["metrics.json", "model.safetensors"]
+    assert sorted(path.name for path in whole.iterdir()) == ["metrics.json", "output.json"]
 
     run = torchrun(broken, digits, epochs=12)
     assert run.stdout is not None
@@ -188,7 +188,7 @@ def test_after_one_of_the_processes_was_killed_the_training_goes_on_and_ends_in_
             os.kill(children(run.pid)[1], signal.SIGKILL)
             break
     run.communicate(timeout=120)
-    assert run.returncode != 0 and [path.name for path in broken.iterdir()] == ["resume.safetensors"]
+    assert run.returncode != 0 and [path.name for path in broken.iterdir()] == ["resume.json"]
     said, _ = torchrun(broken, digits, epochs=12).communicate(timeout=120)
     assert "epoch 12/12" in said and "epoch 1/12" not in said
 
