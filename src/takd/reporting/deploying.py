@@ -65,12 +65,10 @@ def on_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
 
 def write(spec: Deploy, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Draw the figure, and write the numbers behind it for programs and for people; all files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
+    markdown = place.with_name(f"{place.name}.md")
     whole = numbers.astype(dict.fromkeys(("parameters", "multiply_adds", "bytes"), "Int64"))
-    write_text(csv, whole.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     write_text(markdown, as_markdown(spec, numbers, context))
-    with pyplot.rc_context(style.STYLE):
-        return [csv, *style.save(draw(spec, numbers, context), place), markdown]
+    return [*style.write(whole, lambda: draw(spec, numbers, context), place, digits="%.6g"), markdown]
 
 
 def as_markdown(spec: Deploy, numbers: pd.DataFrame, context: Context) -> str:
@@ -90,11 +88,11 @@ def as_markdown(spec: Deploy, numbers: pd.DataFrame, context: Context) -> str:
         lines.append([*line, f"{row.accuracy:.2f}{spread}", *counted, *clocked, "yes" if row.on_front else ""])
     machines = ", ".join(dict.fromkeys(escaped(name) for name in numbers["machine"] if name)) or "no machine yet"
     return (
-        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Top-1 of the exported files on test images, %: mean ± standard "
-        "deviation over n seeds. By ONNX Runtime on one core, timed while nothing else of the run went on: milliseconds for one "
-        "image, half and 95 % of the calls, and images a second, 32 at once; of one network of each member, as its others are the "
-        "same graph. "
-        f"Front: no other on the same images is as fast and as accurate. Timed on {machines}.\n\n{aligned(lines)}"
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}.{context.chosen_on_test} Top-1 of the exported files on test images, %: "
+        "mean ± standard deviation over n seeds. By ONNX Runtime on one core, timed while nothing else of the run went on: "
+        "milliseconds for one image, half and 95 % of the calls, and images a second, 32 at once; of one network of each member, "
+        "as its others are the same graph. Front: no other on the same images is as fast and as accurate. "
+        f"Timed on {machines}.\n\n{aligned(lines)}"
     )
 
 
@@ -130,6 +128,8 @@ def draw(spec: Deploy, numbers: pd.DataFrame, context: Context) -> Any:
     entries = [_entry(each, colour=style.COLOURS[place]) for place, each in enumerate(spec.numbers)]
     entries += [_entry(family_title(each), marker=MARKERS[place % len(MARKERS)]) for place, each in enumerate(families)]
     entries.append(Line2D([], [], color="0.5", linewidth=1, label="Pareto front (filled)"))
+    if context.chosen_on_test:
+        picture.suptitle(context.chosen_on_test.strip(" ."), fontsize=8)
     picture.legend(handles=entries, loc="outside lower center", ncols=min(5, len(entries)))
     return picture
 

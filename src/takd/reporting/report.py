@@ -35,14 +35,12 @@ def report_markdown(
         "### Recipes",
         facts.recipes(records),
     ]
-    last = ""
     for section in sections:
         if section.stem == "claims":
             parts += ["## Claims", read_text(section)]
             continue
         spec = look_up(artifacts, section.stem)
-        parts += [f"## {escaped(spec.where)}"] if section.stem != last else []  # a picture, and its numbers as a table
-        last = section.stem
+        parts.append(f"## {escaped(spec.where)}")
         if section.suffix == ".png":
             parts += [f"![{escaped(spec.title)}]({section.name})", f"{escaped(spec.title)}. {spec.how_to_read}"]
         else:

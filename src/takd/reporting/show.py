@@ -235,8 +235,7 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     for what in (*names, "accuracy", "claims"):
         _whole(workflow, results, what)
     records = _records(workflow, results, workflow.keys.networks_reported(results))
-    pages = [(name, suffix) for name in names for suffix in look_up(folder.artifacts, name).suffixes if suffix in ("png", "md")]
-    sections = [Path(results, f"{name}.{suffix}") for name, suffix in pages]
+    sections = [Path(results, f"{name}.{look_up(folder.artifacts, name).suffixes[1]}") for name in names]
     if not records:
         raise ParameterError(f"{results}: no network is there, so there is nothing to report")
     deviations = None if folder.is_own else "../" * len(Path(results).parts) + "docs/deviations.md"

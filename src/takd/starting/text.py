@@ -65,7 +65,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
         "  kl_reduction: batchmean",
         "",
         *(_of_started(started, members) if len(started) < len(trained) else []),
-        "report: [table, paths]",
+        "report: [table, paths]     # deploy, too: size and latency as ONNX files; needs takd[export]",
         "",
     ]
     return "\n".join(lines)
