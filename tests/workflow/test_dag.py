@@ -89,6 +89,15 @@ def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakema
     assert snakemake("-n", "results/figure7.png", seeds=1).jobs["surface"] == 6
 
 
+def test_networks_as_files_are_timed_once_a_member_and_alone(snakemake: Snakemake) -> None:
+    """Of each family a student, an assistant and a teacher, each alone, and three distilled networks: six; two files of each."""
+    ran = snakemake("-n", "--cores=2", "results/toy/deploy.md", seeds=1)
+    shown = {"export": 2 * 12, "latency": 2 * 6, "figure_with_table": 1}
+    assert ran.jobs == {"prepare": 1, "train": 12, "soft_targets": 4} | shown
+    timing = [job for job in ran.output.split("\nrule ") if job.startswith("latency:")]
+    assert len(timing) == 12 and all("threads: 2\n" in job for job in timing)  # all cores
+
+
 def test_claims_read_surfaces_only_where_they_are_reported(snakemake: Snakemake) -> None:
     assert "surface" not in snakemake("-n", "results/claims.csv", seeds=1, report="[table2]").jobs
     assert snakemake("-n", "results/claims.csv", seeds=1, report="[table2,figure7]").jobs["surface"] == 6
