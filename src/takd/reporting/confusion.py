@@ -1,5 +1,6 @@
 """The picture of a confusion matrix: which classes a network takes for which."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def write(path: Path, counts: Counts, labels: Sequence[str], title: str) -> None
         table = pd.DataFrame(counts, index=pd.Index(labels, name="class"), columns=list(labels))
         write_text(path, table.to_csv(lineterminator="\n"))
         return
-    with pyplot.rc_context(LOOK), written_whole(path) as file:
+    with pyplot.rc_context(LOOK), written_whole(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a frame stands for it; the .csv has the names
         picture = draw(counts, labels, title)
         picture.savefig(file, format="png")
         pyplot.close(picture)

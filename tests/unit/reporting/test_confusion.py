@@ -47,3 +47,8 @@ def test_a_picture_and_a_table_are_written(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "c.csv", index_col="class")
     assert (table.to_numpy() == COUNTS).all() and list(table.columns) == list(table.index) == list(labels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.png"]
+
+
+def test_names_in_a_script_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
+    write(tmp_path / "c.png", COUNTS, ("猫", "犬", "eel"), "a network")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
