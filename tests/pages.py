@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NEEDS = ("real data", "a GPU", "a cluster", "idle cores", "a remote")
-_BLOCK = re.compile(r"(?:^<!-- needs: (?P<needs>.*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"(?:^<!-- needs: (?P<needs>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (?P<end>at the end of )?(?P<path>[\w./-]+\.(?:py|yaml))\b")
 
 

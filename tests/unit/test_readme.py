@@ -147,7 +147,7 @@ def write_files(page: Path, folder: Path) -> None:
             with (folder / path).open("a" if adds else "w") as file:
                 file.write(text)
             for found in yaml.safe_load(text).get("overrides_from", ()):
-                (folder / found).parent.mkdir(parents=True)
+                (folder / found).parent.mkdir(parents=True, exist_ok=True)
                 (folder / found).write_text("judged_on: held_out\noverrides: {}\n")
 
 

@@ -152,8 +152,10 @@ def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:
     times = section.trials + section.fresh_seeds
     if workflow.searches.state(node) == "fresh":
         return Planned(node, recipe.all_epochs, 0.0, times)
+    asked_once = recipe.views.augmentation == "none" and recipe.only_online is None
+    epochs = 1 if asked_once else recipe.all_epochs
     each = [training_seconds(workflow, node, costs)]
-    each += [answering_seconds(teacher.name, recipe, recipe.all_epochs, costs) for teacher in workflow.tree.teachers(node)]
+    each += [answering_seconds(teacher.name, recipe, epochs, costs) for teacher in workflow.tree.teachers(node)]
     known = [seconds for seconds in each if seconds is not None]
     return Planned(node, recipe.all_epochs, times * sum(known) if len(known) == len(each) else None, times)
 
