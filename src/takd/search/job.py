@@ -101,8 +101,8 @@ def search(
 ) -> list[Path]:
     """Run trials for a network until `count` have ended, by other workers too; the files of what they came to.
 
-    None are written where other workers' trials still run: the last one writes them. only: the fields to search, all where it is
-    empty. Raises ParameterError where the search can't be run, before its first trial.
+    None are written where other workers' trials still run, or one of them trains the fresh seeds: that one writes them. only: the
+    fields to search, all where it is empty. Raises ParameterError where the search can't be run, before its first trial.
     """
     searches = workflow.searches
     node = searches.node(results, name)
@@ -123,10 +123,14 @@ def search(
         print(f"{running} trials of other workers run on; the last to end writes {place.with_suffix('.csv')}")
         return []
 
-    outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study))
-    files = [*outcome.write(place), *plots.draw(study, outcome.what, place)]
-    Made.of(key, files).write(place.with_suffix(".json"))
-    return files
+    with trials.seeds_claimed(study, section.fresh_seeds) as mine:
+        if not mine:
+            print(f"another worker trains the best in fresh seeds, and writes {place.with_suffix('.csv')}")
+            return []
+        outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study))
+        files = [*outcome.write(place), *plots.draw(study, outcome.what, place)]
+        Made.of(key, files).write(place.with_suffix(".json"))
+        return files
 
 
 def run_trials(

@@ -3,7 +3,8 @@
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+CLAIM = "fresh seeds: "  # begins an attribute of a study: a worker and a number; its value says since when, 0 where it is done
 WORKER, SECONDS, DIVERGED = "worker", "seconds", "diverged"  # what a trial's record says besides its values
 LONGEST_SILENCE = 3600.0  # seconds, at least, before a trial of another machine is given up
 State = Literal["complete", "pruned", "diverged", "running", "lost"]
@@ -71,25 +73,54 @@ def taken(study: Study, *, before: int | None = None) -> int:
 
 def give_up_lost(study: Study) -> int:
     """Mark the trials whose worker is no more, so that others take their places; how many still run."""
-    trials = study.get_trials(deepcopy=False)
-    longest = max((trial.user_attrs.get(SECONDS, 0.0) for trial in trials), default=0.0)
-    running = 0
-    for trial in trials:
+    running, silence = 0, _longest_silence(study)
+    for trial in study.get_trials(deepcopy=False):
         if state_of(trial) == "running" and trial.state == TrialState.RUNNING:
-            if _is_lost(trial, max(LONGEST_SILENCE, 10 * longest)):
+            if _is_lost(trial, silence):
                 study.tell(trial.number, state=TrialState.FAIL)
             else:
                 running += 1
     return running
 
 
+@contextmanager
+def seeds_claimed(study: Study, seeds: int) -> Iterator[bool]:
+    """Whether this worker is the one that trains the fresh seeds; until the block's end no other one is.
+
+    It is whose claim stands first in the journal, of those that still run: all workers read it in one order. seeds: how many.
+    """
+    own = f"{CLAIM}{this_worker()} {time.time_ns()}"
+    study.set_user_attr(own, time.time())
+    try:
+        silence = seeds * _longest_silence(study)
+        claims = {name: began for name, began in study.user_attrs.items() if name.startswith(CLAIM) and began}
+        others = (name for name, began in claims.items() if name == own or not _is_gone(_claimant(name), began, silence))
+        yield next(others) == own
+    finally:
+        study.set_user_attr(own, 0.0)
+
+
+def _claimant(claim: str) -> str:
+    return claim.removeprefix(CLAIM).rpartition(" ")[0]
+
+
+def _longest_silence(study: Study) -> float:
+    """Seconds after which a training of another machine is given up: ten times the longest, and an hour at least."""
+    longest = max((trial.user_attrs.get(SECONDS, 0.0) for trial in study.get_trials(deepcopy=False)), default=0.0)
+    return max(LONGEST_SILENCE, 10 * longest)
+
+
 def _is_lost(trial: FrozenTrial, silence: float) -> bool:
+    began = trial.datetime_start or datetime.fromtimestamp(0)
+    return _is_gone(str(trial.user_attrs.get(WORKER, "")), began.timestamp(), silence)
+
+
+def _is_gone(worker: str, began: float, silence: float) -> bool:
     """Of this machine: its process is gone. Of another, or of nobody yet: it began too long ago."""
-    host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(" ")
+    host, _, process = worker.rpartition(" ")
     if host == socket.gethostname() and process.isdigit():
         return not _runs(int(process))
-    began = trial.datetime_start or datetime.fromtimestamp(0)
-    return time.time() - began.timestamp() > silence
+    return time.time() - began > silence
 
 
 def _runs(process: int) -> bool:

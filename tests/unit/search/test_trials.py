@@ -1,6 +1,8 @@
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,32 @@ def test_a_silent_trial_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert trials.give_up_lost(study) == 1
     monkeypatch.setattr(trials, "LONGEST_SILENCE", 0.0)
     assert trials.give_up_lost(study) == 0 and trials.taken(study) == 0
+
+
+def test_workers_that_end_together_do_not_both_train_the_fresh_seeds(tmp_path: Path) -> None:
+    """The first claim in the journal counts, until its worker is done; both read it from the file."""
+    first, second = (open_study(tmp_path / "journal", "study", 7) for _ in range(2))
+    with trials.seeds_claimed(first, 3) as one:
+        first.set_user_attr("fresh seeds: elsewhere 7 1", time.time())
+        assert one
+        with trials.seeds_claimed(second, 3) as other:
+            assert not other
+    with trials.seeds_claimed(second, 3) as again:
+        assert not again  # that of elsewhere runs on
+    second.set_user_attr("fresh seeds: elsewhere 7 1", 0.0)
+    with trials.seeds_claimed(second, 3) as again:
+        assert again
+
+
+def test_a_claim_of_a_worker_that_is_no_more_is_void(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = open_study(tmp_path / "journal", "study", 7)
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    study.set_user_attr(f"{trials.CLAIM}{socket.gethostname()} {ended.stdout.strip()} 1", time.time())
+    study.set_user_attr(f"{trials.CLAIM}elsewhere 7 2", time.time() - 4 * trials.LONGEST_SILENCE)
+    with trials.seeds_claimed(study, 3) as mine:
+        assert mine
+    with trials.seeds_claimed(study, 5) as mine:
+        assert not mine  # five seeds may take it that long
 
 
 def test_of_equal_trials_the_first_is_the_best() -> None:
