@@ -93,7 +93,9 @@ class Row(_Entry):
 
     model: str = Field(description="The row's label.")
     family: str
-    chains: dict[str, str] = Field(min_length=1, description="Column to the chain whose accuracy stands there.")
+    chains: dict[str, str] = Field(
+        min_length=1, description="Column to the chain whose accuracy stands there; `26-8 by NAME`: by that variant."
+    )
     datasets: tuple[str, ...] | None = Field(default=None, description="Where it isn't for the data sets of params.yaml.")
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where it isn't the table's.")
     seeds: int = Field(default=0, ge=0, le=MOST_SEEDS, description="Networks a cell, where the study's `seeds` are fewer.")
@@ -124,14 +126,16 @@ class _Rows(Artifact):
         """Its cells, row by row."""
         for row in self.rows:
             for name in row.datasets or self.shown(datasets):
-                for column, chain in row.chains.items():
-                    variant, quoted = row.variant or self.variant, column in row.quoted
+                for column, text in row.chains.items():
+                    chain, _, said = text.partition(" by ")
+                    variant, quoted = said or row.variant or self.variant, column in row.quoted
                     yield Cell(row.model, row.family, name, column, chain, variant, row.seeds, quoted)
 
     @property
     def variants_shown(self) -> tuple[str, ...]:
-        """Its own, and those of its rows."""
-        return tuple(dict.fromkeys(name for name in (self.variant, *(row.variant for row in self.rows)) if name))
+        """Its own, and those of its cells."""
+        shown = (cell.variant for cell in self.cells(("any",)))
+        return tuple(dict.fromkeys(name for name in (self.variant, *shown) if name))
 
 
 class Table(_Rows):

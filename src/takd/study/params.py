@@ -33,14 +33,18 @@ class Variant(Section):
         Field(description="Whether teachers are trained under the changed recipe too, or are those of what this varies."),
     ] = "own"
     settings: Settings = Field(default={})
+    overrides: Annotated[
+        dict[Annotated[str, Field(max_length=200)], Settings],
+        Field(max_length=200, description="What differs for some of its networks, by pattern; counts after its other fields."),
+    ] = Field(default={})
 
     @model_validator(mode="before")
     @classmethod
-    def _fields_beside_teachers(cls, values: Any) -> Any:
+    def _fields_beside_its_own(cls, values: Any) -> Any:
         if not isinstance(values, dict) or "settings" in values:
             return values
-        rest = {name: value for name, value in values.items() if name != "teachers"}
-        return {"settings": rest} | {name: values[name] for name in values if name == "teachers"}
+        own = {name: value for name, value in values.items() if name in cls.model_fields}
+        return {"settings": {name: value for name, value in values.items() if name not in own}} | own
 
     @model_validator(mode="after")
     def _teachers_hold_out_the_same_images(self) -> Self:

@@ -137,7 +137,8 @@ RECIPE = """\
 ## Recipes
 
 These stand under `train`, for all networks. Later ones count: `families.NAME`, then each pattern of
-`overrides` that matches, then `variants.NAME`. What can't matter for a network is left out of its recipe.
+`overrides` that matches, then `variants.NAME`, and of its own `overrides` those that match.
+What can't matter for a network is left out of its recipe.
 `takd recipe cifar10/plain/10-4-2/seed0` prints what a network gets.
 """
 

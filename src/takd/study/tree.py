@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,8 @@ class Node(NamedTuple):
 class Folder:
     """What stands in a folder of results is made by these.
 
-    study: the preset's name, empty for params.yaml. changes: of the variants that it is, the last one counts.
+    study: the preset's name, empty for params.yaml. changes: of the variants that it is, the last one counts. overrides: what a
+    variant changes for some of its networks, by pattern.
     teachers: the folder whose networks teach those of this one. families: members, largest first, and their builders.
     in_folders: those of its published data sets that are in a folder here, as ImageNet is where somebody has it.
     """
@@ -52,6 +53,7 @@ class Folder:
     families: Mapping[str, Mapping[str, str]]
     artifacts: Mapping[str, AnyArtifact]
     in_folders: tuple[str, ...] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_own(self) -> bool:
@@ -92,8 +94,9 @@ class Folder:
         return self.parameters.start.get(name.member)
 
     def recipe(self, name: Name, *last: Mapping[str, Any]) -> Recipe:
-        """A network's recipe: `train`, its family's changes, each matching override's, the variant's; less what can't matter.
+        """A network's recipe: `train`, its family's changes, each matching override's, the variant's, those of its own overrides.
 
+        What can't matter is left out.
         last: settings that count after all of these. Raises NetworkNameError where there is no such network, ParameterError
         where its fields don't go together.
         """
@@ -101,8 +104,11 @@ class Folder:
         given = self.parameters
         family = self.families[name.family]
         network = NetworkSection(builder=family[name.member], peer=family[name.peer] if name.peer else None)
-        overrides = [change for pattern, change in given.overrides.items() if fnmatchcase(str(name), pattern)]
-        settings = (given.train, given.families.get(name.family, {}), *overrides, *self.changes, *last)
+        general, own = (
+            [change for pattern, change in overrides.items() if fnmatchcase(str(name), pattern)]
+            for overrides in (given.overrides, self.overrides)
+        )
+        settings = (given.train, given.families.get(name.family, {}), *general, *self.changes, *own, *last)
         try:
             recipe = resolve(network, name.objective, settings)
         except ParameterError as error:
@@ -151,7 +157,9 @@ class Tree:
         for name, variant in given.variants.items():
             folder = folder_of(results, name)
             teachers = results if variant.teachers == "shared" else folder
-            self.folders[folder] = Folder(folder, study, given, (variant.settings,), teachers, families, shown, here)
+            check_patterns(variant.overrides, datasets, families)
+            changes, own_overrides = (variant.settings,), variant.overrides
+            self.folders[folder] = Folder(folder, study, given, changes, teachers, families, shown, here, own_overrides)
         if given.search.fields:
             folder = search_folder(results)
             teachers = folder if given.search.judged_on == "held_out" else results

@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_a_preset_shortens_variants_too(project: Path, name: str) -> None:
     network = "cifar10/resnet/26-8+mutual/seed0"
     alone = tree.recipe(node("cifar10/resnet/8/seed0", f"results/{name}")).length.epochs
     for results in tree.folders:
-        if results.startswith(f"results/{name}/variants") and "equal_cost" not in results:  # whose point is to be longer
+        if results.startswith(f"results/{name}/variants") and not re.search("equal_cost|_160", results):  # which are to be longer
             recipe = tree.recipe(node(network, results))
             assert recipe.all_epochs * recipe.views.training_share <= 2 * alone
 
@@ -282,3 +283,19 @@ def test_a_folder_that_nothing_makes_gets_the_nearest_names(project: Path) -> No
     preset(project, "toy", seeds=2)
     with pytest.raises(ParameterError, match=r"results/TOY: no preset or variant makes it; there are .*results/toy"):
         Tree(project).folder("results/TOY")
+
+
+def test_a_variants_own_overrides_count_last_and_for_what_they_match(project: Path) -> None:
+    variants = {"early": {"epochs": 20, "overrides": {"*/plain/10/*": {"epochs": 5}}}}
+    tree = changed(project, variants=variants, overrides={"*/plain/10/*": {"epochs": 7}})
+    epochs = {
+        (where, chain): tree.recipe(node(f"cifar10/plain/{chain}/seed0", f"results{where}")).length.epochs
+        for where in ("", "/variants/early")
+        for chain in ("10", "10-2")
+    }
+    assert epochs == {("", "10"): 7, ("", "10-2"): 150, ("/variants/early", "10"): 5, ("/variants/early", "10-2"): 20}
+
+
+def test_a_variants_override_that_matches_nothing_is_refused(project: Path) -> None:
+    with pytest.raises(ParameterError, match=r"matches no network"):
+        changed(project, variants={"early": {"overrides": {"*/resnet/27/*": {"epochs": 5}}}})
