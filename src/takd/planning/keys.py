@@ -25,7 +25,7 @@ from takd.records.key import (
     training_code,
 )
 from takd.study import layout
-from takd.study.artifacts import Answers, Deploy, Probes, Surfaces, look_up
+from takd.study.artifacts import Answers, Deploy, Probes, Surfaces, Wins, look_up
 from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
 from takd.study.path_networks import UNAUGMENTED, AskedPath
@@ -154,7 +154,7 @@ class Keys:
 
     def needs_labels(self, results: str, name: str) -> bool:
         """Whether something shown holds networks' answers against the labels of the test images."""
-        return isinstance(self.tree.folder(results).artifacts.get(name), Answers)
+        return isinstance(self.tree.folder(results).artifacts.get(name), Answers | Wins)
 
     def asks(self, results: str, name: str) -> bool:
         """Whether something shown asks networks themselves, so that their weights and the images are needed."""

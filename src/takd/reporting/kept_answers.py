@@ -17,10 +17,14 @@ Chain = tuple[str, str, str, str]  # data set, family, chain, variant
 
 @dataclass(frozen=True)
 class KeptAnswers:
-    """of_chain: a chain's answers by seed, (N,) each; networks that kept none aren't there. labels: data set to (N,)."""
+    """of_chain: a chain's answers by seed, (N,) each; networks that kept none aren't there. labels: data set to (N,).
+
+    classes: data set to its classes' names.
+    """
 
     of_chain: Mapping[Chain, Mapping[int, Classes]] = field(default_factory=dict)
     labels: Mapping[str, Classes] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def pair(self, chain: Chain, other: Chain) -> tuple[Classes, Classes]:
         """The answers of both chains' networks under the seeds that they share: (seeds, N) each, seeds rising."""
@@ -39,27 +43,28 @@ def kept_of(records: Iterable[tuple[str, Metrics]], root: Path = Path()) -> Kept
     """
     of_chain: dict[Chain, dict[int, Classes]] = {}
     labels: dict[str, Classes] = {}
+    classes: dict[str, tuple[str, ...]] = {}
     for variant, record in records:
         if record.test_answers is None:
             continue
         name = record.network
         path = root / layout.prepared(name.dataset)
         if name.dataset not in labels:
-            labels[name.dataset] = _labels(path, record)
+            labels[name.dataset], classes[name.dataset] = _labels(path, record)
         answers = np.array(unpacked_answers(record.test_answers), dtype=np.int64)
         right = labels[name.dataset]
         if len(answers) != len(right) or abs(100 * (answers == right).mean() - record.selected_accuracy) > 1e-6:
             raise RecordError(f"{name}: its answers don't have its accuracy of {record.selected_accuracy:g} % on {path}")
         of_chain.setdefault((name.dataset, name.family, name.chain, variant), {})[name.seed] = answers
-    return KeptAnswers(of_chain, labels)
+    return KeptAnswers(of_chain, labels, classes)
 
 
-def _labels(path: Path, record: Metrics) -> Classes:
-    """The labels of the test images. Raises RecordError where they aren't those that the network was judged on."""
+def _labels(path: Path, record: Metrics) -> tuple[Classes, tuple[str, ...]]:
+    """The labels of the test images, and the classes' names. Raises RecordError where the network was judged on others."""
     from takd.data import prepared
 
     data = prepared.load(path)
     if data.digest != record.data_digest:
         raise RecordError(f"{path}: isn't of the images that {record.name} was judged on; prepare them again")
     labels: Classes = data.test.labels.numpy()
-    return labels
+    return labels, tuple(data.labels)

@@ -31,6 +31,10 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import answers
 
         return answers
+    if kind == "wins":
+        from takd.reporting import wins
+
+        return wins
     if kind == "probes":
         from takd.reporting import probes
 

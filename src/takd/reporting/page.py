@@ -102,7 +102,7 @@ class _Page:
 
     def is_run(self, path: Path) -> bool:
         """Whether there is anything to show: networks, and where more than their accuracies is needed, numbers beside it."""
-        if self.shown[path.stem].kind in ("surfaces", "probes"):
+        if self.shown[path.stem].kind in ("surfaces", "probes", "wins", "deploy"):
             return len(read_text(path.with_name(f"{path.stem}.csv")).splitlines()) > 1
         if self.shown[path.stem].kind == "answers":
             return bool(pd.read_csv(path.with_name(f"{path.stem}.csv"))["n"].gt(0).any())

@@ -322,11 +322,10 @@ class Pairs(_Entry):
         return tuple(name for name in datasets if name in self.only) or datasets
 
 
-class Answers(Artifact):
+class _OfPairs(Artifact):
     """Pairs of chains, held against each other by what their networks answer to each test image."""
 
     suffixes = ("csv", "md")
-    kind: Literal["answers"]
     rows: tuple[Pairs, ...] = Field(min_length=1)
 
     def pairs(self, datasets: tuple[str, ...]) -> Iterator[tuple[Cell, Cell]]:
@@ -340,6 +339,18 @@ class Answers(Artifact):
     def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
         """Both sides of its pairs, each once."""
         yield from dict.fromkeys(cell for pair in self.pairs(datasets) for cell in pair)
+
+
+class Answers(_OfPairs):
+    """How sure a difference of two chains is over students and images, and how far both agree."""
+
+    kind: Literal["answers"]
+
+
+class Wins(_OfPairs):
+    """Which test images the students of one chain get right more often than those of another, and the reverse."""
+
+    kind: Literal["wins"]
 
 
 class Asked(_Entry):
@@ -430,7 +441,7 @@ class Deploy(Artifact):
                 yield from (Cell("", row.family, name, chain, chain, self.variant) for chain in row.chains)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Costs | Probes | Deploy
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Wins | Costs | Probes | Deploy
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 
