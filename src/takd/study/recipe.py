@@ -65,6 +65,10 @@ class Recipe(Part):
             )
         if self.labels.class_weights == "balanced" and self.views.sampling == "balanced":
             raise ValueError("class_weights: balanced, beside `sampling: balanced`, makes up for small classes twice; give one")
+        if (parts := self.optimiser.batch_norm_parts) > 1 and ALL[self.objective.name].asks:
+            raise ValueError(
+                f"batch_norm_parts: {parts}, but {self.objective.name} makes images, maybe fewer than that; leave it away"
+            )
         if self.labels.softens and self.objective.whole_labels:
             raise ValueError(f"{self.labels.softens}: {self.objective.name} needs whole labels; leave it away for this network")
         if self.labels.mixes and ALL[self.objective.name].features:

@@ -115,7 +115,7 @@ class Views(Part):
 class Optimiser(Part):
     """How a step is made."""
 
-    quiet = frozenset({"optimiser", "beta2", "weight_decay_on", "clip_norm"})
+    quiet = frozenset({"optimiser", "beta2", "weight_decay_on", "clip_norm", "batch_norm_parts"})
 
     optimiser: Annotated[
         Literal["sgd", "adamw"],
@@ -153,6 +153,15 @@ class Optimiser(Part):
             description="A network's gradient is scaled down to this norm where it is longer; 0: it isn't. Not in the paper.",
         ),
     ] = 0
+    batch_norm_parts: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=4096,
+            description="Parts of a step that batch norm normalises each by itself (Hoffer et al. 2017), as so many processes do "
+            "that don't synchronise it; 1: the whole step, whatever the processes. Not in the paper.",
+        ),
+    ] = 1
     precision: Annotated[
         Literal["bfloat16", "float32"],
         Field(description="Arithmetic of the networks: bfloat16 where the processor or GPU has it, else float32. Paper: float32."),

@@ -28,6 +28,7 @@ UNITS = {
     "momentum": "",
     "beta2": "",
     "clip_norm": "",
+    "batch_norm_parts": "parts",
     "label_smoothing": "of each label",
     "mixup": "",
     "erasing": "",

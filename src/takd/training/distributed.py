@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -106,20 +107,26 @@ class World:
         for gradient, summed in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
             gradient.copy_(summed.view(gradient.shape))
 
-    def normalising(self) -> contextlib.AbstractContextManager[object]:
-        """Within it, batch norm that trains normalises the whole batch, and not each process's part."""
-        return contextlib.nullcontext() if self.size == 1 else _Synchronised()
+    def normalising(self, parts: int = 1) -> contextlib.AbstractContextManager[object]:
+        """Within it, batch norm that trains normalises the whole batch, whatever the processes; or each of `parts` by itself."""
+        if parts > 1:
+            return _Normalising(partial(batch_norm_in_parts, parts=parts, world=self))
+        return contextlib.nullcontext() if self.size == 1 else _Normalising(batch_norm)
 
 
 ALONE = World()
 
 
-class _Synchronised(TorchFunctionMode):
+class _Normalising(TorchFunctionMode):
     """Takes the place of `F.batch_norm` in any network; torch's own SyncBatchNorm doesn't run on CPUs."""
+
+    def __init__(self, norm: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.norm = norm
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.batch_norm:
-            return batch_norm(*args, **(kwargs or {}))
+            return self.norm(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
@@ -156,6 +163,37 @@ def batch_norm(
     scale = scale if weight is None else scale * weight
     normalised = centred * scale.view(shape)
     return (normalised if bias is None else normalised + bias.view(shape)).to(input.dtype)
+
+
+def batch_norm_in_parts(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    parts: int,
+    world: World,
+) -> Tensor:
+    """`F.batch_norm` of each part of a batch by itself. Running statistics take the mean of the parts' own.
+
+    input: (B, C, …), the whole batch of one process, or one part of each of `parts` processes.
+    """
+    if not training:
+        return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    pieces = input.tensor_split(parts if world.size == 1 else 1)
+    if running_mean is not None and running_var is not None:
+        others = [0, *range(2, input.dim())]
+        found = torch.stack([torch.stack(torch.var_mean(each.detach().float(), others)) for each in pieces]).sum(0)
+        if world.size > 1:
+            dist.all_reduce(found)
+        variance, mean = found / parts
+        running_mean.lerp_(mean, momentum)
+        running_var.lerp_(variance, momentum)
+    return torch.cat([F.batch_norm(each, None, None, weight, bias, True, momentum, eps) for each in pieces])
 
 
 def _summed(own: Tensor) -> Tensor:
@@ -201,10 +239,17 @@ def joined(device: str) -> Iterator[tuple[World, str]]:
         dist.destroy_process_group()
 
 
-def check_parts(images: int, batch_size: int, world: World) -> None:
-    """Raises ParameterError where a step of an epoch has fewer images than there are processes. images: of an epoch."""
+def check_parts(images: int, batch_size: int, world: World, norm_parts: int = 1) -> None:
+    """Raises ParameterError where a step of an epoch has too few images for its processes, or for batch norm in parts.
+
+    images: of an epoch. norm_parts: as a recipe has batch_norm_parts.
+    """
+    if norm_parts > 1 and world.size not in (1, norm_parts):
+        raise ParameterError(f"batch_norm_parts: {norm_parts}, but distributed: {world.size}; right would be {norm_parts}, or 1")
     last = images % batch_size or batch_size
     smallest = min(images, batch_size, batch_size if last == 1 else last)  # a single one joins the step before
+    if norm_parts > 1 and smallest < 2 * norm_parts:
+        raise ParameterError(f"batch_norm_parts: {norm_parts}, but a step has {smallest} images; batch norm needs two in each part")
     if smallest < world.size:
         raise ParameterError(
             f"distributed: {world.size} processes, but of {images} images by batch_size {batch_size} a step has {smallest}; "

@@ -85,7 +85,7 @@ def _train_in(
     for each in filter(None, (builder, peer)):
         check_network(each, data, recipe.optimiser.batch_size)
     images, held_out = chosen_images(data.train.labels, recipe.views, name.seed)
-    check_parts(len(images), recipe.optimiser.batch_size, world)
+    check_parts(len(images), recipe.optimiser.batch_size, world, recipe.optimiser.batch_norm_parts)
     teacher = _teacher(name, recipe, files, data, device, world)
     start = _start(name, recipe, files, data)
     check_member(name, recipe)

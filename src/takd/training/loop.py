@@ -98,9 +98,9 @@ def train(
         model = watched(model, str(name), teacher, objective.adapter, example, name.seed)
     is_random = uses_randomness(model)
     optimiser = optimiser_of(model, recipe.optimiser)
-    clip_norm = recipe.optimiser.clip_norm
+    clip_norm, parts = recipe.optimiser.clip_norm, recipe.optimiser.batch_norm_parts
     clipped = tuple(each for each in (student, other) if each is not None) if clip_norm else ()
-    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm, world)
+    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm, world, parts)
     mixing = Mixing.of(recipe.labels, data.classes)
     counting = None
     if recipe.labels.class_weights == "balanced":

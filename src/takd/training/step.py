@@ -18,7 +18,8 @@ class Step:
     """Carries out one step.
 
     model: all that is trained. objective: a module of takd.objectives. precision: in which the model computes. clipped: networks
-    whose gradients are cut, each to the norm `clip_norm`. world: the processes that share each step.
+    whose gradients are cut, each to the norm `clip_norm`. world: the processes that share each step. norm_parts: as a recipe
+    has batch_norm_parts.
     """
 
     model: nn.Module
@@ -29,6 +30,7 @@ class Step:
     clipped: tuple[nn.Module, ...] = ()
     clip_norm: float = 0
     world: World = ALONE
+    norm_parts: int = 1
 
     def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float) -> Tensor:
         """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W), of this process's part of it."""
@@ -61,6 +63,6 @@ class Step:
     def computed(self, pictures: Tensor, count: int) -> Any:
         """What the model makes of all images, in float32: what its objective compares. pictures: of this process, of `count`."""
         autocast = torch.autocast(pictures.device.type, dtype=self.precision, enabled=self.precision != torch.float32)
-        with autocast, self.world.normalising():
+        with autocast, self.world.normalising(self.norm_parts):
             outputs = self.model(pictures)
         return self.world.outputs(outputs.float(), count)

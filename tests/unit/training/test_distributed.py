@@ -69,6 +69,7 @@ SHORT: dict[str, Any] = {"precision": "float32", "batch_size": 35, "epochs": 1, 
 QUICK = {
     "plain:2 under soft targets": Case(of("14-8"), taught(builder="plain:2", **SHORT), made_up),
     "resnet:8": Case(of("8"), recipe(builder="resnet:8", **SHORT)),
+    "resnet:8 in parts": Case(of("8"), recipe(builder="resnet:8", batch_norm_parts=2, **SHORT)),
 }
 LONG = {
     "mixed": Case(of("14-8"), taught(builder="resnet:8", mixup=0.4, **SHORT), beside),
@@ -211,3 +212,24 @@ def test_a_training_is_not_gone_on_with_by_another_number_of_processes(digits: P
     )  # fmt: skip
     assert (one.processes, two.processes) == (None, 2)
     assert one.model_dump_json() != two.model_dump_json()
+
+
+def test_batch_norm_in_parts_is_each_parts_own(digits: Path) -> None:
+    """Against torch's, part by part; running statistics are the parts' mean."""
+    images = torch.randn(7, 3, 4, 4, generator=torch.Generator().manual_seed(0)) + torch.arange(7.0)[:, None, None, None]
+    norm, parted = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
+    with ALONE.normalising(2):
+        got = parted(images)
+    torch.testing.assert_close(got, torch.cat([norm(images[:4]), norm(images[4:])]))
+    assert not torch.allclose(got, norm(images), atol=0.1)
+    own = torch.stack([images[:4].mean((0, 2, 3)), images[4:].mean((0, 2, 3))]).mean(0)
+    torch.testing.assert_close(parted.running_mean, 0.1 * own)
+
+
+def test_parts_of_batch_norm_are_held_against_processes_and_images() -> None:
+    check_parts(100, 50, World(0, 2), 2)
+    check_parts(100, 50, ALONE, 25)
+    with pytest.raises(ParameterError, match="batch_norm_parts: 4, but distributed: 2; right would be 4, or 1"):
+        check_parts(100, 50, World(0, 2), 4)
+    with pytest.raises(ParameterError, match="batch_norm_parts: 26, but a step has 50 images; batch norm needs two in each part"):
+        check_parts(100, 50, ALONE, 26)
