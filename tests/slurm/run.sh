@@ -45,6 +45,9 @@ for _ in $(seq 120); do
 done
 job=$(squeue --noheader --format=%i)
 scontrol requeue "$job"
+until [ "$(squeue --noheader --format=%T)" = PENDING ]; do
+  sleep 0.5
+done
 scontrol update "jobid=$job" StartTime=now # else Slurm waits for two minutes
 wait "$running" || { tail -n 40 requeued.log; fail "the training that was preempted didn't end"; }
 ! grep -q '^epoch 1/' "$log" || fail "the training that was preempted began again"
