@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src/takd"
 # From the ground up. Rooms on one line may import each other unless APART says no.
 FLOORS = [
     {"errors"},
-    {"files", "csv_files", "yaml_files", "code"},
+    {"files", "csv_files", "yaml_files", "code", "markdown"},
     {"data", "networks", "objectives"},
     {"study"},
     {"records"},

@@ -63,7 +63,7 @@ class Decided:
     def claim(self, results: str, name: str) -> Claim:
         """A claim, or a premise. Raises ParameterError where there is none, or students can't decide it."""
         folder = self.tree.folder(results)
-        if VARIANTS in results or results.endswith("/search"):
+        if VARIANTS in results or layout.searched_folder(results) is not None:
             raise ParameterError(f"{results}: claims are decided of params.yaml's own results, or of a preset's")
         known = self.claims(results).all()
         if name not in known:

@@ -25,7 +25,7 @@ class Searches:
     def node(self, results: str, name: Name) -> Node:
         """The node of a search in a folder of results. Raises ParameterError or NetworkNameError where there can't be one."""
         folder = self.tree.folder(results)
-        if VARIANTS in results or results == layout.search_folder(results.removesuffix("/search")):
+        if VARIANTS in results or layout.searched_folder(results) is not None:
             raise ParameterError(f"{results}: a search is of params.yaml's own results, or of a preset's")
         folder.check(name)
         if folder.imported(name) is not None:
@@ -78,7 +78,9 @@ class Searches:
     def result(self, node: Node, suffix: str) -> str:
         """What a search came to."""
         network = layout.SEARCHED.format(dataset=node.name.dataset, family=node.name.family, chain=node.name.chain)
-        return layout.search_result(node.results.removesuffix("/search"), network, suffix)
+        results = layout.searched_folder(node.results)
+        assert results is not None  # as the node is of a search
+        return layout.search_result(results, network, suffix)
 
     def expected(self, node: Node) -> tuple[str, str]:
         """The record of what a search came to, and the key that it should bear."""

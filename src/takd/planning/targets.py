@@ -116,7 +116,7 @@ def all_files(workflow: Workflow) -> list[str]:
     """Every file for people that there can be."""
     found: list[str] = []
     for results in workflow.tree.folders:
-        if results.endswith(("/search", "/path")):
+        if layout.searched_folder(results) is not None or results.endswith("/path"):
             continue  # its networks are a search's, and nobody looks at their tables
         try:
             found += files_of(workflow, results)

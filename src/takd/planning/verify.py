@@ -110,8 +110,9 @@ def _found(workflow: Workflow, path: Path) -> Found:
             return Found(shown, *_product(workflow, results, match["kind"], match["name"], match["rest"], path))
         if match := _EXPORT.fullmatch(rest):
             return Found(shown, *_exported(workflow, results, match, path))
-        if results.endswith("/search") and (match := _SEARCHED.fullmatch(rest)):
-            return Found(shown, *_searched(workflow, results, match, path))
+        above = layout.searched_folder(results)
+        if above is not None and (match := _SEARCHED.fullmatch(rest)):
+            return Found(shown, *_searched(workflow, above, match, path))
         if match := _DECIDED.fullmatch(rest):
             return Found(shown, *_decided(workflow, results, match["claim"], path))
         return Found(shown, *_for_people(workflow, results, rest))
@@ -191,7 +192,7 @@ def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path
     from takd.records import weights
 
     if match["file"] is None:
-        node = workflow.searches.node(results.removesuffix("/search"), Name.parse(f"{match['network']}/seed0"))
+        node = workflow.searches.node(results, Name.parse(f"{match['network']}/seed0"))
         record, key = workflow.searches.expected(node)
         made = Made.read(workflow.root / record)
         if path.name in made.changed(path.parent):
@@ -201,7 +202,7 @@ def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path
         trained = Metrics.read(path.with_name("metrics.json"))
         if match["file"] == "model.safetensors" and weights.Weights.read(path).about.digest != trained.weights_digest:
             return "changed", "its record is of other weights"
-        node = Node(results, trained.network)
+        node = Node(layout.search_folder(results), trained.network)
         stale = trained.recipe is None or trained.key != workflow.keys.trained(node, trained.recipe)
     return ("stale", "of another recipe, code, data or teacher") if stale else ("as it should be", "")
 

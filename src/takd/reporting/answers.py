@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
 from takd.reporting.crossed import mcnemar_p, over_students_and_images
 from takd.reporting.effects import DOUBT, Effect, by_pairs
 from takd.reporting.kept_answers import Classes
-from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Answers, Cell
 
 NOT_RUN, NOT_KEPT = "not run", "not kept"

@@ -14,9 +14,9 @@ import pandas as pd
 from scipy.special import log_softmax
 
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.planning.path_walk import Walked
 from takd.reporting.effects import Effect, SharedSeeds
-from takd.reporting.markdown import aligned, escaped
 from takd.study.paths import (
     Path,
     all_paths,

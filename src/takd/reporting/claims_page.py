@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from takd.data.registry import DATASET_TITLES
+from takd.markdown import aligned, escaped
 from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, own_numbers
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
-from takd.reporting.markdown import aligned, escaped
 from takd.reporting.verdicts import OF_OWN, VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
 from takd.study.claims import Claims
 from takd.study.metric import TITLES, Metric

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from takd.data.registry import DATASETS
+from takd.markdown import aligned, escaped
 from takd.planning.decided import Compared
-from takd.reporting.markdown import aligned, escaped
 from takd.reporting.rounds import Decision
 from takd.reporting.verdicts import VERDICTS, Unit, Verdict
 from takd.study.claims import Claim

@@ -11,10 +11,10 @@ from matplotlib import pyplot
 from matplotlib.lines import Line2D
 
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.reporting import style
 from takd.reporting.context import Context, family_title
 from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
-from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Deploy
 
 CHAIN = ["dataset", "family", "chain", "variant"]

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from takd.markdown import aligned, escaped
 from takd.records.metrics import Metrics
 from takd.reporting.context import titles_of
-from takd.reporting.markdown import aligned, escaped
 
 Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.

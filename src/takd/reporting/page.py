@@ -10,13 +10,13 @@ from statistics import fmean
 import pandas as pd
 
 from takd.files import read_text
+from takd.markdown import one_line
 from takd.networks.registry import PAPER_FAMILIES
 from takd.records.metrics import Metrics
 from takd.reporting import curves, facts
 from takd.reporting.context import family_title, of_all_accuracies, titles_of
 from takd.reporting.curves import Chain
 from takd.reporting.facts import Records
-from takd.reporting.markdown import one_line
 from takd.reporting.page_style import STYLE
 from takd.reporting.rendering import as_html, tables_of, verdict_class
 from takd.reporting.verdicts import OF_OWN, VERDICTS

@@ -8,8 +8,8 @@ import pandas as pd
 from takd.csv_files import read as read_csv
 from takd.errors import RecordError
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
-from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Probes
 
 NETWORK = ["dataset", "family", "chain", "method", "seed"]

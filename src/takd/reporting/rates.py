@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot
 
+from takd.markdown import one_line
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.fitting import CANDIDATES, NOT_FITTED, Rate, fitted
-from takd.reporting.markdown import one_line
 from takd.study.artifacts import Rates
 
 COLUMNS = [

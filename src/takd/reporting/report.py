@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from takd.files import read_text
+from takd.markdown import escaped
 from takd.reporting import facts
 from takd.reporting.context import of_all_accuracies
 from takd.reporting.facts import Records
-from takd.reporting.markdown import escaped
 from takd.study.artifacts import AnyArtifact, look_up
 from takd.study.search import JudgedOn
 

@@ -8,8 +8,8 @@ import matplotlib
 import pandas as pd
 
 from takd.files import write_text, written_whole
+from takd.markdown import one_line
 from takd.reporting.context import CHOSEN_ON_TEST, Context, family_title
-from takd.reporting.markdown import one_line
 
 matplotlib.use("Agg")
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.reporting import groups
 from takd.reporting.context import Context
-from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Table
 from takd.study.metric import Metric, said_of
 from takd.study.search import JudgedOn

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from takd.files import write_text
+from takd.markdown import aligned, escaped
 from takd.reporting.answers import NOT_KEPT, NOT_RUN
 from takd.reporting.context import Context
-from takd.reporting.markdown import aligned, escaped
 from takd.study.artifacts import Cell, Wins
 
 COLUMNS = ["dataset", "family", "chain", "other", "image", "class", "label", "right", "right_of_other", "n"]

@@ -198,4 +198,6 @@ def _outcome(judged_on: str, trainer: Trainer, fields: Mapping[str, Range], trie
 
 
 def _network_folder(node: Node, which: str) -> str:
-    return layout.search_network(node.results.removesuffix("/search"), network_of(node), which)
+    results = layout.searched_folder(node.results)
+    assert results is not None  # as the search's node was asked for
+    return layout.search_network(results, network_of(node), which)

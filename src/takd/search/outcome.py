@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from takd.files import write_text
+from takd.markdown import aligned
 from takd.search.plots import HISTORY, IMPORTANCE
 from takd.search.trials import Tried
 from takd.study.metric import TITLES, Metric
@@ -86,13 +87,13 @@ class Outcome:
                 f"# Search: {self.network}\n",
                 f"{ended} trials ended{others}. Each was judged on {self._judged()}.\n",
                 f"The best is trial {self.best.number}: {self.best.accuracy:.2f} %.\n",
-                _table(["field", "searched", "best"], best),
+                aligned([["field", "searched", "best"], *best]),
                 f"![Accuracy of each trial, and the best so far]({self.file}.{HISTORY})\n",
                 f"![How much each field mattered]({self.file}.{IMPORTANCE})\n",
                 "## How much of it is luck\n",
                 f"{self.luck()}\n",
                 f"## The trials from the best down{', to the tenth' if len(self.trials) > SHOWN else ''}\n",
-                _table(["trial", f"{_title(self.metric)}, %", "state", *self.fields], rows).rstrip("\n"),
+                aligned([["trial", f"{_title(self.metric)}, %", "state", *self.fields], *rows]).rstrip("\n"),
                 "",
             ]
         )
@@ -153,8 +154,3 @@ def _value(value: Any) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

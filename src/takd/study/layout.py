@@ -95,6 +95,12 @@ def search_folder(results: object) -> str:
     return f"{results}/search"
 
 
+def searched_folder(results: str) -> str | None:
+    """The folder of results whose search folder `results` is; None where it isn't one."""
+    above = results.removesuffix("/search")
+    return above if results == search_folder(above) else None
+
+
 def search_result(results: object, network: str, suffix: str) -> str:
     """What a search for a network came to. network: dataset/family/chain."""
     return f"{search_folder(results)}/{network}.{suffix}"

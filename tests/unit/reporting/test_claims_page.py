@@ -12,12 +12,12 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy import stats
 
+from takd.markdown import aligned, escaped
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.claims_page import COLUMNS, as_csv, as_markdown
 from takd.reporting.context import of_all_accuracies
 from takd.reporting.effects import SharedSeeds
 from takd.reporting.judging import Measured, judge
-from takd.reporting.markdown import aligned, escaped
 from takd.study import claims
 from takd.study.own_claims import of_own_study
 
