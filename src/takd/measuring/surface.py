@@ -27,7 +27,7 @@ from takd.records.provenance import commit
 from takd.records.surface import write_points
 from takd.study.params import Surface
 from takd.training.inference import BATCH
-from takd.training.opened import opened_by_the_same_code, shown
+from takd.training.opened import opened, shown
 
 Direction = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of logits (N, C) and labels (N,)
@@ -124,7 +124,7 @@ def write_surface(
     """
     made_at = commit()
     data = prepared.load(data_path)
-    network, about = opened_by_the_same_code(model, data_digest=data.digest, builder=builder)
+    network, about = opened(model, data_digest=data.digest, builder=builder)
     name = about.network
     key = surface_key(about.key, grid.model_dump(), code=code_hash("takd.measuring.surface"))
     check_key(output, key, expected_key)

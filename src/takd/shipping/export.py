@@ -28,7 +28,7 @@ from takd.shipping.classifier import Classifier
 from takd.shipping.onnx_file import AboutOnnx, Numbers, OnnxNetwork, Pixels, with_metadata
 from takd.shipping.size import multiply_adds
 from takd.study import layout
-from takd.training.opened import opened_by_the_same_code
+from takd.training.opened import opened
 
 Run = Callable[[Pixels], tuple[Numbers, Numbers]]  # images to probabilities and logits
 
@@ -80,7 +80,7 @@ def export(
     torch.set_num_threads(threads)
     name = read_about(model).network
     data = prepared.load(data_path or Path(layout.prepared(name.dataset)))
-    network, about = opened_by_the_same_code(model, data_digest=data.digest, builder=builder)
+    network, about = opened(model, data_digest=data.digest, builder=builder)
     key = export_key(about.key, kind, code=code_hash(EXPORTING))
     check_key(output, key, expected_key)
     described = AboutOnnx.of(about, "fp32" if kind == "torch" else kind, made_at)

@@ -19,26 +19,23 @@ def opened(
     """A trained network in evaluation mode, in channels-last memory, on the CPU; and what its file says.
 
     data_digest: of the images that it should have learnt from. builder: of a network that is no library's: a file's metadata never
-    causes an import of somebody's code. Raises CheckpointError where the file is damaged, or isn't such a network.
+    causes an import of somebody's code. Raises CheckpointError where the file is damaged, isn't such a network, or that code was
+    changed since it was trained: its weights may fit, and other code gives other answers.
     """
     weights = Weights.read(path, data_digest=data_digest)
     about = weights.about
     if builder is None and not is_library(about.builder):
         raise CheckpointError(f"{path}: was built by {about.builder}, code of one's own; name it: builder={about.builder!r}")
+    if about.own_code not in (None, own_code_of(builder or about.builder, root)):
+        raise CheckpointError(
+            f"{path}: {builder or about.builder} was changed since {about.name} was made by it; get that code back, or run snakemake again"
+        )
     network = build(builder or about.builder, about.classes, size=about.size, root=root)
     try:
         network.load_state_dict(weights.tensors)
     except RuntimeError:
         raise CheckpointError(f"{path}: its weights don't fit {builder or about.builder}; it was written by other code") from None
     return network.eval().to(memory_format=torch.channels_last), about
-
-
-def opened_by_the_same_code(path: Path, *, data_digest: str | None = None, builder: str | None = None) -> tuple[nn.Module, About]:
-    """The same for what is made from it: CheckpointError, too, where somebody's own code changed since the network was made."""
-    network, about = opened(path, data_digest=data_digest, builder=builder)
-    if about.own_code not in (None, own_code_of(builder or about.builder)):
-        raise CheckpointError(f"{path}: {about.builder} was changed since {about.name} was made by it; run snakemake again")
-    return network, about
 
 
 def shown(split: Split, about: About, *, augmentation: str = "none", policy: str = "none", erasing: float = 0) -> Views:

@@ -17,7 +17,7 @@ from takd.study.recipe import Recipe
 from takd.training.device import used_precision
 from takd.training.distributed import ALONE, World
 from takd.training.inference import logits, logits_of, still
-from takd.training.opened import opened_by_the_same_code, shown
+from takd.training.opened import opened, shown
 from takd.training.teaching import ByEpoch, Said, Shown
 
 
@@ -116,7 +116,7 @@ def compute(
     teacher was trained on other data, ParameterError where the workflow expects another key, DivergenceError where an answer
     overflows half precision.
     """
-    network, about = opened_by_the_same_code(teacher, data_digest=data.digest, builder=builder)
+    network, about = opened(teacher, data_digest=data.digest, builder=builder)
     online = Online(network, about, data, views, device)
     epochs = parse_views(views).epochs
     key = soft_targets_key(about.key, views, code=code_hash(SOFT_TARGETS), data_digest=data.digest)
@@ -185,7 +185,7 @@ def online(
 
     teacher: as `from_file` has it. world: the processes that ask it together.
     """
-    network, about = opened_by_the_same_code(path, data_digest=data.digest, builder=builder)
+    network, about = opened(path, data_digest=data.digest, builder=builder)
     _check_teacher(str(path), about.network, about.data_digest, about.held_out, student, recipe, data, teacher)
     views, how = views_of(recipe, student.seed), recipe.views
     more = how.unlabelled == "folder"
