@@ -1,7 +1,8 @@
 """Training as a job: from files to files, with all that it is given checked before the first step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -92,7 +93,7 @@ def _train_in(
 
     # what it is going to be
     made_at = commit()  # before the hours in which somebody may commit
-    code, own_code = code_of(recipe), own_code_of(builder)
+    code, own_codes = code_of(recipe), {each: own_code_of(each) for each in (builder, peer) if each}
     teacher_key = None if teacher is None else teacher.teacher_key
     key = network_key(name, recipe, code=code, data_digest=data.digest, teacher_key=teacher_key)
     check_key(files.output, key, expected_key)
@@ -127,6 +128,7 @@ def _train_in(
             start=start,
             progress=progress,
             world=world,
+            on_built=partial(_check_unchanged, name, own_codes),
             on_epoch=bar.epoch,
             on_step=bar.step,
         )
@@ -153,10 +155,20 @@ def _train_in(
         views=recipe.views,
         precision=precision,
         commit=made_at,
-        own_code=own_code,
+        own_code=own_codes[builder],
     )
     if progress is not None:
         progress.finish()
+
+
+def _check_unchanged(name: Name, own_codes: Mapping[str, str | None]) -> None:
+    """Raises ParameterError where what was just built isn't of the code that the key is over: the network would bear another's key.
+
+    own_codes: hashes of one's own code, as the key was computed. Later edits don't matter: the code that trains is loaded by now.
+    """
+    for builder, before in own_codes.items():
+        if own_code_of(builder) != before:
+            raise ParameterError(f"{builder} was changed after the key of {name} was computed; run the same command again")
 
 
 def _teacher(name: Name, recipe: Recipe, files: Files, data: PreparedData, device: torch.device, world: World) -> Teaching | None:

@@ -63,14 +63,15 @@ def train(
     root: Path = Path(),
     progress: Progress | None = None,
     world: World = ALONE,
+    on_built: Callable[[], None] = lambda: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Trained:
     """Train a network by its recipe, under its teacher's answers where it has one, or together with its peer.
 
     start: the weights to begin from. progress: where the state after each epoch is kept; an interrupted training goes on from there
-    and ends in the same bits. world: the processes that share each step; all return the same. Raises DivergenceError where the loss
-    is no longer finite.
+    and ends in the same bits. world: the processes that share each step; all return the same. on_built: called before the first
+    step. Raises DivergenceError where the loss is no longer finite.
     """
     # images
     precision = used_precision(recipe.optimiser.precision, device)
@@ -91,6 +92,7 @@ def train(
         student.load_state_dict(start)
     objective = import_module(ALL[recipe.objective.name].module)
     other = None if peer is None else initialised(peer, data.classes, name.seed, data.size, root)
+    on_built()
     model: nn.Module = objective.learner(student, other).to(device, memory_format=torch.channels_last)
     if isinstance(teacher, Beside):
         few = torch.arange(min(EXAMPLE, len(images)), device=device)

@@ -420,6 +420,26 @@ def test_what_a_network_of_changed_code_says_is_asked_by_nobody(
     assert not (tmp_path / "targets").exists() and not (tmp_path / "surface").exists()
 
 
+@pytest.mark.parametrize("edited", ["nets.py", "peers.py"])
+def test_code_of_ones_own_that_is_edited_after_its_key_trains_nothing(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    """An editor saves the file between the key and the building of the network that bears it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("nets.py", "peers.py"):
+        (tmp_path / name).write_text(OWN)
+    (tmp_path / "widths.py").write_text("WIDTH = 4")
+
+    def save(*_: object) -> None:
+        (tmp_path / edited).write_text(OWN.replace("nn.ReLU()", "nn.GELU()"))
+
+    monkeypatch.setattr(job, "check_key", save)
+    how = mutual(builder="nets.py:small", peer="peers.py:small", epochs=1, separate_epochs=1, training_share=0.1)
+    with pytest.raises(ParameterError, match=rf"{edited}:small was changed after the key of digits/own/\S+ was computed") as raised:
+        run(tmp_path / "out", digits, "digits/own/large-small+mutual/seed0", how, resume=tmp_path / "out/resume.safetensors")
+    assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
 def test_a_peer_is_trained_beside_the_network_and_only_the_network_is_kept(digits: Path, tmp_path: Path) -> None:
     how = mutual(builder="plain:2", peer="plain:4", epochs=1, separate_epochs=1, training_share=0.2)
     record = run(tmp_path, digits, "digits/plain/4-2+mutual/seed0", how)
