@@ -28,7 +28,8 @@ def opened(
         raise CheckpointError(f"{path}: was built by {about.builder}, code of one's own; name it: builder={about.builder!r}")
     if about.own_code not in (None, own_code_of(builder or about.builder, root)):
         raise CheckpointError(
-            f"{path}: {builder or about.builder} was changed since {about.name} was made by it; get that code back, or run snakemake again"
+            f"{path}: {builder or about.builder} was changed since {about.name} was made by it; "
+            "get that code back, or run snakemake again"
         )
     network = build(builder or about.builder, about.classes, size=about.size, root=root)
     try:
