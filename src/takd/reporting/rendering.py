@@ -37,6 +37,8 @@ def as_html(markdown: str, href: Href = lambda head, row, column: None) -> str:
         texts = [plain(token) for token in row]
         if len(texts) > 2 and texts[2] in ("ours", "paper", "difference"):
             line.attrSet("class", texts[2])
+        elif len(texts) > 2 and texts[2] and not texts[0] + texts[1]:
+            line.attrSet("class", "difference")  # another line of the same row
         for column, (name, token) in enumerate(zip(head, row, strict=True)):
             if len(texts[column]) > LONG:
                 _surround(token, "div", {"class": "long"})

@@ -90,7 +90,7 @@ def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: Judged
 
 
 def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
-    """The same for people, aligned so that it reads well in a terminal too; lines of the paper's where it has numbers."""
+    """The same for people, aligned so that it reads well in a terminal too; with lines of comparisons where there are some."""
     columns = list(dict.fromkeys(numbers["column"]))
     beside = bool(spec.against) or numbers["paper"].notna().any()
     lines = [["model", "data set", *([""] if beside else []), *map(escaped, columns)]]

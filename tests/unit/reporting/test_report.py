@@ -213,6 +213,16 @@ def test_of_paths_that_are_equally_good_the_result_names_all(tmp_path: Path) -> 
     assert "10 → 4 → 2, of 3 paths; as good: 10-6-2" in page
 
 
+def test_methods_that_are_compared_with_one_lead_to_curves_without_the_paper(tmp_path: Path) -> None:
+    records = [("", record(f"cifar10/resnet/{chain}/seed0", (50.0, 80.0))) for chain in ("26-8", "26-14-8")]
+    of = accuracies([("cifar10", "resnet", chain, 0, 80.0) for chain in ("26-8", "26-14-8")])
+    kinds.make("methods", ARTIFACTS["methods"], context(of, ("cifar10",)), tmp_path / "methods")
+    page = report_html("x", records, ARTIFACTS, [tmp_path / "methods.md"], None, "")
+    table = page[page.index('<div id="methods">') : page.index("<h2>Cost")]
+    assert table.count('<a href="#cifar10/resnet/26-14-8">80.00 (1)</a>') == 1
+    assert '<tr class="ours">' in table and '<tr class="difference">' in table
+
+
 def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
     evil = '<script>alert("1")</script><img src=x onerror=alert(2)>'
     checker = checked(html(sections, title=evil, line=evil))
