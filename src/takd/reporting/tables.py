@@ -101,7 +101,7 @@ def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
             lines.append(["", "", "paper", *map(_theirs, cells)])
         if any(not math.isnan(cell.difference) for cell in row.values()):
             lines.append(["", "", "difference", *(_signed(cell.difference) if cell else "" for cell in cells)])
-        if spec.against:
+        if spec.against and any(cell.n for cell in row.values()):
             lines.append(["", "", escaped(f"over {spec.against}"), *(_over(cell) if cell else "" for cell in cells)])
             lines.append(["", "", "group", *(cell.group if cell else "" for cell in cells)])
     return (
