@@ -19,6 +19,7 @@ from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
 
 FILE_NAME = r"^[a-z0-9_]{1,60}$"  # of an artifact or a variant, which name files and folders
+MOST_FOUND = 100  # files of `overrides_from`
 GONE = {
     "shown_families": "`run: there` shows the networks that are there, and trains none",
     "tuning": "a variant with a validation_share for each recipe to compare does it",
@@ -147,7 +148,7 @@ class Parameters(Section):
     ] = Field(default={})
     overrides_from: Annotated[
         tuple[Annotated[str, Field(max_length=1000)], ...],
-        Field(max_length=100, description="Files of best values that searches wrote; they count after `overrides`."),
+        Field(max_length=MOST_FOUND, description="Files of best values that searches wrote; they count after `overrides`."),
     ] = ()
     variants: Annotated[
         dict[Annotated[str, Field(pattern=FILE_NAME)], Variant],
@@ -236,16 +237,21 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
 def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
     """Values with those of the files of `overrides_from` under `overrides`, where they count last. Raises ParameterError."""
     files, typed = values.get("overrides_from"), values.get("overrides", {})
-    if not isinstance(files, list) or not isinstance(typed, Mapping):
+    if not isinstance(files, list) or len(files) > MOST_FOUND or not isinstance(typed, Mapping):
         return values  # which the schema says, or there are none
+    if not all(isinstance(settings, Mapping) for settings in typed.values()):
+        return values
     search = values.get("search")
     on_test = isinstance(search, Mapping) and search.get("judged_on") == "test"
     found: dict[str, Any] = {}
     marks: dict[str, str] = {}
     for file in map(str, files):
-        if not (root / file).is_file():
+        if not _is_there(root / file):
             raise ParameterError(f"overrides_from: {shortened(file)}: no such file; a search writes it, beside its .csv")
-        one = Found.model_validate(read_yaml(root / file))
+        try:
+            one = Found.model_validate(read_yaml(root / file))
+        except ValidationError as error:
+            raise ParameterError(f"overrides_from: {shortened(file)}: {first_problem(error)}") from None
         if one.judged_on == "test" and not on_test:
             raise ParameterError(
                 f"overrides_from: {shortened(file)}: was judged on the test images; "
@@ -256,6 +262,13 @@ def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
     first = {pattern: settings for pattern, settings in typed.items() if pattern not in found}
     last = {pattern: {**typed.get(pattern, {}), **settings} for pattern, settings in found.items()}
     return values | marks | {"overrides": first | last}
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # its name is longer than any
+        return False
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
