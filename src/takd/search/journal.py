@@ -15,6 +15,7 @@ from takd.errors import RecordError
 from takd.files import check_place, check_regular
 from takd.search.pruning import pruner_of
 from takd.search.sampler import SeededTPE
+from takd.search.trials import check
 from takd.study.search import Pruner
 
 LONGEST_LINE = 1_000_000  # bytes
@@ -73,7 +74,9 @@ def open_study(path: Path, name: str, seed: int, pruner: Pruner = "none") -> opt
         storage = JournalStorage(JournalFileBackend(str(path), lock_obj=MendingLock(path)))
         given: dict[str, Any] = {"study_name": name, "sampler": SeededTPE(seed), "pruner": pruner_of(pruner)}
         if name in optuna.get_all_study_names(storage):
-            return optuna.load_study(storage=storage, **given)
+            known = optuna.load_study(storage=storage, **given)
+            check(known, path)
+            return known
         # another worker may have begun it meanwhile
         return optuna.create_study(storage=storage, direction="maximize", load_if_exists=True, **given)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError):

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from takd.errors import RecordError, shortened
 
 CLAIM = "fresh seeds: "  # begins an attribute of a study: a worker and a number; its value says since when, 0 where it is done
 WORKER, SECONDS, DIVERGED = "worker", "seconds", "diverged"  # what a trial's record says besides its values
@@ -30,6 +33,29 @@ class Tried:
     accuracy: float | None
     state: State
     seconds: float | None
+
+
+def check(study: Study, journal: Path) -> None:
+    """Raises RecordError where a trial's record, or a worker's claim, says what no worker writes."""
+    for trial in study.get_trials(deepcopy=False):
+        said = {
+            "accuracy": all(_is_number(value, 100) for value in trial.values or ()),
+            SECONDS: _is_number(trial.user_attrs.get(SECONDS, 0.0)),
+            WORKER: _is_worker(trial.user_attrs.get(WORKER, "")),
+        }
+        if wrong := [what for what, is_right in said.items() if not is_right]:
+            raise RecordError(f"{journal}: trial {trial.number}: no worker writes such a record: {wrong[0]}")
+    for name, began in study.user_attrs.items():
+        if name.startswith(CLAIM) and not (_is_number(began) and _is_worker(_claimant(name))):
+            raise RecordError(f"{journal}: no worker claims fresh seeds so: {shortened(name)}")
+
+
+def _is_number(value: object, most: float = 1e12) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= most
+
+
+def _is_worker(value: object) -> bool:
+    return isinstance(value, str) and len(value.rpartition(" ")[2]) < 10  # digits of a process's number
 
 
 def this_worker() -> str:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,37 @@ def test_damage_before_the_last_line_is_told(damage: bytes, tmp_path: Path) -> N
     journal.write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
     with pytest.raises(RecordError, match="not a journal of trials, or damaged before its last line"):
         open_study(journal, "study", 7)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (rb'"seconds":[0-9.]+', b'"seconds":"3"', "trial 0: no worker writes such a record: seconds"),
+        (rb'"seconds":[0-9.]+', b'"seconds":[1]', "trial 0: no worker writes such a record: seconds"),
+        (rb'"seconds":[0-9.]+', b'"seconds":NaN', "trial 0: no worker writes such a record: seconds"),
+        (rb'"values":\[[0-9.]+', b'"values":[3462.67', "trial 0: no worker writes such a record: accuracy"),
+        (rb'"values":\[[0-9.]+', b'"values":[-1', "trial 0: no worker writes such a record: accuracy"),
+        (rb'"worker":"[^"]+"', b'"worker":null', "trial 0: no worker writes such a record: worker"),
+        (rb'"worker":"[^"]+"', b'"worker":"a ' + b"9" * 30 + b'"', "trial 0: no worker writes such a record: worker"),
+        (rb'"op_code":6.*', b'"op_code":6', "not a journal of trials"),
+        (rb'"directions":\[2\]', b'"directions":[9]', "not a journal of trials"),
+        (rb'"datetime_start":"[^"]+"', b'"datetime_start":"tomorrow"', "not a journal of trials"),
+        (rb'"trial_id":0', b'"trial_id":' + b"9" * 5000, "not a journal of trials"),
+        (
+            rb"$",
+            b'\n{"op_code":2,"worker_id":"a","study_id":0,"user_attr":{"fresh seeds: a 5 6":"now"}}\n',
+            "claims fresh seeds so",
+        ),
+        (rb"$", b'\n{"a":' + b"[" * 100_000 + b"\n{}\n", "not a journal of trials"),
+    ],
+)
+def test_a_record_that_no_worker_writes_is_told_in_a_line(tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    journal = tmp_path / "journal"
+    run(journal, 2)
+    journal.write_bytes(re.sub(old, new, journal.read_bytes(), count=1))
+    with pytest.raises(RecordError) as raised:
+        open_study(journal, "study", 7)
+    assert said in str(raised.value) and str(raised.value).isprintable() and str(journal) in str(raised.value)
 
 
 def test_a_journal_of_several_searches_keeps_them_apart(tmp_path: Path) -> None:
