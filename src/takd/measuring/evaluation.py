@@ -97,7 +97,9 @@ def _exported(path: Path, data: PreparedData) -> Evaluation:
 
 
 def _of(name: str, labels: tuple[str, ...], outputs: Tensor, expected: Tensor) -> Evaluation:
-    """What logits come to, (N, C), beside the labels of their images, (N,)."""
+    """What logits come to, (N, C), beside the labels of their images, (N,). Raises CheckpointError where they aren't finite."""
+    if not outputs.isfinite().all():
+        raise CheckpointError(f"{name}: its answers to the test images aren't finite numbers, so it has no accuracy")
     answers = outputs.argmax(dim=1)
     return Evaluation(
         name=name,

@@ -5,9 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from takd.errors import ParameterError
+from takd.errors import CheckpointError, ParameterError
 from takd.files import check_regular
 from takd.shipping.predictor import Predictor
+
+MOST = 1.01  # a probability that was rounded to few bits
 
 
 class OnnxClassifier(Predictor):
@@ -22,6 +24,7 @@ class OnnxClassifier(Predictor):
             raise ParameterError(f"{path}: onnxruntime isn't installed; pip install takd[export]") from None
         from takd.shipping.onnx_file import OnnxNetwork
 
+        self._path = path
         self._network = OnnxNetwork.read(path)
         about = self._network.about
         self.name = about.name
@@ -40,5 +43,8 @@ class OnnxClassifier(Predictor):
 
     def _answers(self, images: Tensor) -> tuple[Tensor, Tensor]:
         self.check(images)
-        probabilities, logits = self._network(images.numpy())
-        return torch.from_numpy(probabilities), torch.from_numpy(logits)
+        probabilities, logits = (torch.from_numpy(each) for each in self._network(images.numpy()))
+        expected = (len(images), len(self.labels))
+        if not probabilities.shape == logits.shape == expected or probabilities.min() < 0 or probabilities.max() > MOST:
+            raise CheckpointError(f"{self._path}: what it answers aren't probabilities of {expected[1]} classes for each image")
+        return probabilities, logits
