@@ -71,7 +71,7 @@ def test_its_pages_ask_no_network(site: Path) -> None:
 
 def test_its_reference_is_that_of_the_code(site: Path) -> None:
     commands = re.sub("<[^>]*>", "", (site / "commands.html").read_text())
-    assert "takd init" in commands and "--assistant" in commands and "what to do next." in commands
+    assert "takd init" in commands and "--assistant" in commands and "what to do next" in commands
     assert "takd tabulate" not in commands  # gone, and named by takd alone
     python = (site / "python.html").read_text()
     assert 'id="takd.load"' in python and "0…1" in python
