@@ -4,26 +4,24 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from takd.data.registry import DATASETS, IN_FOLDERS, OwnImages
 from takd.errors import ParameterError
 from takd.files import parsed_json, read_text, write_json
-from takd.study.section import first_problem
+from takd.study.section import Section, first_problem
 
 
-class Lock(BaseModel):
+class Lock(Section):
     """What a data set holds. digest: of all images and labels, in any order. size: pixels along a side.
 
     unlabelled: digest of the images without labels, where there are some.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     classes: Annotated[int, Field(ge=2, le=65_536)]
-    train: Annotated[int, Field(ge=1)]
-    test: Annotated[int, Field(ge=1)]
+    train: Annotated[int, Field(ge=1, le=10**9)]
+    test: Annotated[int, Field(ge=1, le=10**9)]
     size: Annotated[int, Field(ge=1, le=4096)]
     data: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$|^$")] = ""  # of what the preset says of them, when they were read
     unlabelled: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from takd.records.fields import Digest, NetworkName, Percent, Text
 from takd.records.key import key_of
@@ -60,6 +60,12 @@ class LatencyRecord(_Measured):
     machine: Text
     commit: Text
     versions: dict[str, Text]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.within < self.median:
+            raise ValueError("within: below the median, which half of the calls are above")
+        return self
 
 
 def export_key(network: str, kind: Kind, *, code: str) -> str:

@@ -24,9 +24,15 @@ def _builder(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():  # it may go to a terminal as it is
+        raise ValueError("holds characters that can't be shown")
+    return text
+
+
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # sha256
-Text = Annotated[str, Field(max_length=400)]
+Text = Annotated[str, Field(max_length=400), AfterValidator(_printable)]
 NetworkName = Annotated[Text, AfterValidator(_name)]
 Builder = Annotated[Text, AfterValidator(_builder)]
 Classes = Annotated[int, Field(ge=2, le=65_536)]
