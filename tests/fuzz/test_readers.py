@@ -5,6 +5,7 @@ import resource
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +15,15 @@ from torch import nn
 
 from takd.errors import TakdError
 from takd.planning.lock import Lock
-from takd.records import accuracy, surface
+from takd.records import accuracy, made, surface
 from takd.records import metrics as records
+from takd.records.exports import ExportRecord, LatencyRecord
 from takd.records.made import Made
 from takd.records.metrics import Metrics
 from takd.records.soft_targets import SoftTargets
 from takd.records.weights import Weights
+from takd.search import trials
+from takd.search.journal import open_study
 from takd.study import artifacts
 from takd.study.names import Name, hops_of
 from takd.study.params import load_parameters
@@ -31,6 +35,7 @@ from takd.yaml_files import parse_yaml
 from tests.conftest import ROOT, mutual, recipe, taught
 from tests.fuzz.mutations import mutated, mutated_tensors, one_line
 from tests.unit.records import examples, test_resume
+from tests.unit.search.conftest import run
 
 pytestmark = pytest.mark.long
 GIGABYTE = 1_000_000_000
@@ -248,3 +253,60 @@ def test_made_and_locks(tmp_path: Path, data: st.DataObject) -> None:
                 found.changed(tmp_path)
         except TakdError as error:
             one_line(error)
+
+
+@given(st.data())
+@cases
+def test_exports_and_latencies(tmp_path: Path, data: st.DataObject) -> None:
+    both: dict[str, Any] = {"key": examples.KEY, "name": examples.NAME, "kind": "int8"}
+    ExportRecord(files={"a.onnx": examples.DIGEST}, **both, **examples.EXPORTED).write(tmp_path / "export.json")
+    LatencyRecord(files={}, **both, **examples.TIMED).write(tmp_path / "latency.json")
+    for name, record in (("export.json", ExportRecord), ("latency.json", LatencyRecord)):
+        path = tmp_path / name
+        content = data.draw(mutated(st.just(path.read_bytes())))
+        try:  # signed anew, where it is still JSON
+            changed = json.loads(content)
+            changed.pop("digest", None)
+            content = json.dumps(changed | {"digest": made._digest(changed)}).encode()
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            pass
+        path.write_bytes(content)
+        try:
+            assert record.read(path).commit.isprintable()
+        except TakdError as error:
+            one_line(error)
+
+
+FOUND = b'judged_on: held_out\noverrides:\n  "digits/plain/4-2/*":\n    temperature: 9\n    learning_rate: 0.03\n'
+
+
+@given(mutated(st.just(FOUND)))
+@cases
+def test_overrides_from(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / "found.yaml").write_bytes(content)
+    try:
+        load_parameters(tmp_path / "params.yaml", None, {"overrides_from": ["found.yaml"]})
+    except TakdError as error:
+        one_line(error)
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Of three trials."""
+    path = tmp_path_factory.mktemp("search") / "journal"
+    run(path, 3)
+    return path.read_bytes()
+
+
+@given(st.data())
+@cases
+def test_journals(tmp_path: Path, journal: bytes, data: st.DataObject) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(data.draw(mutated(st.just(journal))))
+    try:
+        study = open_study(path, "study", 7)
+        trials.give_up_lost(study)
+        assert all(one.accuracy is None or 0 <= one.accuracy <= 100 for one in trials.tried(study))
+    except TakdError as error:
+        one_line(error)
