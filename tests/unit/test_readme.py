@@ -162,6 +162,17 @@ def test_its_targets_can_be_made(page: Path, with_pets: Path) -> None:
     assert asked_for or page.name not in ("README.md", "reproduce-a-table.md", "run-on-a-gpu.md", "your-own.md")
 
 
+def test_what_a_search_of_its_page_finds_counts_in_the_table_that_is_then_made(workspace: Path) -> None:
+    page = ROOT / "docs/search.md"
+    write_files(page, workspace)
+    workflow = Workflow(workspace, writes_keys=False)
+    for preset in ("found", "equally_tuned"):
+        (target,) = [word for words in commands(page, "snakemake") for word in words if word.startswith(f"results/{preset}/")]
+        chains = {str(node.name).rpartition("/seed")[0] for node in nodes_of(workflow, target)}
+        values = yaml.safe_load((workspace / f"presets/{preset}.yaml").read_text())["overrides_from"]
+        assert values and {path.partition("/search/")[2].removesuffix(".yaml") for path in values} <= chains
+
+
 def test_what_each_target_takes_is_what_the_docs_say() -> None:
     workflow = Workflow(ROOT, writes_keys=False)
     rows = [cells(line) for line in (ROOT / "docs/reproduce-a-table.md").read_text().splitlines() if line.startswith("| `results/")]
