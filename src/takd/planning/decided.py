@@ -140,7 +140,8 @@ class Decided:
         published = self.tree.root / "paper/published.csv"
         paper = sha256_of(published) if published.is_file() and not folder.is_own else ""
         claim = self.claim(results, name).model_dump(mode="json")
-        judged = [folder.parameters.claims.equal_within, self.keys.metric(results)]
+        judged: list[object] = [folder.parameters.claims.equal_within, self.keys.metric(results)]
+        judged += ["chosen on test"] if folder.parameters.chosen_on == "test" else []
         return key_of("decided", name, claim, folder.datasets, networks, self.looks(results), judged, paper, code_hash(JOB))
 
     def expected(self, results: str, name: str) -> tuple[str, str]:

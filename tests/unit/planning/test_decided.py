@@ -122,6 +122,7 @@ def test_the_key_is_of_all_that_a_claim_may_read_and_of_no_other_claim(project: 
         {"seeds": 3},
         {"seeds_at_most": 7},
         {"claims": {"equal_within": 0.5}},
+        {"chosen_on": "test"},
         {"overrides": {"digits/plain/10/*": {"momentum": 0.5}}},
     ):
         assert project.workflow(typed=changes).decided.key("results", "C4") != before
