@@ -21,6 +21,7 @@ from takd.records.key import (
     network_key,
     soft_targets_key,
     surface_key,
+    teachers_digest,
     teachers_key,
     training_code,
 )
@@ -260,13 +261,17 @@ class Keys:
         return "fresh"
 
     def _of_another_teacher(self, node: Node, record: Path) -> bool:
-        """Whether the teacher that is there isn't the one that taught, though by the same recipe: of another machine, say."""
+        """Whether a teacher that is there isn't the one that taught, though by the same recipe: of another machine, say."""
         if not node.name.is_distilled or not record.exists():
             return False
-        teacher = self.tree.teacher(node)
-        there = metrics.stored_key(self.root / layout.metrics(teacher.results, teacher.name))
-        taught = json.loads(record.read_bytes()).get("teacher_digest")
-        return there is not None and there[0] == self.network(teacher) and there[1] not in (None, taught)
+        digests = []
+        for teacher in self.tree.teachers(node):
+            there = metrics.stored_key(self.root / layout.metrics(*teacher))
+            if there is None or there[0] != self.network(teacher) or there[1] is None:
+                return False  # which can't be told
+            digests.append(there[1])
+        taught: object = json.loads(record.read_bytes()).get("teacher_digest")
+        return taught != teachers_digest(digests)
 
     def state_of_soft_targets(self, teacher: Node, views: str) -> State:
         """Whether a teacher's answers are there, and bear their key."""

@@ -88,6 +88,11 @@ def teachers_key(keys: Sequence[str]) -> str:
     return keys[0] if len(keys) == 1 else key_of("teachers", list(keys))
 
 
+def teachers_digest(digests: Sequence[str]) -> str:
+    """Of the weights of all networks that teach one, in their order: of one teacher its own digest."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256(json.dumps(list(digests)).encode()).hexdigest()
+
+
 def soft_targets_key(teacher_key: str, views: str, *, code: str, data_digest: str | None) -> str:
     """Of a teacher's answers to the views of a name."""
     return key_of("soft targets", teacher_key, views, code, data_digest)

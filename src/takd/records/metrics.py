@@ -46,7 +46,7 @@ class Origin(Section):
     classes: Classes
     data_digest: Digest
     teacher: NetworkName | None = None
-    teacher_digest: Digest | None = None  # of the teacher's weights
+    teacher_digest: Digest | None = None  # of the teacher's weights; of several, of those of all
     code: Text
     threads: Annotated[int, Field(ge=1, le=65_536)]  # of each process
     processes: Annotated[int, Field(ge=2, le=65_536)] | None = None  # that shared each step; None where one did all

@@ -16,7 +16,7 @@ from takd.data.views import Normalisation
 from takd.errors import ParameterError, TakdError
 from takd.files import read_tensors, read_text
 from takd.planning.workflow import Workflow
-from takd.records.key import code_of
+from takd.records.key import code_of, teachers_digest
 from takd.records.metrics import Metrics
 from takd.records.weights import tensors_digest, write_weights
 from takd.study import layout
@@ -76,14 +76,16 @@ def _differences(workflow: Workflow, node: Node, recipe: Recipe, values: dict[st
     if _recipe(values["recipe"], recipe, node).canonical() != recipe.canonical():
         yield "was trained by another recipe"
     if node.name.is_distilled:
-        teacher = workflow.tree.teacher(node)
-        there = workflow.root / layout.metrics(*teacher)
-        if values["teacher"] != str(teacher.name):
-            yield f"learnt from {values['teacher']}, not from {teacher.name}"
-        elif not there.is_file():
-            yield f"its teacher {teacher.name} isn't there"
-        elif Metrics.read(there).weights_digest not in (None, values["teacher_digest"]):
-            yield f"learnt from other weights of {teacher.name} than those that are there"
+        teachers = workflow.tree.teachers(node)
+        if values["teacher"] != str(teachers[0].name):
+            yield f"learnt from {values['teacher']}, not from {teachers[0].name}"
+        there = {teacher: workflow.root / layout.metrics(*teacher) for teacher in teachers}
+        yield from (f"its teacher {teacher.name} isn't there" for teacher, path in there.items() if not path.is_file())
+        digests = [Metrics.read(path).weights_digest for path in there.values()]
+        known = [digest for digest in digests if digest is not None]
+        if len(known) == len(digests) and teachers_digest(known) != values["teacher_digest"]:
+            said = ", ".join(str(teacher.name) for teacher in teachers)
+            yield f"learnt from other weights of {said} than those that are there"
 
 
 def _recipe(values: dict[str, Any], expected: Recipe, node: Node) -> Recipe:
@@ -108,9 +110,9 @@ def _sign(workflow: Workflow, node: Node, recipe: Recipe, values: dict[str, Any]
             "commit": values["commit"],
         }  # fmt: skip
         digest = write_weights(workflow.root / layout.model(*node), tensors, about).digest
-    kept = ("teacher", "teacher_digest", "threads", "device", "machine", "precision", "versions", "commit", "measured_on")
-    measured = ("accuracy", "best_test_accuracy", "test_answers", "epochs", "seconds", "parameters", "history")
-    signed = {name: values.get(name) for name in (*kept, *measured)} | {
+    came = ("teacher", "teacher_digest", "threads", "device", "machine", "precision", "versions", "commit")
+    measured = ("measured_on", "accuracy", "best_test_accuracy", "test_answers", "epochs", "seconds", "parameters", "history")
+    signed = {name: values.get(name) for name in (*came, *measured)} | {
         "name": str(node.name), "key": key, "recipe": recipe, "builder": recipe.network.builder, "classes": data.classes,
         "data_digest": data.digest, "code": code_of(recipe, workflow.root), "instructions": values.get("instructions", "unknown"),
         "selected_accuracy": values.get("selected_accuracy", values["accuracy"]), "weights_digest": digest, "adopted": True,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from takd.objectives.batch import Asked
-from takd.records.key import teachers_key
+from takd.records.key import teachers_digest, teachers_key
 from takd.study.names import Name
 from takd.training.mixing import Mix
 
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 class Teaching(Protocol):
-    """A student's teacher. teacher_digest: of its weights."""
+    """A student's teacher. teacher_digest: of its weights; of several, of those of all."""
 
     teacher: Name
     teacher_key: str
@@ -78,7 +78,8 @@ class Several:
 
     def __init__(self, teachers: Sequence[Teaching], temperature: float | None) -> None:
         self.teachers, self.temperature = teachers, temperature
-        self.teacher, self.teacher_digest = teachers[0].teacher, teachers[0].teacher_digest
+        self.teacher = teachers[0].teacher
+        self.teacher_digest = teachers_digest([each.teacher_digest for each in teachers])
         self.teacher_key = teachers_key([each.teacher_key for each in teachers])
 
     def begin_epoch(self, epoch: int, device: torch.device, *, is_mixed: bool) -> None:

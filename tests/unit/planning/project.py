@@ -9,6 +9,7 @@ import yaml
 from takd.data.view_names import views_name
 from takd.planning.workflow import Workflow
 from takd.records.exports import ExportRecord, LatencyRecord
+from takd.records.key import teachers_digest
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics
 from takd.records.soft_targets import write_soft_targets
@@ -54,8 +55,9 @@ class Project:
         digest = write_weights(self.root / layout.model(*node), weights, about).digest
         given: dict[str, Any] = {"teacher": None, "teacher_digest": None}
         if node.name.is_distilled:
-            teacher = workflow.tree.teacher(node)
-            given = {"teacher": str(teacher.name), "teacher_digest": self.record(teacher).weights_digest}
+            teachers = workflow.tree.teachers(node)
+            digests = [str(self.record(teacher).weights_digest) for teacher in teachers]
+            given = {"teacher": str(teachers[0].name), "teacher_digest": teachers_digest(digests)}
         epochs = recipe.all_epochs
         history = [Epoch(epoch=n + 1, learning_rate=0.1, loss=1, accuracy=60, seconds=2.0) for n in range(epochs)]
         metrics(

@@ -57,6 +57,22 @@ def test_a_record_and_weights_of_two_trainings_are_stale(project: Project) -> No
     assert state(project) == "stale"
 
 
+@pytest.mark.parametrize(
+    ("student", "override", "second"),
+    [("10-4", {"ensemble": [0, 1]}, "10/seed1"), ("10-8-2+dgkd", {"dgkd_dropped": 0}, "10/seed0")],
+)
+def test_a_student_of_several_teachers_is_stale_where_any_of_them_is_another_making(
+    student: str, override: dict[str, object], second: str, project: Project
+) -> None:
+    of = node(f"digits/plain/{student}/seed0")
+    project.write(overrides={f"digits/plain/{student}/*": override})
+    for each in project.workflow().tree.lineage(of):
+        project.make(each)
+    assert state(project, of) == "fresh"
+    project.make(node(f"digits/plain/{second}"), seed=1)
+    assert state(project, of) == "stale"
+
+
 def test_a_student_of_another_making_of_its_teacher_is_stale(project: Project) -> None:
     project.make_line(STUDENT)
     project.make(TEACHER, seed=1)  # by the same recipe, with other bits: on another machine, say

@@ -54,6 +54,14 @@ def test_each_of_several_teachers_speaks_for_itself() -> None:
     assert teachers_key(["key0"]) == "key0"
 
 
+def test_the_weights_of_each_teacher_are_in_what_is_recorded_of_several() -> None:
+    teachers = [made_up(seed) for seed in range(3)]
+    before = Several(teachers, None).teacher_digest
+    assert len(before) == 64 and before != teachers[0].teacher_digest
+    teachers[2].teacher_digest = "f" * 64  # retrained, by the same recipe
+    assert Several(teachers, None).teacher_digest != before
+
+
 def test_who_teaches_a_network_is_said_by_its_name_and_its_recipe() -> None:
     assert taught_by(DENSE, recipe(objective="dgkd")) == [Name.parse(f"digits/plain/{chain}/seed3") for chain in ("6-4", "6")]
     equals = taught_by(Name.parse("digits/plain/4-2/seed3"), taught(ensemble=[5, 0]))
