@@ -26,6 +26,7 @@ from takd.study.section import first_problem
 from takd.study.tree import Node
 
 LARGEST = 50_000_000  # bytes of a record
+_SCORES = ("top5_accuracy", "balanced_accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ def _sign(workflow: Workflow, node: Node, recipe: Recipe, values: dict[str, Any]
             "commit": values["commit"],
         }  # fmt: skip
         digest = write_weights(workflow.root / layout.model(*node), tensors, about).digest
-    came = ("teacher", "teacher_digest", "threads", "device", "machine", "precision", "versions", "commit")
+    came = ("teacher", "teacher_digest", "threads", "processes", "device", "machine", "precision", "versions", "commit")
     measured = ("measured_on", "accuracy", "best_test_accuracy", "test_answers", "epochs", "seconds", "parameters", "history")
-    signed = {name: values.get(name) for name in (*came, *measured)} | {
+    signed = {name: values.get(name) for name in (*came, *measured, *_SCORES)} | {
         "name": str(node.name), "key": key, "recipe": recipe, "builder": recipe.network.builder, "classes": data.classes,
         "data_digest": data.digest, "code": code_of(recipe, workflow.root), "instructions": values.get("instructions", "unknown"),
         "selected_accuracy": values.get("selected_accuracy", values["accuracy"]), "weights_digest": digest, "adopted": True,

@@ -1,0 +1,56 @@
+"""Networks of an older commit, signed anew: what is kept of their records, and which aren't taken."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from takd.starting.adopt import adopt
+from takd.study import layout
+from takd.study.tree import Node
+from tests.unit.planning.project import Project, node
+
+FIRST, SECOND, STUDENT = (node(f"digits/plain/{name}") for name in ("10/seed0", "10/seed1", "10-4/seed0"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, digits: Path) -> Project:
+    """A study whose student has two teachers."""
+    made = Project(tmp_path)
+    made.write(overrides={"digits/plain/10-4/*": {"ensemble": [0, 1]}})
+    place = tmp_path / layout.prepared("digits")
+    place.parent.mkdir(parents=True)
+    shutil.copy(digits, place)
+    return made
+
+
+def older(project: Project, *nodes: Node, **changes: Any) -> Path:
+    """A folder with networks as an older commit left them, and none where the pipeline looks."""
+    for each in nodes:
+        digest = project.workflow().keys.data_digest(each)
+        project.make(each, data_digest=digest, code="f" * 16, **changes)
+    return (project.root / "results/models").rename(project.root / "older")
+
+
+def adopted(project: Project, folder: Path) -> list[str]:
+    return [one.why for one in adopt(project.workflow(), folder, "results")]
+
+
+def test_an_older_network_is_taken_with_all_that_was_measured(project: Project) -> None:
+    scores = {"top5_accuracy": 99.0, "balanced_accuracy": 58.0, "macro_f1": 57.0, "processes": 2}
+    assert adopted(project, older(project, FIRST, SECOND, STUDENT, **scores)) == [""] * 3
+    for each in (FIRST, SECOND, STUDENT):
+        record = project.record(each)
+        assert record.adopted and record.model_dump(include=set(scores)) == scores
+        assert project.workflow().keys.state(each) == "fresh" and project.workflow().keys.has_model(each)
+
+
+def test_a_student_is_taken_by_the_weights_of_each_of_its_teachers(project: Project) -> None:
+    folder = older(project, FIRST, SECOND, STUDENT)
+    project.make(SECOND, seed=1, data_digest=project.workflow().keys.data_digest(SECOND))
+    shutil.rmtree(folder / "digits/plain/10/seed1")
+    said = "learnt from other weights of digits/plain/10/seed0, digits/plain/10/seed1 than those that are there"
+    assert adopted(project, folder) == ["", said]
+    shutil.rmtree(project.root / layout.network_folder(*SECOND))
+    assert adopted(project, folder) == ["", "its teacher digits/plain/10/seed1 isn't there"]
