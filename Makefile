@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/ready  ## Table 2 on toy data, from nothing
 	@snakemake --cores $(CORES) --quiet rules -- results/toy/table2.csv
 	@cat results/toy/table2.md
-	@echo "Other processors give other last digits. Next: . .venv/bin/activate; takd list; docs/your-own.md"
+	@echo "Other processors give other last digits. Next: . .venv/bin/activate; takd list results/toy; docs/your-own.md"
 
 test: lint  ## what holds this together, within a quarter of an hour
 	pytest -n 2 --dist loadfile --no-loadscope-reorder

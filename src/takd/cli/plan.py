@@ -95,6 +95,8 @@ def _in_a_line(made: "Plan") -> str:
     streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
     unknown = f", without {len(made.unknown)} of which no record tells" if made.unknown else ""
     time = f"about {duration(made.seconds)} on {made.cores} cores{unknown}"
+    if made.missing and len(made.unknown) == len(made.missing):
+        time = "time unknown, as no record tells of any"
     begun = f" ({len(made.begun)} of them begun)" if made.begun else ""
     return f"{made.trainings} to train{begun}, {there} there: {time}{size}{streamed}"
 
@@ -139,13 +141,19 @@ def verify(
         raise typer.Exit(1)
 
 
-def list_targets(changes: Changes = "") -> None:
+def list_targets(
+    folder: Annotated[str | None, typer.Argument(help="Only what is made in it, as in results/toy; by default all.")] = None,
+    changes: Changes = "",
+) -> None:
     """List what can be made: tables, figures, verdicts and reports, by their targets."""
-    from takd.planning.targets import all_files
+    from takd.planning.targets import all_files, files_of
     from takd.planning.workflow import Workflow
     from takd.study.layout import VARIANTS
 
-    found = all_files(Workflow(typed=parsed_changes(changes), writes_keys=False))
-    print("\n".join(path for path in found if VARIANTS not in path))
+    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    if folder is not None:
+        print("\n".join(files_of(workflow, folder.rstrip("/"))))
+        return
+    print("\n".join(path for path in all_files(workflow) if VARIANTS not in path))
     print("and the same below results/…/variants/NAME, for each variant of params.yaml")
     print("and results/…/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies")

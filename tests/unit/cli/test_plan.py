@@ -69,7 +69,8 @@ def test_what_no_record_tells_of_is_timed_once(takd: Run, workspace: Path, monke
 
     monkeypatch.setattr("takd.measuring.costs.epoch_seconds", epoch_seconds)
     target = "results/toy/models/digits/plain/10-4-2/seed0/metrics.json"
-    assert "without 3 of which no record tells" in takd("plan", target, "--no-measure")[1] and timed == []
+    last = takd("plan", target, "--no-measure")[1].splitlines()[-1]
+    assert last.startswith("3 to train, 0 there: time unknown, as no record tells of any") and timed == []
     assert "about 6.00 hours on 1 cores" in takd("plan", target, "--cores", "1")[1]  # three networks of four epochs
     assert timed == ["plain:10", "plain:4", "plain:2"]
     takd("plan", target)
@@ -111,6 +112,16 @@ def test_what_can_be_made_is_listed(takd: Run) -> None:
     listed = out.splitlines()
     assert code == 0 and {"results/table2.csv", "results/quick/figure2.png", "results/toy/report.html"} <= set(listed)
     assert len(listed) == len(set(listed))
+    own = [path for path in listed if path.startswith("results/toy/")]
+    for folder in ("results/toy", "results/toy/"):
+        code, out, _ = takd("list", folder)
+        assert code == 0 and out.splitlines() == own
+    assert takd("list", "results/toy/variants/half")[1].startswith("results/toy/variants/half/")
+
+
+def test_a_folder_that_nothing_makes_is_not_listed(takd: Run) -> None:
+    code, out, err = takd("list", "results/tou")
+    assert (code, out) == (2, "") and "results/tou: no preset or variant makes it; there are results/toy" in err
 
 
 def test_changes_count_after_any_file(takd: Run) -> None:
