@@ -13,7 +13,7 @@ from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
 from takd.reporting.verdicts import OF_OWN, VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
 from takd.study.claims import Claims
-from takd.study.metric import TITLES, Metric
+from takd.study.metric import Metric, said_of_others
 
 Words = Mapping[str, str]  # what people read in place of some verdicts
 COLUMNS: dict[str, Callable[[Row], Any]] = {
@@ -117,7 +117,7 @@ def _metric(measured: Measured) -> str:
         return ""
     lacking = int(measured.accuracy[measured.metric].isna().sum())
     others = f" The records of {lacking} networks lack it: not kept, so not compared." if lacking else ""
-    return f"Networks are compared by {TITLES[measured.metric]}, %, and not by top-1 accuracy.{others}\n\n"
+    return f"{said_of_others(measured.metric)}{others}\n\n"
 
 
 def _section(title: str, says: str, table: list[list[str]]) -> str:

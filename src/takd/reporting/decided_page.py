@@ -14,6 +14,7 @@ from takd.planning.decided import Compared
 from takd.reporting.rounds import Decision
 from takd.reporting.verdicts import VERDICTS, Unit, Verdict
 from takd.study.claims import Claim
+from takd.study.metric import Metric
 
 HOW = (
     "Students are added to the comparisons that are open, and a comparison is left alone as soon as it is reproduced, contradicted "
@@ -57,10 +58,11 @@ class Look:
     networks: int
 
 
-def as_csv(name: str, followed: Sequence[Followed], looks: Sequence[Look], at_most: int) -> str:
+def as_csv(name: str, followed: Sequence[Followed], looks: Sequence[Look], at_most: int, metric: Metric = "accuracy") -> str:
     """A row a comparison and look, of one that wasn't looked at one row. networks: all that the claim had needed by that look.
 
-    students: a chain. networks_at_most: had no comparison been decided before the last look.
+    students: a chain. networks_at_most: had no comparison been decided before the last look. metric: what networks are compared
+    by; a column says so, where it isn't top-1 accuracy.
     """
     networks = {look.students: look.networks for look in looks}
     rows = [
@@ -72,7 +74,10 @@ def as_csv(name: str, followed: Sequence[Followed], looks: Sequence[Look], at_mo
         for said in [one.compared.said]
         for found in one.decisions.values() or [one.now]
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(index=False, lineterminator="\n", float_format="%.4f")
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if metric != "accuracy":
+        table["metric"] = metric
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
 
 
 def as_markdown(

@@ -23,6 +23,7 @@ from takd.reporting.decided_page import Followed, Look
 from takd.reporting.judging import Measured, Part
 from takd.reporting.rounds import Decision, decided
 from takd.study import layout
+from takd.study.metric import said_of_others
 from takd.study.tree import Node
 
 
@@ -110,8 +111,9 @@ def make(workflow: Workflow, results: str, name: str, expected_key: str | None =
     claim, at_most = workflow.decided.claim(results, name), len(workflow.decided.with_teachers(_all_asked(found)))
     files = [page.with_suffix(".csv"), page]
     given = workflow.tree.folder(results).parameters
-    said = of_all_accuracies(accuracies.on_held_out(found.accuracy), given.chosen_on)
-    write_text(files[0], decided_page.as_csv(name, found.followed, found.table(), at_most))
+    compared_by = f"{said_of_others(given.metric)}\n\n" if given.metric != "accuracy" else ""
+    said = of_all_accuracies(accuracies.on_held_out(found.accuracy), given.chosen_on) + compared_by
+    write_text(files[0], decided_page.as_csv(name, found.followed, found.table(), at_most, given.metric))
     write_text(
         files[1], decided_page.as_markdown(name, claim, found.followed, found.table(), found.looks, at_most, said_of_all=said)
     )

@@ -20,6 +20,11 @@ def said_of(metric: Metric) -> str:
     return f"{title[0].upper()}{title[1:]} {'after the last epoch' if metric == 'accuracy' else 'of the weights that were kept'}"
 
 
+def said_of_others(metric: Metric) -> str:
+    """That networks are compared by another metric than top-1 accuracy, in a sentence; empty where they aren't."""
+    return "" if metric == "accuracy" else f"Networks are compared by {TITLES[metric]}, %, and not by top-1 accuracy."
+
+
 def check_metric(metric: Metric, dataset: str, classes: int) -> None:
     """Raises ParameterError where the metric can't tell networks of so many classes apart."""
     if metric == "top5_accuracy" and classes <= FIRST:

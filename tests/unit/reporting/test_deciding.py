@@ -173,3 +173,18 @@ def test_a_quoted_number_that_nobody_gives_is_no_comparison(tmp_path: Path) -> N
         trained(project, found, lambda name: 60.0 + 0.1 * name.seed)
     (one,) = found.followed
     assert (one.worse, one.now.verdict) == ("AT (quoted)", "reproduced") and one.now.effect == pytest.approx(20.1, abs=0.2)
+
+
+def test_a_page_by_another_metric_says_so_and_holds_nothing_against_the_papers_accuracy(tmp_path: Path) -> None:
+    both = {"kind": "above", "family": "plain", "better": ["10-2"], "worse": ["2"], "quoted": ["figure6/ResNet-8/AT"]}
+    project = of_claim(tmp_path, CLAIM | {"comparisons": [both]})
+    published = tmp_path / "paper/published.csv"
+    published.write_text(f"{published.read_text(encoding='utf-8')}figure6,Figure 6,digits,ResNet-8,AT,40\n", encoding="utf-8")
+    project.write(metric="macro_f1", seeds_at_most=2)
+    of_chain = {"10-2": 20.0, "2": 50.0}  # the other way round than accuracies
+    for node in of(project).workflow.decided.with_teachers(of(project).lacking):
+        project.make(node, macro_f1=of_chain.get(node.name.chain, 0.0) + 0.1 * node.name.seed * (node.name.chain == "2"))
+    table, page = make(project.workflow(), "results", "C4")
+    text = page.read_text(encoding="utf-8")
+    assert "Networks are compared by macro-F1, %, and not by top-1 accuracy.\n\n1 comparison: 1 contradicted." in text
+    assert set(pd.read_csv(table)["metric"]) == {"macro_f1"}
