@@ -88,6 +88,7 @@ _SAID = {
     "float_parsing": "expected a number",
     "finite_number": "expected a number that isn't infinite",
 }
+_COUNTED = {"too_short": "expected at least {min_length} of them", "too_long": "expected at most {max_length} of them"}
 
 
 def one_line(problem: Mapping[str, Any]) -> str:
@@ -95,6 +96,8 @@ def one_line(problem: Mapping[str, Any]) -> str:
     where = shortened(".".join(str(part)[:100] for part in problem["loc"]))
     said = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
     what = _SAID.get(problem["type"], shortened(said, 400))
+    if problem["type"] in _COUNTED:
+        what = _COUNTED[problem["type"]].format_map(problem["ctx"])
     silent = problem["type"] in ("missing", "extra_forbidden", "value_error")
     found = "" if silent else f", not {shortened(json.dumps(problem.get('input'), default=str))}"
     return f"{where}: {what}{found}".removeprefix(": ")

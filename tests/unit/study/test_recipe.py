@@ -168,6 +168,8 @@ def test_a_recipe_counts_all_of_its_epochs() -> None:
         ({"separate_epochs": 10**9}, "separate_epochs"),
         ({"validation_share": 1}, "validation_share"),
         ({"training_share": 0}, "training_share"),
+        ({"ensemble": [0]}, r"^ensemble: expected at least 2 of them, not \[0\]$"),
+        ({"learning_rate_drops": [1] * 101}, "^learning_rate_drops: expected at most 100 of them, not "),
         ({"learning_rates": 0.1}, "learning_rates: no such field of a recipe; did you mean learning_rate?"),
         ({"qqqq": 0.1}, "qqqq: no such field of a recipe; docs/parameters.md has all"),
         ({"x\x1b[31m" * 9999: 1}, "no such field"),
