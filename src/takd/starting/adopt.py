@@ -16,7 +16,7 @@ from takd.data.views import Normalisation
 from takd.errors import ParameterError, TakdError
 from takd.files import read_tensors, read_text
 from takd.planning.workflow import Workflow
-from takd.records.key import code_of, teachers_digest
+from takd.records.key import code_of, own_code_of, teachers_digest
 from takd.records.metrics import Metrics
 from takd.records.weights import tensors_digest, write_weights
 from takd.study import layout
@@ -100,15 +100,18 @@ def _sign(workflow: Workflow, node: Node, recipe: Recipe, values: dict[str, Any]
     data = prepared.load(workflow.root / layout.prepared(node.name.dataset))
     key, digest = workflow.keys.network(node), values.get("weights_digest")
     if model.is_file():
-        tensors, _ = read_tensors(model)
+        tensors, said = read_tensors(model)
         if digest is not None and tensors_digest(tensors) != digest:
             raise ParameterError(f"{model}: not the weights that its record speaks of")
+        own_code = own_code_of(recipe.network.builder, workflow.root)
+        if said.get("own_code") not in (None, own_code):
+            raise ParameterError(f"its code, {recipe.network.builder}, was changed since it was trained")
         normalisation = Normalisation.of(data.train, recipe.views.normalisation)
         about = {
             "name": str(node.name), "key": key, "builder": recipe.network.builder, "classes": data.classes, "labels": data.labels,
             "size": data.size, "scale": normalisation.scale.tolist(), "shift": normalisation.shift.tolist(),
             "precision": recipe.optimiser.precision, "held_out": recipe.views.held_out, "data_digest": data.digest,
-            "commit": values["commit"],
+            "commit": values["commit"], "own_code": own_code,
         }  # fmt: skip
         digest = write_weights(workflow.root / layout.model(*node), tensors, about).digest
     came = ("teacher", "teacher_digest", "threads", "processes", "device", "machine", "precision", "versions", "commit")

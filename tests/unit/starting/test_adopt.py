@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from takd.files import read_tensors
+from takd.records.weights import write_weights
 from takd.starting.adopt import adopt
 from takd.study import layout
 from takd.study.tree import Node
@@ -54,3 +56,12 @@ def test_a_student_is_taken_by_the_weights_of_each_of_its_teachers(project: Proj
     assert adopted(project, folder) == ["", said]
     shutil.rmtree(project.root / layout.network_folder(*SECOND))
     assert adopted(project, folder) == ["", "its teacher digits/plain/10/seed1 isn't there"]
+
+
+def test_a_network_that_other_code_of_ones_own_built_is_not_taken(project: Project) -> None:
+    folder = older(project, FIRST)
+    path = folder / "digits/plain/10/seed0/model.safetensors"
+    tensors, said = read_tensors(path)
+    write_weights(path, tensors, {name: value for name, value in said.items() if name != "digest"} | {"own_code": "e" * 16})
+    assert adopted(project, folder) == ["its code, plain:10, was changed since it was trained"]
+    assert not (project.root / layout.network_folder(*FIRST)).exists()
