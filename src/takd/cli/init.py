@@ -9,7 +9,8 @@ import typer
 from takd.cli.options import Changes, parsed_changes
 
 Builder = Annotated[
-    str | None, typer.Option(help="torchvision:NAME, timm:NAME, package.module:function or path/to/file.py:function.")
+    str | None,
+    typer.Option(help="torchvision:NAME, timm:NAME, plain:4, resnet:20, package.module:function or path/to/file.py:function."),
 ]
 
 

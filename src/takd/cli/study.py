@@ -27,7 +27,8 @@ def recipe(
     tree = Tree(typed=parsed_changes(changes))
     results = "results" if preset is None else f"results/{preset.stem}"
     if preset is not None and not preset.is_file():
-        raise ParameterError(f"{preset}: no such file")
+        meant = Path("presets", f"{preset.name}.yaml")
+        raise ParameterError(f"{preset}: no such file{f'; did you mean {meant}?' if meant.is_file() else ''}")
     if preset is not None and preset.resolve() != Path("presets", preset.name).resolve():
         raise ParameterError(f"{preset}: not one of this project's presets; they lie in presets/")
     tree.folder(results)
