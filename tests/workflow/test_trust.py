@@ -196,7 +196,9 @@ def test_after_failures_of_all_kinds_the_table_is_that_of_a_run_from_nothing(
     check(project, right, stage, how, change, then, records)
 
 
-@pytest.mark.parametrize("how", ["--touch", "--rerun-triggers=mtime", "empty", "missing"])
+@pytest.mark.parametrize(
+    "how", ["--touch", "missing", *(pytest.param(how, marks=pytest.mark.long) for how in ("--rerun-triggers=mtime", "empty"))]
+)
 def test_no_option_and_no_lost_record_blesses_what_lies_there(project: Project, right: Right, how: str) -> None:
     project.write("epochs: 2")
     if how.startswith("--"):
