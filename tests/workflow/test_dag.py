@@ -28,9 +28,9 @@ from tests.workflow.conftest import Snakemake
         # seeds of the last hop alone: 10, 10-8, 10-6, 10-4 once, three students each under three assistants
         ("results/table2.csv", {}, 2 * (4 + 3 * 3), 2 * 4),
         # seeds of the whole chain: all seven networks and all four teachers thrice
-        ("results/table2.csv", {"vary": "chain"}, 2 * 7 * 3, 2 * 4 * 3),
+        pytest.param("results/table2.csv", {"vary": "chain"}, 2 * 7 * 3, 2 * 4 * 3, marks=pytest.mark.long),
         # a ResNet's students see other views under each seed: 110 for assistants of seed 0, four assistants for three seeds
-        ("results/table3.csv", {}, 2 * (5 + 4 * 3), 2 * (1 + 4 * 3)),
+        pytest.param("results/table3.csv", {}, 2 * (5 + 4 * 3), 2 * (1 + 4 * 3), marks=pytest.mark.long),
         ("results/quick/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4),
         ("results/toy/table2.csv", {"seeds": 1}, 7, 4),
         ("results/toy/table2.csv", {"preset": "toy", "seeds": 1}, 7, 4),
@@ -51,8 +51,8 @@ def test_each_network_is_listed_once(
         # 26 and 26-20; 8, 14, 26-8, 26-14, 26-14-8, 26-20-14; five other methods for either student, whose teachers run along
         ("results/figure6.csv", {"seeds": 1}, 2 + 6 + 2 * 5, 3),
         # 26 and 26-20 once, all others thrice; each of three seeds has its views
-        ("results/figure6.csv", {}, 2 + (6 + 2 * 5) * 3, 3 * 3),
-        ("results/quick/figure6.csv", {"seeds": 1}, 2 + 6 + 2 * 5, 3),
+        pytest.param("results/figure6.csv", {}, 2 + (6 + 2 * 5) * 3, 3 * 3, marks=pytest.mark.long),
+        pytest.param("results/quick/figure6.csv", {"seeds": 1}, 2 + 6 + 2 * 5, 3, marks=pytest.mark.long),
         ("results/toy/figure6.csv", {"seeds": 1}, 2 + 6 + 2 * 5, 3),
     ],
 )

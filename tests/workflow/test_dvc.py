@@ -299,7 +299,7 @@ def test_a_clone_pulls_and_has_nothing_to_do(reproduced: Repository, tmp_path: P
     assert clone.jobs()["train"] == 1
 
 
-@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+@pytest.mark.parametrize("kind", ["hardlink", pytest.param("symlink", marks=pytest.mark.long)])
 def test_links_into_the_cache_are_never_written_through(reproduced: Repository, tmp_path: Path, kind: str) -> None:
     repository = reproduced.copy(tmp_path)
     repository.dvc("config", "cache.type", kind)

@@ -197,6 +197,7 @@ def test_what_is_there_is_not_written_over(pets: Path) -> None:
     assert (pets / "presets/pets.yaml").read_text() == "mine"
 
 
+@pytest.mark.long
 def test_what_a_preset_says_of_its_images_counts(snakemake: Snakemake, pets: Path) -> None:
     begun = typed(
         pets, "init", "pets", "--data", "data/pets", "--teacher", "plain:4", "--student", "plain:2", "--size", "32"

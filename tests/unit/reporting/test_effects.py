@@ -184,6 +184,7 @@ def effects_of(p_values: Numbers) -> list[Effect]:
     return [Effect(("a",), ("b",), float(stats.t.isf(p / 2, 9)), 1.0, 9.0, 10, 1.0, "pairs") for p in p_values]
 
 
+@pytest.mark.long
 def test_signs_are_told_as_holm_has_it_and_the_rest_stays_wide() -> None:
     random = np.random.default_rng(11)
     for _ in range(20):
