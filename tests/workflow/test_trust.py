@@ -138,6 +138,7 @@ def check(project: Project, right: Right, stage: str, how: str, change: str, the
 
 SAMPLE = [
     ("teacher", "SIGKILL", "the teacher's epochs", "same", "whole"),
+    pytest.param("table", "snakemake:SIGTERM", "the teacher's epochs", "same", "whole", marks=pytest.mark.long),
     ("soft targets", "disk full", "the teacher's epochs", "same", "empty"),
     ("student", "SIGTERM", "the student's temperature", "other", "missing"),
 ]
