@@ -98,8 +98,12 @@ class Decided:
         return found
 
     def looks(self, results: str) -> tuple[int, ...]:
-        """How many students a chain has at each look. Raises ParameterError where `seeds_at_most` is below `seeds`."""
+        """How many students a chain has at each look. Raises ParameterError where none can be added to those that there are."""
         given = self.tree.folder(results).parameters
+        if given.vary == "every_hop":
+            raise ParameterError(
+                f"{results}: vary: every_hop: more students would have other teachers; a claim needs one teacher's"
+            )
         return looks(given.seeds, given.seeds_at_most)
 
     def networks(self, results: str, compared: Compared, seeds: Iterable[int]) -> list[Node]:

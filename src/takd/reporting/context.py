@@ -31,6 +31,7 @@ class Context:
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
     images, where it is asked for. probes: what networks were asked, a row a network and strength of noise. spent: a chain's (data
     set, family, chain, variant) core-seconds by seed, with those of all networks above it, where all of them are there.
+    seeds: the study's.
     exported: what was measured of exported networks, a row a file. metric: the column of `accuracy` that networks are compared by.
     chosen_on: the images by which recipes were chosen.
     """
@@ -46,6 +47,7 @@ class Context:
     spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
     exported: pd.DataFrame = field(default_factory=pd.DataFrame)
     metric: Metric = "accuracy"
+    seeds: int = 1
     chosen_on: JudgedOn = "held_out"
 
     def title(self, dataset: str) -> str:

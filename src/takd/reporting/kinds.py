@@ -35,6 +35,10 @@ def module_of(kind: str) -> ModuleType:
         from takd.reporting import wins
 
         return wins
+    if kind == "levels":
+        from takd.reporting import levels
+
+        return levels
     if kind == "probes":
         from takd.reporting import probes
 

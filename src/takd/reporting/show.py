@@ -117,6 +117,7 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
         kept=kept_of(records) if workflow.keys.needs_labels(results, what) else KeptAnswers(),
         spent=_spent(workflow, nodes, records),
         metric=folder.parameters.metric,
+        seeds=folder.parameters.seeds,
         chosen_on=folder.parameters.chosen_on,
     )
 

@@ -32,6 +32,7 @@ class Cell:
     """One number: the mean accuracy of a chain over seeds, in a row (or series) and a column (or at an x) of an artifact.
 
     seeds: how many it has where the study has fewer. quoted: whether the paper took its own number from elsewhere.
+    first: how many networks stand at the head of the chain where every hop varies; 0 where a cell is of one teacher.
     """
 
     model: str
@@ -42,13 +43,18 @@ class Cell:
     variant: str = ""
     seeds: int = 0
     quoted: bool = False
+    first: int = 0
 
     def networks(self, datasets: Collection[str], seeds: int) -> list["Shown"]:
         """The networks whose mean it is; none for another data set than those. seeds: the study's."""
         if self.dataset not in datasets:
             return []
         hops = hops_of(self.chain)
-        return [Shown(Name(self.dataset, self.family, hops, seed), self.variant) for seed in range(max(seeds, self.seeds))]
+        return [Shown(Name(self.dataset, self.family, hops, seed), self.variant) for seed in range(self.count(seeds))]
+
+    def count(self, seeds: int) -> int:
+        """How many networks it has. seeds: the study's."""
+        return self.first * seeds ** (len(hops_of(self.chain)) - 1) if self.first else max(seeds, self.seeds)
 
 
 class Shown(NamedTuple):
@@ -65,6 +71,7 @@ class Artifact(_Entry):
     suffixes: ClassVar[tuple[str, ...]] = ("csv", "png", "svg")  # of its files; the second is what a report shows first
     reads_weights: ClassVar[bool] = False  # whether its networks are asked, so that their weights are needed, and the images
     with_teachers: ClassVar[bool] = False  # whether it reads the records of all networks above its own, too
+    vary: ClassVar[str] = ""  # what `vary` has to be, where that matters
     title: str
     where: str
     variant: str = Field(default="", description="The variant of params.yaml whose networks it shows, where there is one.")
@@ -353,6 +360,31 @@ class Wins(_OfPairs):
     kind: Literal["wins"]
 
 
+class Levels(Artifact):
+    """A path against the direct hop over several teachers, and which hop a student's accuracy scatters by."""
+
+    suffixes = ("csv", "md")
+    vary = "every_hop"
+    kind: Literal["levels"]
+    family: str
+    path: str = Field(description="The chain through assistants.")
+    direct: str = Field(description="The chain without: the same teacher, the same student.")
+    teachers: int = Field(ge=2, le=100, description="How many; each network has the study's `seeds` students of its own.")
+
+    @model_validator(mode="after")
+    def _same_ends(self) -> Self:
+        path, direct = hops_of(self.path), hops_of(self.direct)
+        if len(direct) != 2 or len(path) < 3 or (path[0], path[-1]) != (direct[0], direct[1]):
+            raise ValueError(f"direct: {self.direct} isn't {self.path} without its assistants")
+        return self
+
+    def cells(self, datasets: tuple[str, ...]) -> Iterator[Cell]:
+        """One cell a chain."""
+        for name in self.shown(datasets):
+            for chain in (self.path, self.direct):
+                yield Cell("", self.family, name, chain, chain, self.variant, first=self.teachers)
+
+
 class Asked(_Entry):
     """Chains of one family whose networks are asked, or exported."""
 
@@ -441,7 +473,7 @@ class Deploy(Artifact):
                 yield from (Cell("", row.family, name, chain, chain, self.variant) for chain in row.chains)
 
 
-AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Wins | Costs | Probes | Deploy
+AnyArtifact = Table | Lines | Paths | Rates | Surfaces | Answers | Wins | Costs | Levels | Probes | Deploy
 _ADAPTER: TypeAdapter[AnyArtifact] = TypeAdapter(Annotated[AnyArtifact, Field(discriminator="kind")])
 
 

@@ -105,10 +105,11 @@ class Parameters(Section):
         int, Field(ge=2, le=MOST_SEEDS, description="Students a chain, up to which results/…/decided/CLAIM.md adds to `seeds`.")
     ] = 20
     vary: Annotated[
-        Literal["student", "chain"],
+        Literal["student", "chain", "every_hop"],
         Field(
             description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
-            "teacher), or the whole chain."
+            "teacher), the whole chain, or every hop: each network has `seeds` students of its own, so that of three seeds the "
+            "students 0, 1 and 2 have teacher 0, and 3, 4 and 5 have teacher 1."
         ),
     ] = "student"
     run: Annotated[

@@ -69,8 +69,13 @@ class Folder:
 
     @property
     def teacher_seed(self) -> int | None:
-        """The seed of every network above a last hop; None where a chain has one seed throughout."""
-        return 0 if self.parameters.vary == "student" else None
+        """The seed of every network that teaches what tables show; None where a chain has one seed throughout."""
+        return None if self.parameters.vary == "chain" else 0
+
+    def teacher(self, name: Name, seed: int | None = None) -> Name:
+        """Who teaches a network: by what `vary` says, or under that seed. Raises ValueError where it has no teacher."""
+        by = {"student": 0, "chain": name.seed, "every_hop": name.seed // self.parameters.seeds}
+        return self.as_brought(name.teacher(by[self.parameters.vary] if seed is None else seed))
 
     def check(self, name: Name) -> None:
         """Raises NetworkNameError where the study has no such data set, family or member, or the chain grows."""
@@ -195,7 +200,7 @@ class Tree:
         """A network's teacher; of an ensemble the first. Raises ValueError where it has none."""
         folder = self.folder(node.results)
         seeds = self.recipe(node).objective.teachers_seeds
-        return Node(folder.teachers, folder.as_brought(node.name.teacher(seeds[0] if seeds else folder.teacher_seed)))
+        return Node(folder.teachers, folder.teacher(node.name, seeds[0] if seeds else None))
 
     def teachers(self, node: Node) -> list[Node]:
         """All networks that teach one: its teacher; an ensemble; or its teacher and all above it, nearest first, as +dgkd has it.
@@ -236,11 +241,19 @@ class Tree:
             artifact = look_up(folder.artifacts, name)
             if artifact.variants_shown and VARIANTS in results:
                 raise ParameterError(f"{artifact.where}: shows variants, and {results} is one itself")
+            if artifact.vary and artifact.vary != folder.parameters.vary:
+                raise ParameterError(f"{artifact.where}: needs `vary: {artifact.vary}`, and {results} has {folder.parameters.vary}")
             for cell in artifact.cells(folder.datasets):
                 where = folder_of(results, cell.variant)
+                if folder.parameters.vary == "every_hop" and cell.seeds > folder.parameters.seeds:
+                    raise ParameterError(
+                        f"{artifact.where}: {cell.seeds} students of one teacher; by `vary: every_hop` there are `seeds`"
+                    )
                 if where not in self.folders:
                     known = ", ".join(folder.parameters.variants)
                     raise ParameterError(f"{artifact.where}: {results} has no variant {cell.variant!r}; it has {known or 'none'}")
+                if cell.count(folder.parameters.seeds) > MOST_NETWORKS:
+                    raise ParameterError(f"{results}: more than {MOST_NETWORKS:,} networks; ask for fewer seeds or data sets")
                 shown = (each.name for each in cell.networks((*folder.datasets, *folder.in_folders), folder.parameters.seeds))
                 nodes |= {Node(where, folder.as_brought(name)): None for name in shown}
                 if len(nodes) > MOST_NETWORKS:

@@ -47,6 +47,9 @@ def test_all_that_c4_may_need_is_counted_by_hand(project: Project) -> None:
     project.write(vary="chain")
     of = decided(project)
     assert len(of.with_teachers(of.at_most("results", "C4"))) == (3 + 2 + 4 + 6 + 5) * 20
+    project.write(vary="every_hop")
+    with pytest.raises(ParameterError, match="vary: every_hop: more students would have other teachers"):
+        decided(project).at_most("results", "C4")
 
 
 def test_a_gain_needs_the_networks_that_it_is_over(project: Project) -> None:

@@ -39,7 +39,7 @@ def test_a_preset_says_only_what_differs(preset: str) -> None:
         ({"seeds": 10**12}, "seeds: must be less than or equal to 10000"),
         ({"seeds": True}, "seeds: expected a whole number, not true"),
         ({"seeds": "three"}, "seeds: expected a whole number, not 'three'"),
-        ({"vary": "teacher"}, "vary: must be 'student' or 'chain', not \"teacher\""),
+        ({"vary": "teacher"}, "vary: must be 'student', 'chain' or 'every_hop', not \"teacher\""),
         ({"run": "none"}, "run: must be 'all' or 'there'"),
         ({"metric": "f1"}, "metric: must be 'accuracy', 'top5_accuracy', 'balanced_accuracy' or 'macro_f1', not \"f1\""),
         ({"colour": "red"}, "colour: no such parameter"),

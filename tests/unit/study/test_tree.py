@@ -156,6 +156,28 @@ def test_seeds_vary_the_last_hop_or_the_whole_chain(project: Path) -> None:
     assert len(changed(project, datasets=["cifar10"], vary="chain").needed("results", ["table2"])) == 7 * 3
 
 
+def test_every_hop_varies_below_each_teacher(project: Path) -> None:
+    """Five teachers, three assistants of each, three students of each assistant and three of each teacher: counted by hand."""
+    tree = changed(project, datasets=["cifar10"], vary="every_hop")
+    networks = names(tree.needed("results", ["levels"]))
+    assert len(networks) == len({*networks}) == 5 + 5 * 3 + 5 * 3 * 3 + 5 * 3
+    for last, above in ((44, (14, 4)), (9, (3, 1)), (8, (2, 0))):
+        assert names(tree.lineage(node(f"cifar10/plain/10-4-2/seed{last}")))[:2] == [
+            f"results/cifar10/plain/10/seed{above[1]}",
+            f"results/cifar10/plain/10-4/seed{above[0]}",
+        ]
+    assert tree.needed("results", ["table2"]) == changed(project, datasets=["cifar10"]).needed("results", ["table2"])
+
+
+def test_levels_need_seeds_that_vary_every_hop_and_tables_one_teacher(project: Path) -> None:
+    with pytest.raises(ParameterError, match="Levels: needs `vary: every_hop`, and results has student"):
+        changed(project).cells("results", ["levels"])
+    with pytest.raises(ParameterError, match="5 students of one teacher; by `vary: every_hop` there are `seeds`"):
+        changed(project, datasets=["cifar10"], vary="every_hop").cells("results", ["modern"])
+    with pytest.raises(ParameterError, match="more than 100,000 networks"):
+        changed(project, datasets=["cifar10"], vary="every_hop", seeds=10_000).cells("results", ["levels"])
+
+
 def test_a_network_with_a_peer_needs_no_other(project: Path) -> None:
     tree = changed(project)
     assert names(tree.lineage(node("cifar10/resnet/26-8+mutual/seed2"))) == ["results/cifar10/resnet/26-8+mutual/seed2"]
