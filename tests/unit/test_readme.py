@@ -67,10 +67,10 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     _, direct, through = published("cifar10")
     said = "The assistant adds {:+.2f} points on CIFAR-10 (95 % interval {:+.2f} … {:+.2f}); the paper has {:+.2f}."
     assert said.format(ours["effect"], ours["low"], ours["high"], through - direct) in text
-    verdicts = dict(re.findall(r"^\| (C\d) .*\| \*\*([a-z ]+)\*\* ", (QUICK / "claims.md").read_text(), flags=re.MULTILINE))
-    others = [verdict for claim, verdict in verdicts.items() if claim != "C1"]
-    assert len(verdicts) == 8 and others.count("undecided") > len(others) / 2
-    assert "Most other claims are still undecided" in text
+    orders = r"in (\d+) pairs that were run: (\d+) reproduced, (\d+) equal, (\d+) undecided\."
+    found = re.search(orders, (QUICK / "claims.md").read_text())
+    assert found is not None
+    assert "Of {} orders of the paper's numbers {} are reproduced, {} is equal and {} are undecided:".format(*found.groups()) in text
 
 
 def test_its_picture_shows_what_was_measured() -> None:
