@@ -60,3 +60,12 @@ def script(page: Path, after: dict[str, str]) -> str:
                 lines.append(command)
                 lines += [doing for start, doing in after.items() if command.startswith(start)]
     return "\n".join(lines) + "\n"
+
+
+def prose(page: Path) -> Iterator[str]:
+    """Its lines as they are read, without code, tables, and where links lead."""
+    inside = False
+    for line in page.read_text().splitlines():
+        inside ^= line.startswith("```")
+        if not inside and not line.startswith(("```", "|", "    ")):
+            yield re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", line)

@@ -11,7 +11,7 @@ from takd.planning.plan import nodes_of
 from takd.planning.workflow import Workflow
 from takd.starting import project
 from tests.conftest import ROOT
-from tests.pages import NEEDS, PAGES, Block, blocks, script
+from tests.pages import NEEDS, PAGES, Block, blocks, prose, script
 
 WITH_COMMANDS = [page for page in PAGES if any(block.language == "sh" for block in blocks(page))]
 PROGRAMS = {".", "cd", "M=results/quick/models/cifar10/resnet", "dvc", "git", "grep", "make", "pip", "snakemake", "takd"}
@@ -29,6 +29,11 @@ def test_each_block_says_its_language_and_what_it_needs(page: Path) -> None:
     assert {block.language for block in found} <= {"sh", "python", "yaml", "text"}
     assert {block.needs for block in found} <= {None, *NEEDS}
     assert len(re.findall("<!-- needs:", text)) == sum(block.needs is not None for block in found)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_lines_of_prose_are_short(page: Path) -> None:
+    assert not [line for line in prose(page) if len(line) > 100]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)

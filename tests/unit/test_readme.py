@@ -86,18 +86,8 @@ def test_its_picture_shows_what_was_measured() -> None:
     )
 
 
-def prose(page: Path) -> Iterator[str]:
-    """Its lines as they are read, without code, tables, and where links lead."""
-    inside = False
-    for line in page.read_text().splitlines():
-        inside ^= line.startswith("```")
-        if not inside and not line.startswith(("```", "|", "    ")):
-            yield re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", line)
-
-
 def test_it_is_short() -> None:
     assert len(README.splitlines()) < 120
-    assert not [line for line in prose(ROOT / "README.md") if len(line) > 100]
 
 
 @pytest.mark.parametrize(

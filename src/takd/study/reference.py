@@ -130,9 +130,9 @@ Generated from the code: `python -m takd.study.reference > docs/parameters.md`.
 results lie in `results/NAME`. A preset with `members` stands alone: it is
 [a study of one's own](your-own.md). In a preset, `null` takes a value away.
 
-`snakemake --config seeds=5 -- TARGET` counts after any file. Whatever looks like a number with digits,
-point and exponent alone is one. A misspelt name, a value out of range and a name that stands twice are
-refused in one line.
+`snakemake --config seeds=5 -- TARGET` counts after any file. Whatever looks like a number with
+digits, point and exponent alone is one. A misspelt name, a value out of range and a name that
+stands twice are refused in one line.
 """
 RECIPE = """\
 ## Recipes

@@ -32,7 +32,3 @@ def test_every_field_that_came_later_has_a_row(section: type[Optimiser | Views |
     for name in section.quiet:
         assert [row for row in rows if re.match(rf"\| `{name}[`:]", row)], name
         assert all(row.count(" | ") == 4 for row in rows)
-
-
-def test_its_lines_are_short() -> None:
-    assert not [line for line in PAGE.splitlines() if len(line) > 105 and not line.startswith("|")]
