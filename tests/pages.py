@@ -69,3 +69,14 @@ def prose(page: Path) -> Iterator[str]:
         inside ^= line.startswith("```")
         if not inside and not line.startswith(("```", "|", "    ")):
             yield re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", line)
+
+
+def paragraphs(page: Path) -> Iterator[list[str]]:
+    """Its paragraphs and items of lists, as lines."""
+    found: list[str] = []
+    for line in [*prose(page), ""]:
+        if found and (not line.strip() or re.match(r" *(-|\d+\.) |#|<!--|:::", line)):
+            yield found
+            found = []
+        if line.strip() and not line.startswith(("#", "<!--", ":::")):
+            found.append(line)

@@ -11,7 +11,7 @@ from takd.planning.plan import nodes_of
 from takd.planning.workflow import Workflow
 from takd.starting import project
 from tests.conftest import ROOT
-from tests.pages import NEEDS, PAGES, Block, blocks, prose, script
+from tests.pages import NEEDS, PAGES, Block, blocks, paragraphs, prose, script
 
 WITH_COMMANDS = [page for page in PAGES if any(block.language == "sh" for block in blocks(page))]
 PROGRAMS = {".", "cd", "M=results/quick/models/cifar10/resnet", "dvc", "git", "grep", "make", "pip", "snakemake", "takd"}
@@ -34,6 +34,14 @@ def test_each_block_says_its_language_and_what_it_needs(page: Path) -> None:
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
 def test_lines_of_prose_are_short(page: Path) -> None:
     assert not [line for line in prose(page) if len(line) > 100]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "decisions"], ids=lambda page: page.name)
+def test_paragraphs_and_sentences_are_short(page: Path) -> None:
+    for paragraph in paragraphs(page):
+        assert len(paragraph) <= 5
+        text = re.sub(r"`[^`]*`", "code", " ".join(paragraph))
+        assert not [one for one in re.split(r"(?<!al)[.!?:;][)*”]* ", text) if len(re.findall(r"[^\W_]+(?:[.,'’-]\w+)*", one)) > 25]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)

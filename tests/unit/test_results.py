@@ -63,7 +63,7 @@ def test_what_is_said_of_150_epochs_is_what_was_measured() -> None:
     students = networks.groupby("chain")[["steady", "best"]].mean().loc[["2", "10-2", "10-8-2", "10-6-2", "10-4-2"]]
     steady, best = ([f"{mean:.2f}" for mean in students[column]] for column in ("steady", "best"))
     assert "NOKD {}, BLKD {}, TAKD {} with an assistant of 8, {} of 6 and {} of 4".format(*steady) in HOW_SOFT
-    assert "takd has {}, {}, {}, {} and {}, where".format(*best) in HOW_SOFT
+    assert "takd has {}, {}, {}, {} and {}. The paper".format(*best) in HOW_SOFT
 
 
 def test_what_is_said_of_the_best_of_120_trials_is_what_the_scatter_over_seeds_gives() -> None:
