@@ -86,7 +86,7 @@ def test_a_folder_of_pictures_and_three_builders_become_a_report(snakemake: Snak
     assert begun.returncode == 0, begun.stderr
     assert "chains: narrow, wide-narrow, wide-middle-narrow" in begun.stdout
     assert "48 images to train on and 24 to test, 2 classes, 64 pixels a side" in begun.stdout
-    assert "snakemake --cores 4 results/pets/report.html" in begun.stdout
+    assert re.search(r"snakemake --cores \d+ results/pets/report\.html", begun.stdout)
     quicker(pets / "presets/pets.yaml")
     # wide, narrow, middle alone; wide-middle, wide-narrow, wide-middle-narrow: what teaches once or twice, as the figure shows it
     ran = snakemake("results/pets/report.html")

@@ -104,8 +104,9 @@ def _study(
         print(f"  {member.name}: {member.parameters:,} parameters ({member.builder})")
     print("chains: " + ", ".join(chains(made.members)))
     target = f"results/{name}/report.html"
-    print(cost_line(target, cores))
-    print(f"{made.preset} is written. Next:\n\n    snakemake --cores 4 {target}\n")
+    costs, counted_with = cost_line(target, cores)
+    print(costs)
+    print(f"{made.preset} is written. Next:\n\n    snakemake --cores {counted_with} {target}\n")
 
 
 def adopt(

@@ -50,9 +50,10 @@ def plan(
     print(_in_a_line(made))
 
 
-def cost_line(target: str, cores: int | None) -> str:
-    """What a target takes, in a line."""
-    return _in_a_line(_plan([target], cores, "", measure=True))
+def cost_line(target: str, cores: int | None) -> tuple[str, int]:
+    """What a target takes, in a line, and the number of cores that it counts with. cores: None for all that are here."""
+    made = _plan([target], cores, "", measure=True)
+    return _in_a_line(made), made.cores
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Run, files_in
+from tests.unit.data.pictures_of import folder_of_classes
 
 
 def test_a_project_says_what_to_do_next(takd: Run, tmp_path: Path) -> None:
@@ -32,3 +33,20 @@ def test_what_cannot_begin_is_one_line(
     assert (code, out) == (2, "")
     assert err.startswith(f"takd: {what_is_said}") and err.count("\n") == 1
     assert files_in(tmp_path) == [tmp_path / "there/notes.txt"]
+
+
+@pytest.fixture
+def begin(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Begins a study of a few pictures; whatever is built takes two seconds an epoch."""
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr("takd.measuring.costs.epoch_seconds", lambda *_: 2.0)
+    for place, (split, count) in enumerate({"train": 4, "test": 2}.items()):
+        folder_of_classes(workspace / "data/pets" / split, {"cat": count, "dog": count}, first=100 * place)
+    return lambda *options: takd("init", "pets", "--data", "data/pets", *options)
+
+
+@pytest.mark.parametrize("cores", [3, 7])
+def test_what_to_type_next_has_the_cores_that_were_counted_with(begin: Run, cores: int) -> None:
+    code, out, err = begin("--teacher", "plain:4", "--student", "plain:2", "--cores", cores)
+    assert code == 0, err
+    assert f" on {cores} cores" in out and f"\n    snakemake --cores {cores} results/pets/report.html\n" in out
