@@ -70,7 +70,9 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     orders = r"in (\d+) pairs that were run: (\d+) reproduced, (\d+) equal, (\d+) undecided\."
     found = re.search(orders, (QUICK / "claims.md").read_text())
     assert found is not None
-    assert "Of {} orders of the paper's numbers {} are reproduced, {} is equal and {} are undecided:".format(*found.groups()) in text
+    count, reproduced, equal, undecided = found.groups()
+    said = f"Of {count} orders of the paper's numbers {reproduced} are reproduced, {equal} is equal and {undecided} are undecided:"
+    assert said in text
 
 
 def test_its_picture_shows_what_was_measured() -> None:

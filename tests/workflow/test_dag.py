@@ -24,14 +24,14 @@ from tests.workflow.conftest import Snakemake
     [
         ("results/table1.csv", {"seeds": 1}, 2 * 10, 2 * 4),
         ("results/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4),
-        ("results/table3.csv", {"seeds": 1}, 2 * 9, 2 * 5),
+        pytest.param("results/table3.csv", {"seeds": 1}, 2 * 9, 2 * 5, marks=pytest.mark.long),
         # seeds of the last hop alone: 10, 10-8, 10-6, 10-4 once, three students each under three assistants
         ("results/table2.csv", {}, 2 * (4 + 3 * 3), 2 * 4),
         # seeds of the whole chain: all seven networks and all four teachers thrice
         pytest.param("results/table2.csv", {"vary": "chain"}, 2 * 7 * 3, 2 * 4 * 3, marks=pytest.mark.long),
         # a ResNet's students see other views under each seed: 110 for assistants of seed 0, four assistants for three seeds
         pytest.param("results/table3.csv", {}, 2 * (5 + 4 * 3), 2 * (1 + 4 * 3), marks=pytest.mark.long),
-        ("results/quick/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4),
+        pytest.param("results/quick/table2.csv", {"seeds": 1}, 2 * 7, 2 * 4, marks=pytest.mark.long),
         ("results/toy/table2.csv", {"seeds": 1}, 7, 4),
         ("results/toy/table2.csv", {"preset": "toy", "seeds": 1}, 7, 4),
     ],
@@ -71,12 +71,14 @@ def test_mutual_learning_needs_the_data_alone(snakemake: Snakemake) -> None:
     assert ran.jobs == {"prepare": 1, "train": 1}, ran.output
 
 
+@pytest.mark.long
 def test_the_graph_of_paths_shares_their_prefixes(snakemake: Snakemake) -> None:
     # 15 paths from 10, 10 itself, and 8, 6, 4, 2 alone; teachers: 10, 10-8, 10-6, 10-4, 10-8-6, 10-8-4, 10-6-4, 10-8-6-4
     ran = snakemake("-n", "results/figure5.csv", seeds=1)
     assert ran.jobs == {"prepare": 1, "train": 15 + 1 + 4, "soft_targets": 8, "figure": 1}, ran.output
 
 
+@pytest.mark.long
 def test_surfaces_are_measured_around_the_last_networks_alone(snakemake: Snakemake) -> None:
     # students 2, 10-2, 10-4-2 and 8, 110-8, 110-20-8, two seeds each; their teachers 10, 10-4, 110, 110-20 once;
     # soft targets of 10, 10-4, of 110 for its assistant of seed 0 and one more seed of its student, of 110-20 for two seeds

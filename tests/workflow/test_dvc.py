@@ -241,6 +241,7 @@ def test_curves_are_drawn(sharper: Repository, tmp_path: Path) -> None:
         assert (point["network"], float(point[measure])) == ("digits/plain/4-2/seed0", curves[measure].item())
 
 
+@pytest.mark.long
 def test_an_experiment_in_the_workspace(reproduced: Repository, tmp_path: Path, direct: Callable[[float], float]) -> None:
     repository = reproduced.copy(tmp_path)
     repository.dvc_exp("run", "--name", "soft", "--set-param", "train.temperature=20")

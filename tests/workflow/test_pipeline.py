@@ -84,6 +84,7 @@ def test_a_chain_is_trained_once_and_again_only_where_something_changed(
         assert listed() == jobs, module
 
 
+@pytest.mark.long
 def test_what_is_shown_is_what_is_there(snakemake: Snakemake, small: Path) -> None:
     assert snakemake("results/small/models/digits/plain/4/seed0/metrics.json").code == 0
     ran = snakemake(TARGET, run="there")

@@ -284,6 +284,7 @@ def test_results_behind_a_link_are_looked_at_too(project: Project, right: Right)
     assert project.table == right(project)
 
 
+@pytest.mark.long
 def test_dates_in_the_future_bless_nothing(project: Project, right: Right) -> None:
     files = [path for path in (project.folder / "results/small").rglob("*") if path.is_file()]
     for path in files:
