@@ -13,7 +13,7 @@ from takd.files import read_text
 from takd.markdown import one_line
 from takd.networks.registry import PAPER_FAMILIES
 from takd.records.metrics import Metrics
-from takd.reporting import curves, facts
+from takd.reporting import curves, facts, not_run
 from takd.reporting.context import family_title, of_all_accuracies, titles_of
 from takd.reporting.curves import Chain
 from takd.reporting.facts import Records
@@ -52,7 +52,8 @@ def report_html(
     """
     page = _Page(records, {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}, metric)
     of_networks = [path for path in sections if path.stem != "claims"]
-    run = [path for path in of_networks if page.is_run(path)]
+    empty = not_run.of_which_nothing(of_networks, page.shown, page.chains)
+    run = [path for path in of_networks if path not in empty]
     figures, tables = ([path for path in run if path.suffix == suffix] for suffix in (".png", ".md"))
     claims = next((read_text(path) for path in sections if path.stem == "claims"), "")
     main = next((path for path in figures if page.shown[path.stem].kind == "paths"), figures[0] if figures else None)
@@ -68,7 +69,7 @@ def report_html(
         "Networks": curves.as_html(page.chains, page.shown_in(run)),
     }
     parts = {name: part for name, part in parts.items() if part}
-    parts[next(reversed([name for name in parts if name in ("Result", "Tables", "Figures")]))] += page.left_out(of_networks, run)
+    parts[next(reversed([name for name in parts if name in ("Result", "Tables", "Figures")]))] += page.left_out(empty)
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in parts)
     body = "\n".join(f'<section id="{name.lower()}">\n<h2>{name}</h2>\n{part}</section>' for name, part in parts.items())
     return (
@@ -99,14 +100,6 @@ class _Page:
             for name, spec in self.shown.items()
         }
         return {name: [(cell, chain) for cell, chain in cells if chain in self.chains] for name, cells in both.items()}
-
-    def is_run(self, path: Path) -> bool:
-        """Whether there is anything to show: networks, and where more than their accuracies is needed, numbers beside it."""
-        if self.shown[path.stem].kind in ("surfaces", "probes", "wins", "deploy"):
-            return len(read_text(path.with_name(f"{path.stem}.csv")).splitlines()) > 1
-        if self.shown[path.stem].kind == "answers":
-            return bool(pd.read_csv(path.with_name(f"{path.stem}.csv"))["n"].gt(0).any())
-        return bool(self.cells[path.stem])
 
     def shown_in(self, paths: Iterable[Path]) -> dict[Chain, dict[str, str]]:
         """Of each chain those of the tables and figures that show it: where in the paper, by anchor."""
@@ -153,10 +146,9 @@ class _Page:
             f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
         )
 
-    def left_out(self, paths: Sequence[Path], run: Sequence[Path]) -> str:
+    def left_out(self, paths: Sequence[Path]) -> str:
         """Which tables and figures nothing was run for."""
-        names = [self.shown[path.stem].where for path in paths if path not in run]
-        return f'<p class="quiet">Not run: {escape(", ".join(names))}.</p>\n' if names else ""
+        return f'<p class="quiet">{escape(not_run.sentence(paths, self.shown))}</p>\n' if paths else ""
 
     def result(self) -> str:
         """What was asked, in a sentence, and the students' accuracies each way."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from takd.files import read_text
 from takd.markdown import escaped
-from takd.reporting import facts
+from takd.reporting import curves, facts, not_run
 from takd.reporting.context import of_all_accuracies
 from takd.reporting.facts import Records
 from takd.study.artifacts import AnyArtifact, look_up
@@ -22,9 +22,9 @@ def report_markdown(
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one.
 
-    sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md. deviations:
-    address of the page that says where takd deviates from the paper. chosen_on: the images by
-    which recipes were chosen. Raises ParameterError where a section is of no artifact.
+    sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md; those of which
+    nothing was run are named in a line at the end. deviations: address of the page that says where takd deviates from the paper.
+    chosen_on: the images by which recipes were chosen. Raises ParameterError where a section is of no artifact.
     """
     said = of_all_accuracies(False, chosen_on)
     parts = [
@@ -35,16 +35,21 @@ def report_markdown(
         "### Recipes",
         facts.recipes(records),
     ]
+    shown = {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}
+    empty = not_run.of_which_nothing([path for path in sections if path.stem in shown], shown, curves.by_chain(records))
     for section in sections:
+        if section in empty:
+            continue
         if section.stem == "claims":
             parts += ["## Claims", read_text(section)]
             continue
-        spec = look_up(artifacts, section.stem)
+        spec = shown[section.stem]
         parts.append(f"## {escaped(spec.where)}")
         if section.suffix == ".png":
             parts += [f"![{escaped(spec.title)}]({section.name})", f"{escaped(spec.title)}. {spec.how_to_read}"]
         else:
             parts.append(read_text(section))
+    parts += [escaped(not_run.sentence(empty, shown))] if empty else []
     if deviations is not None:
         where = f"[{Path(deviations).name}]({deviations})"
         parts += ["## Deviations", f"Where this differs from the paper and from its authors' code, and why: {where}."]

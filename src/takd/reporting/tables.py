@@ -90,11 +90,18 @@ def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: Judged
 
 
 def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
-    """The same for people, aligned so that it reads well in a terminal too; with lines of comparisons where there are some."""
+    """The same for people, aligned so that it reads well in a terminal too; with lines of comparisons where there are some.
+
+    Rows of which nothing was run are named below the others, in one line.
+    """
     columns = list(dict.fromkeys(numbers["column"]))
     beside = bool(spec.against) or numbers["paper"].notna().any()
     lines = [["model", "data set", *([""] if beside else []), *map(escaped, columns)]]
+    left_out: dict[str, list[str]] = {}
     for (model, dataset), row in _rows(numbers):
+        if not any(cell.n or cell.lacking for cell in row.values()):
+            left_out.setdefault(escaped(model), []).append(escaped(context.title(dataset)))
+            continue
         cells = [row.get(column) for column in columns]
         lines.append([escaped(model), escaped(context.title(dataset)), *(["ours"] if beside else []), *map(_ours, cells)])
         if any(not math.isnan(cell.paper) for cell in row.values()):
@@ -104,10 +111,13 @@ def as_markdown(spec: Table, numbers: pd.DataFrame, context: Context) -> str:
         if spec.against and any(cell.n for cell in row.values()):
             lines.append(["", "", escaped(f"over {spec.against}"), *(_over(cell) if cell else "" for cell in cells)])
             lines.append(["", "", "group", *(cell.group if cell else "" for cell in cells)])
+    not_run = "; ".join(f"{model} on {', '.join(on)}" for model, on in left_out.items())
     return (
         f"**{escaped(spec.where)}.** {escaped(spec.title)}. {said_of(context.metric)}, %"
         f"{context.shouted}; "
-        f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}{_how_compared(spec)}\n\n{aligned(lines)}"
+        f"mean ± standard deviation (number of seeds).{_exceptions(numbers, context)}{_how_compared(spec)}\n"
+        + (f"\n{aligned(lines)}" if len(lines) > 1 else "")
+        + (f"\nNot run: {not_run}.\n" if not_run else "")
     )
 
 

@@ -165,6 +165,9 @@ def test_tables_and_figures_of_which_nothing_was_run_are_named_and_not_shown(sec
     for path in more:
         kinds.make(path.stem, ARTIFACTS[path.stem], of, path.with_suffix(""))
     page = html([*sections[:-1], *more, sections[-1]])
+    for_a_terminal = report_markdown("x", RECORDS, ARTIFACTS, [*sections[:-1], *more, sections[-1]], None)
+    assert for_a_terminal.endswith("\n\nNot run: Figure 7, Table 3, Answers, Probes.\n")
+    assert "## Table 1" in for_a_terminal and not any(f"## {name}" in for_a_terminal for name in ("Figure 7", "Table 3", "Answers"))
     assert "Not run: Figure 7, Table 3, Answers, Probes." in page
     assert 'id="table1"' in page and not any(f'id="{path.stem}"' in page for path in more)
 
@@ -220,7 +223,8 @@ def test_methods_that_are_compared_with_one_lead_to_curves_without_the_paper(tmp
     page = report_html("x", records, ARTIFACTS, [tmp_path / "methods.md"], None, "")
     table = page[page.index('<div id="methods">') : page.index("<h2>Cost")]
     assert table.count('<a href="#cifar10/resnet/26-14-8">80.00 (1)</a>') == 1
-    assert table.count('<tr class="ours">') == 2 and table.count('<tr class="difference">') == 2  # ResNet-14 was not run
+    assert table.count('<tr class="ours">') == 1 and table.count('<tr class="difference">') == 2
+    assert "<p>Not run: ResNet-14 on CIFAR-10.</p>" in table
 
 
 def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
