@@ -135,6 +135,7 @@ def _draw_errors(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:
 # Of the sketch: where real function, teacher, assistant and student stand, and how far an arrow bends away from a straight line.
 PLACES = {"r": (0.0, 0.0), "t": (1.0, 0.0), "a": (2.0, 0.0), "s": (3.0, 0.0)}
 NODES = {"r": "real", "t": "teacher", "a": "assistant", "s": "student"}
+ROOM = {"r": 12, "t": 18, "a": 21, "s": 17}  # points that an arrow keeps from the middle of a node: half of its box
 ARROWS = {"r→t": (0.0, 0.4), "t→a": (0.0, -0.4), "a→s": (0.0, -0.4), "t→s": (-0.6, 1.2), "r→s": (0.85, -1.5)}
 
 
@@ -145,9 +146,11 @@ def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
     for hop, rate in rates.items():
         (bend, height), (colour, _) = ARROWS[hop], STYLES[hop]
         start, end = (PLACES[node] for node in hop.split("→"))
-        style = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "shrinkA": 13, "shrinkB": 13, "color": colour}
-        axis.annotate("", end, start, arrowprops=style)
-        axis.text((start[0] + end[0]) / 2 - 0.08, height, _label(rate), ha="center", va="center", fontsize=6.5, linespacing=0.95)
+        shrink_start, shrink_end = (ROOM[node] for node in hop.split("→"))
+        look = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "shrinkA": shrink_start, "shrinkB": shrink_end}
+        axis.annotate("", end, start, arrowprops={**look, "color": colour})
+        middle = (start[0] + end[0]) / 2 - (0.2 if hop == "a→s" else 0.08)  # r→s ends to the right of it
+        axis.text(middle, height, _label(rate), ha="center", va="center", fontsize=6.5, linespacing=0.95)
     for node, (x, y) in PLACES.items():
         axis.text(
             x, y, NODES[node], ha="center", va="center", fontsize=6.5, zorder=3,
