@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from takd.errors import RecordError
+from takd.files import read_text, write_text
 from takd.planning.workflow import Workflow
 from takd.records.made import Made
 from takd.study import layout
@@ -36,5 +37,7 @@ def publish(workflow: Workflow, results: str) -> list[Path]:
             copy = target / file.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+            if file.name == "report.md":
+                write_text(copy, read_text(file).replace("](../", "](../../"))  # its links, from a folder deeper
             copies.append(copy)
     return copies

@@ -41,7 +41,7 @@ def report_markdown(
         if section in empty:
             continue
         if section.stem == "claims":
-            parts += ["## Claims", read_text(section)]
+            parts += ["## Claims", read_text(section).replace("\n## ", "\n### ")]  # its headings, below this one
             continue
         spec = shown[section.stem]
         parts.append(f"## {escaped(spec.where)}")
