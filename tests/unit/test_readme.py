@@ -71,8 +71,14 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     found = re.search(orders, (QUICK / "claims.md").read_text())
     assert found is not None
     count, reproduced, equal, undecided = found.groups()
-    said = f"Of {count} orders of the paper's numbers {reproduced} are reproduced, {equal} is equal and {undecided} are undecided:"
+    said = f"Of {count} orders of the paper's numbers {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
     assert said in text
+    verdicts = dict(re.findall(r"^\| (C\d) .*\| \*\*([a-z ]+)\*\* ", (QUICK / "claims.md").read_text(), flags=re.MULTILINE))
+    assert (
+        [claim for claim, verdict in verdicts.items() if verdict == "contradicted"]
+        == ["C8"]
+        == re.findall(r"C\d(?=, on flat)", text)
+    )
 
 
 def test_its_picture_shows_what_was_measured() -> None:
@@ -93,7 +99,13 @@ def test_it_is_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs/decisions").glob("*.md"))], ids=lambda page: page.name
+    "page",
+    [
+        *PAGES,
+        ROOT / "CHANGELOG.md",
+        *(page for place in ("docs/decisions", "docs/notes", "results/published") for page in sorted((ROOT / place).rglob("*.md"))),
+    ],
+    ids=lambda page: page.name,
 )
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
