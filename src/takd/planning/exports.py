@@ -8,7 +8,7 @@ from takd.code import code_hash
 from takd.planning.keys import Keys, State
 from takd.records.exports import EXPORTING, TIMING, ExportRecord, Kind, LatencyRecord, export_key, latency_key
 from takd.study import layout
-from takd.study.artifacts import Deploy
+from takd.study.further_kinds import Deploy
 from takd.study.tree import Node
 
 Shipped = tuple[Node, str]  # an exported network, and the kind, as layout.export has it

@@ -26,9 +26,11 @@ from takd.records.key import (
     training_code,
 )
 from takd.study import layout
-from takd.study.artifacts import Answers, Deploy, Probes, Surfaces, Wins, look_up
+from takd.study.artifacts import look_up
+from takd.study.further_kinds import Answers, Deploy, Probes, Wins
 from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
+from takd.study.papers_kinds import Surfaces
 from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.recipe import Recipe
 from takd.study.tree import Node, Tree

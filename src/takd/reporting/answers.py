@@ -13,7 +13,8 @@ from takd.reporting.context import Context
 from takd.reporting.crossed import mcnemar_p, over_students_and_images
 from takd.reporting.effects import DOUBT, Effect, by_pairs
 from takd.reporting.kept_answers import Classes
-from takd.study.artifacts import Answers, Cell
+from takd.study.further_kinds import Answers
+from takd.study.shown import Cell
 
 NOT_RUN, NOT_KEPT = "not run", "not kept"
 COLUMNS = [

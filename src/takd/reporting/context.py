@@ -13,9 +13,9 @@ from takd.data.registry import DATASET_TITLES
 from takd.errors import RecordError, shortened
 from takd.records.accuracy import on_held_out
 from takd.reporting.kept_answers import KeptAnswers
-from takd.study.artifacts import Cell
 from takd.study.metric import TITLES, Metric
 from takd.study.search import JudgedOn
+from takd.study.shown import Cell
 
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
 _PLACE = ["artifact", "dataset", "model", "column"]

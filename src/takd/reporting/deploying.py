@@ -15,7 +15,7 @@ from takd.markdown import aligned, escaped
 from takd.reporting import style
 from takd.reporting.context import Context, family_title
 from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
-from takd.study.artifacts import Deploy
+from takd.study.further_kinds import Deploy
 
 CHAIN = ["dataset", "family", "chain", "variant"]
 COLUMNS = [

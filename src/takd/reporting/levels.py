@@ -12,8 +12,9 @@ from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
 from takd.reporting.effects import Effect, by_pairs
-from takd.study.artifacts import Cell, Levels
+from takd.study.further_kinds import Levels
 from takd.study.names import hops_of
+from takd.study.shown import Cell
 
 COLUMNS = ["dataset", "family", "chain", "level", "networks", "mean", "low", "high", "variance", "share"]
 Accuracies = npt.NDArray[np.float64]

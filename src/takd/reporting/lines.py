@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from takd.reporting import style
 from takd.reporting.context import Context
-from takd.study.artifacts import Lines, Panel, Series
+from takd.study.papers_kinds import Lines, Panel, Series
 
 COLUMNS = ["dataset", "family", "series", "x", "chain", "value", "deviation", "n"]
 MEAN_OF = "mean of"

@@ -20,10 +20,11 @@ from takd.reporting.facts import Records
 from takd.reporting.page_style import STYLE
 from takd.reporting.rendering import as_html, tables_of, verdict_class
 from takd.reporting.verdicts import OF_OWN, VERDICTS
-from takd.study.artifacts import AnyArtifact, Cell, look_up
+from takd.study.artifacts import AnyArtifact, look_up
 from takd.study.metric import Metric, said_of
 from takd.study.names import hops_of
 from takd.study.search import JudgedOn
+from takd.study.shown import Cell
 
 # Nothing is fetched and nothing runs, whatever a name says.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

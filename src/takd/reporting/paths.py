@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.lines import COLUMNS, summary
-from takd.study.artifacts import Paths
 from takd.study.names import hops_of
+from takd.study.papers_kinds import Paths
 
 MOST_ROWS = 32  # paths to the last member that are drawn; the numbers have all
 LONGEST_LINE = 18  # characters of a column's head

@@ -10,7 +10,7 @@ from takd.errors import RecordError
 from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
-from takd.study.artifacts import Probes
+from takd.study.further_kinds import Probes
 
 NETWORK = ["dataset", "family", "chain", "method", "seed"]
 MEASURED = ["entropy", "divergence", "agreement", "agreement_train"]

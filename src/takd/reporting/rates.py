@@ -12,7 +12,7 @@ from takd.markdown import one_line
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.fitting import CANDIDATES, NOT_FITTED, Rate, fitted
-from takd.study.artifacts import Rates
+from takd.study.papers_kinds import Rates
 
 COLUMNS = [
     "dataset", "family", "by", "hop", "chain", "training_share", "error", "deviation", "n", *Rate._fields,

@@ -22,7 +22,8 @@ from takd.reporting.exported import exported_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims, layout
-from takd.study.artifacts import Probes, look_up
+from takd.study.artifacts import look_up
+from takd.study.further_kinds import Probes
 from takd.study.layout import VARIANTS
 from takd.study.own_claims import of_own_study
 from takd.study.path_networks import UNAUGMENTED

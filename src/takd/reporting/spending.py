@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
-from takd.study.artifacts import Costs
+from takd.study.further_kinds import Costs
 
 COLUMNS = [
     "dataset", "family", "label", "chain", "variant", "epochs", "core_seconds", "core_seconds_deviation", "last_hop", "accuracy",

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.flatness import in_disc, of_chain, rises
-from takd.study.artifacts import Surfaces
 from takd.study.names import hops_of
+from takd.study.papers_kinds import Surfaces
 
 PANEL_INCHES = (2.0, 2.2)
 BAR_INCHES = 0.7

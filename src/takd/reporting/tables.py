@@ -10,8 +10,8 @@ from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting import groups
 from takd.reporting.context import Context
-from takd.study.artifacts import Table
 from takd.study.metric import Metric, said_of
+from takd.study.papers_kinds import Table
 from takd.study.search import JudgedOn
 
 NOT_RUN, NOT_KEPT = "not run", "not kept"

@@ -10,7 +10,8 @@ from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.answers import NOT_KEPT, NOT_RUN
 from takd.reporting.context import Context
-from takd.study.artifacts import Cell, Wins
+from takd.study.further_kinds import Wins
+from takd.study.shown import Cell
 
 COLUMNS = ["dataset", "family", "chain", "other", "image", "class", "label", "right", "right_of_other", "n"]
 MOST_CLASSES = 3  # of those that are named for a pair

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from takd.study.artifacts import paths_between
 from takd.study.claims import Claims
+from takd.study.papers_kinds import paths_between
 
 
 def of_own_study(family: str, members: Sequence[str], variants: Sequence[str] = ()) -> Claims:

@@ -14,8 +14,8 @@ from takd.reporting import answers, kinds
 from takd.reporting.context import Context
 from takd.reporting.kept_answers import KeptAnswers, kept_of
 from takd.study import claims
-from takd.study.artifacts import Answers, Pairs
 from takd.study.comparisons import Above, Order
+from takd.study.further_kinds import Answers, Pairs
 from tests.conftest import ROOT
 from tests.unit.reporting.conftest import ARTIFACTS, BOTH, accuracies, context, record
 

@@ -11,10 +11,11 @@ from takd.reporting.context import CHOSEN_ON_TEST, of_all_accuracies
 from takd.reporting.page import report_html
 from takd.reporting.report import report_markdown
 from takd.study import artifacts
+from takd.study.papers_kinds import Table
 from tests.unit.reporting.conftest import accuracies, context, record
 
 OWN = artifacts.of_own_study("plain", ["10", "2"])
-TABLE = cast(artifacts.Table, OWN["table"])
+TABLE = cast(Table, OWN["table"])
 ROWS = accuracies([("digits", "plain", chain, seed, 50.0 + seed) for chain in ("2", "10-2", "10") for seed in (0, 1)])
 
 

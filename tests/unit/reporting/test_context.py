@@ -6,7 +6,7 @@ import pytest
 
 from takd.errors import RecordError
 from takd.reporting.context import PUBLISHED_COLUMNS, read_published
-from takd.study.artifacts import Cell
+from takd.study.shown import Cell
 from tests.unit.reporting.conftest import PUBLISHED, accuracies, context
 
 HEAD = ",".join(PUBLISHED_COLUMNS)

@@ -11,7 +11,8 @@ from takd.errors import RecordError
 from takd.reporting import deploying, kinds, show
 from takd.reporting.context import Context
 from takd.reporting.exported import COLUMNS
-from takd.study.artifacts import Deploy, of_own_study
+from takd.study.artifacts import of_own_study
+from takd.study.further_kinds import Deploy
 from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from takd.reporting import tables
 from takd.reporting.groups import groups, held_against, letters, told_apart
-from takd.study.artifacts import Row, Table
+from takd.study.papers_kinds import Row, Table
 from tests.unit.reporting.conftest import accuracies, context
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from takd.reporting import kinds, levels
 from takd.reporting.context import Context
-from takd.study.artifacts import Levels
+from takd.study.further_kinds import Levels
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
 
 SPEC = Levels(kind="levels", where="Levels", title="Over teachers", family="plain", path="10-4-2", direct="10-2", teachers=3)

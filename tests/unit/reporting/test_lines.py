@@ -11,7 +11,7 @@ from matplotlib import pyplot
 
 from takd.reporting import kinds, lines, style
 from takd.reporting.context import Context
-from takd.study.artifacts import Lines, Series
+from takd.study.papers_kinds import Lines, Series
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, of_figures, written
 from tests.unit.reporting.golden import check
 

@@ -16,10 +16,11 @@ from takd.search.job import judged
 from takd.study import artifacts
 from takd.study.metric import check_metric
 from takd.study.own_claims import of_own_study
+from takd.study.papers_kinds import Table
 from tests.unit.reporting.conftest import context, record
 
 OWN = artifacts.of_own_study("plain", ["10", "2"])
-TABLE = cast(artifacts.Table, OWN["table"])
+TABLE = cast(Table, OWN["table"])
 ORDER = {"plain": ["10", "2"]}
 NUMBERS = {"2": [(60.0, 20.0), (62.0, 22.0), (61.0, 24.0)], "10-2": [(50.0, 40.0), (52.5, 44.0), (51.0, 42.0)]}  # accuracy, F1
 

@@ -9,7 +9,8 @@ from matplotlib import pyplot
 
 from takd.reporting import paths, style
 from takd.reporting.context import Context
-from takd.study.artifacts import Paths, of_own_study
+from takd.study.artifacts import of_own_study
+from takd.study.papers_kinds import Paths
 from tests.unit.reporting.conftest import accuracies, context
 
 MEMBERS = ("vit_base_patch16_224.augreg_in21k", "resnet18", "mobilenet_v3_small")

@@ -15,7 +15,7 @@ from takd.planning.workflow import Workflow
 from takd.reporting import probes, show
 from takd.reporting.judging import Measured, judge
 from takd.study import claims
-from takd.study.artifacts import Probes
+from takd.study.further_kinds import Probes
 from tests.conftest import ROOT
 from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import ARTIFACTS, PUBLISHED, accuracies, context

@@ -7,7 +7,7 @@ from scipy import optimize
 
 from takd.reporting import rates
 from takd.reporting.fitting import CANDIDATES, Fit, fitted
-from takd.study.artifacts import Rates
+from takd.study.papers_kinds import Rates
 from tests.unit.reporting.conftest import ARTIFACTS, context, of_figures
 
 SHARES = np.repeat([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0], 3)

@@ -10,7 +10,7 @@ from matplotlib import pyplot
 
 from takd.reporting import kinds, show, spending, style
 from takd.reporting.context import Context
-from takd.study.artifacts import Costs
+from takd.study.further_kinds import Costs
 from tests.conftest import ROOT
 from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context

@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from takd.errors import RecordError
 from takd.records.surface import POINT_COLUMNS, read_points, read_rises
 from takd.reporting import flatness, kinds, surfaces
-from takd.study.artifacts import Surfaces
+from takd.study.papers_kinds import Surfaces
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context, written
 from tests.unit.reporting.golden import check
 

@@ -8,7 +8,7 @@ import pytest
 
 from takd.reporting import kinds, tables
 from takd.reporting.context import Context
-from takd.study.artifacts import Row, Table
+from takd.study.papers_kinds import Row, Table
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
 from tests.unit.reporting.golden import check
 

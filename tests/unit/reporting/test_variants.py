@@ -6,6 +6,7 @@ import pytest
 from takd.reporting import tables
 from takd.reporting.judging import Measured, judge
 from takd.study import artifacts, own_claims
+from takd.study.papers_kinds import Table
 from tests.unit.reporting.conftest import PUBLISHED, accuracies, context
 
 MEMBERS = ("10", "4", "2")
@@ -26,7 +27,7 @@ def rows() -> pd.DataFrame:
 
 def test_a_table_has_a_row_a_recipe() -> None:
     spec = OWN["recipes"]
-    assert isinstance(spec, artifacts.Table) and spec.variants_shown == ("patient",)
+    assert isinstance(spec, Table) and spec.variants_shown == ("patient",)
     found = tables.numbers("recipes", spec, context(rows(), ("digits",)))
     means = found.set_index(["model", "chain"])["mean"]
     assert means["2", "10-2"] == pytest.approx(63.08) and means["2, patient", "10-2"] == pytest.approx(70.08)

@@ -10,7 +10,7 @@ import pytest
 from takd.reporting import kinds, wins
 from takd.reporting.context import Context
 from takd.reporting.kept_answers import KeptAnswers
-from takd.study.artifacts import Pairs, Wins
+from takd.study.further_kinds import Pairs, Wins
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
 
 SPEC = Wins(

@@ -8,6 +8,7 @@ from takd.errors import ParameterError
 from takd.objectives.registry import OBJECTIVES
 from takd.study import artifacts
 from takd.study.names import Name
+from takd.study.papers_kinds import Row, Surfaces, Table
 from takd.study.tree import Node, Tree
 from tests.conftest import ROOT
 
@@ -95,14 +96,14 @@ def test_what_the_paper_quotes_is_marked_and_run_all_the_same() -> None:
 
 
 def test_a_row_may_have_more_networks_than_the_study() -> None:
-    row = artifacts.Row(model="m", family="plain", chains={"a": "10-2", "b": "2"}, seeds=5)
-    spec = artifacts.Table(kind="table", title="x", where="y", rows=(row,))
+    row = Row(model="m", family="plain", chains={"a": "10-2", "b": "2"}, seeds=5)
+    spec = Table(kind="table", title="x", where="y", rows=(row,))
     assert [len(spec.networks(("cifar10",), seeds)) for seeds in (1, 3, 5, 7)] == [2 * 5, 2 * 5, 2 * 5, 2 * 7]
 
 
 def test_figure_7_shows_students_on_cifar_100() -> None:
     surfaces = artifacts.load(SPECIFICATION)["figure7"]
-    assert isinstance(surfaces, artifacts.Surfaces)
+    assert isinstance(surfaces, Surfaces)
     assert [(cell.family, cell.dataset, cell.column, cell.chain) for cell in surfaces.cells(("cifar10", "cifar100"))] == [
         ("plain", "cifar100", "NOKD", "2"), ("plain", "cifar100", "BLKD", "10-2"), ("plain", "cifar100", "TAKD", "10-4-2"),
         ("resnet", "cifar100", "NOKD", "8"), ("resnet", "cifar100", "BLKD", "110-8"), ("resnet", "cifar100", "TAKD", "110-20-8"),
@@ -134,7 +135,7 @@ def test_every_published_number_is_there_and_has_its_cell() -> None:
     assert not published.duplicated(["artifact", "dataset", "model", "column"]).any()
     assert published["accuracy"].between(40, 95).all()
     for name, artifact in artifacts.load(SPECIFICATION).items():
-        if not isinstance(artifact, artifacts.Table):
+        if not isinstance(artifact, Table):
             continue
         cells = {(cell.dataset, cell.model, cell.column) for cell in artifact.cells(("cifar10", "cifar100"))}
         theirs = published[published["artifact"] == name]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from takd.errors import NetworkNameError, ParameterError
-from takd.study.artifacts import Table
 from takd.study.names import Name
+from takd.study.papers_kinds import Table
 from takd.study.tree import Node, Tree
 from tests.conftest import ROOT
 
