@@ -82,7 +82,7 @@ def _study(
     from takd.errors import shortened
     from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
-    from takd.starting.text import chains
+    from takd.starting.text import chains, growing
 
     made = begin(name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts)
     summary = made.summary
@@ -102,6 +102,8 @@ def _study(
         )
     for member in made.members:
         print(f"  {member.name}: {member.parameters:,} parameters ({member.builder})")
+    if larger := growing(made.members):
+        print(f"warning: {larger}")
     print("chains: " + ", ".join(chains(made.members)))
     target = f"results/{name}/report.html"
     costs, counted_with = cost_line(target, cores)

@@ -105,6 +105,15 @@ def chains(members: Sequence[Member]) -> list[str]:
     return [names[-1], *("-".join([names[0], *path, names[-1]]) for path in between)]
 
 
+def growing(members: Sequence[Member]) -> str:
+    """Which members have more parameters than one that stands before them and so teaches them, in a line; empty where none has."""
+    pairs = [(before, after) for before, after in combinations(members, 2) if after.parameters > before.parameters]
+    return "; ".join(
+        f"{after.name} ({after.parameters:,} parameters) is larger than {before.name} ({before.parameters:,}), which teaches it"
+        for before, after in pairs
+    )
+
+
 def _scalar(value: object) -> str:
     plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./:-]*", value)  # else in quotes, as YAML has signs of its own
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and not plain else str(value)

@@ -50,3 +50,12 @@ def test_what_to_type_next_has_the_cores_that_were_counted_with(begin: Run, core
     code, out, err = begin("--teacher", "plain:4", "--student", "plain:2", "--cores", cores)
     assert code == 0, err
     assert f" on {cores} cores" in out and f"\n    snakemake --cores {cores} results/pets/report.html\n" in out
+    assert "warning" not in out
+
+
+def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(begin: Run, workspace: Path) -> None:
+    code, out, err = begin("--teacher", "plain:2", "--student", "plain:4")
+    assert code == 0, err
+    (line,) = [line for line in out.splitlines() if line.startswith("warning: ")]
+    assert line.startswith("warning: 4 (") and " is larger than 2 (" in line
+    assert (workspace / "presets/pets.yaml").is_file()

@@ -11,7 +11,7 @@ from takd.objectives.registry import ALL
 from takd.planning.lock import Lock, digest_of
 from takd.planning.workflow import Workflow
 from takd.starting.recipes import LARGE_FROM_NOTHING, SMALL_FROM_NOTHING, recipe_for, times_larger
-from takd.starting.text import Member, preset_text
+from takd.starting.text import Member, growing, preset_text
 from takd.study.names import Name
 from takd.study.recipe import Recipe, resolve
 from takd.study.recipe_parts import NetworkSection
@@ -89,3 +89,28 @@ def test_far_more_images_of_some_classes_are_told_and_sampled_evenly(tmp_path: P
 
 def test_times_are_rounded_down() -> None:
     assert times_larger([500, 5, 7]) == 100 and times_larger([19, 10]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pairs"),
+    [
+        ((1200, 60), []),
+        ((60, 60), []),
+        ((1200, 300, 60), []),
+        ((60, 1200), ["student (1,200 parameters) is larger than teacher (60), which teaches it"]),
+        ((300, 1200, 60), ["between0 (1,200 parameters) is larger than teacher (300), which teaches it"]),
+        ((1200, 60, 300), ["student (300 parameters) is larger than between0 (60), which teaches it"]),
+        (
+            (60, 90, 80, 70),
+            [
+                f"{name} ({size} parameters) is larger than teacher (60)"
+                for name, size in (("between0", 90), ("between1", 80), ("student", 70))
+            ],
+        ),
+    ],
+)
+def test_a_network_that_is_larger_than_its_teacher_is_named_with_both_sizes(sizes: tuple[int, ...], pairs: list[str]) -> None:
+    names = ["teacher", *(f"between{number}" for number in range(len(sizes) - 2)), "student"]
+    line = growing([Member(name, "plain:2", size) for name, size in zip(names, sizes, strict=True)])
+    said = line.split("; ") if line else []
+    assert len(said) == len(pairs) and all(one.startswith(pair) for one, pair in zip(said, pairs, strict=True))
