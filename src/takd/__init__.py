@@ -20,6 +20,9 @@ def load(path: Path | str, *, builder: str | None = None) -> "Predictor":
     model.safetensors, where that is code of one's own: a file's metadata never causes an import of it. Raises CheckpointError where
     the file isn't such a network, ParameterError where ONNX Runtime isn't installed.
     """
+    from takd.planning.there import check_there
+
+    check_there(Path(path))
     if Path(path).suffix.lower() == ".onnx":
         from takd.shipping.onnx_classifier import OnnxClassifier
 

@@ -33,12 +33,14 @@ def export(
     """Write a trained network as ONNX, and a card about it, after it was compared with the network on the test images."""
     from takd.errors import ParameterError
     from takd.files import check_outputs
+    from takd.planning.there import check_there
 
     kind = _kind(int8=int8, fp16=fp16, torch=torch)
     _check_installed("export", "onnxruntime", *(() if kind == "torch" else ("onnx", "onnxscript")))
     suffix = ".pt2" if kind == "torch" else ".onnx"
     if output.suffix != suffix:
         raise ParameterError(f"{output}: such a file ends in {suffix}; call it {output.with_suffix(suffix)}")
+    check_there(network, *([data] if data else []))
     outputs = [output, output.with_suffix(".md"), *([record] if record else [])]
     check_outputs(outputs, [network, *(path for path in (data, key) if path), *own_code(builder)])
     from takd.shipping.export import export as run
@@ -63,7 +65,9 @@ def latency(
 ) -> None:
     """Print how long an exported network takes on one core of this machine; let nothing else run meanwhile."""
     from takd.files import check_outputs
+    from takd.planning.there import check_there
 
+    check_there(network)
     _check_installed("latency", "onnxruntime")
     from takd.shipping.latency import latency as run
 

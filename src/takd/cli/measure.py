@@ -29,7 +29,9 @@ def evaluate(
     from takd.errors import ParameterError
     from takd.files import check_outputs
     from takd.measuring.evaluation import evaluated
+    from takd.planning.there import check_there
 
+    check_there(network, data)
     if confusion is not None:
         if confusion.suffix.lower() not in (".png", ".csv"):
             raise ParameterError(f"confusion: {confusion} ends in neither .png nor .csv")
@@ -60,10 +62,12 @@ def surface(
     from takd.errors import ParameterError
     from takd.files import check_outputs
     from takd.measuring.surface import write_surface
+    from takd.planning.there import check_there
     from takd.study.params import Surface
     from takd.study.section import first_problem
     from takd.training.device import chosen_device
 
+    check_there(network, data)
     check_outputs([output], [network, data, *([key] if key else []), *own_code(builder)])
     try:
         grid = Surface(points=points, span=span, images=images)
@@ -88,8 +92,11 @@ def probe(
     from takd.errors import ParameterError
     from takd.files import check_outputs
     from takd.measuring.probe import by_chain, probed, write
+    from takd.planning.there import check_there
 
-    check_outputs([output], [*networks, data, *([teacher] if teacher else []), *own_code(builder)])
+    read = [*networks, data, *([teacher] if teacher else [])]
+    check_there(*read)
+    check_outputs([output], [*read, *own_code(builder)])
     if len({path.resolve() for path in networks}) < len(networks):
         raise ParameterError("networks: one is given twice, and would count as a seed more")
     table = probed(

@@ -25,6 +25,7 @@ def show(
     key: Key = None,
 ) -> None:
     """Make a table, a figure, accuracy.csv, the claims' verdicts or the report, from networks that are there."""
+    from takd.errors import ParameterError
     from takd.planning import targets
     from takd.planning.workflow import Workflow
     from takd.reporting import deciding
@@ -32,6 +33,10 @@ def show(
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
     targets.check(workflow, target)
+    if targets.product_of(workflow, target) is not None:
+        raise ParameterError(
+            f"{target}: is of one network; takd show makes what compares them, `snakemake --cores 1 -- {target}` this"
+        )
     for line in targets.left_out(workflow, target):
         print(f"takd: {line}", file=sys.stderr)
     claimed = targets.decided_claim(workflow, target)

@@ -102,6 +102,31 @@ except SystemExit:
     assert out.splitlines()[-1] == "False"
 
 
+NETWORK = "results/models/digits/plain/10-4/seed0/model.safetensors"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", NETWORK, "--data", "absent"],
+        ["surface", NETWORK, "--data", "absent", "--points", 3, "--span", 1, "--images", 9, "--output", "surface.csv"],
+        ["probe", "params.yaml", NETWORK, "--data", "absent", "--output", "probes.csv"],
+        ["probe", "params.yaml", "--teacher", NETWORK, "--data", "absent", "--output", "probes.csv"],
+        ["export", NETWORK, "--output", "student.onnx"],
+        ["predict", NETWORK, "picture.png"],
+        ["show", NETWORK],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_command_that_opens_a_network_says_so(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[object]
+) -> None:
+    monkeypatch.chdir(workspace)
+    code, out, err = takd(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"takd: {NETWORK}: ") and f"`snakemake --cores 1 -- {NETWORK}`" in err
+
+
 def test_a_training_that_is_told_to_end_leaves_nothing_half_written(digits: Path, tmp_path: Path) -> None:
     how = recipe(builder="plain:2", epochs=100_000, training_share=0.1).canonical()
     process = started(*train_arguments(tmp_path, digits, recipe=how, resume=tmp_path / "resume", device="cpu"))
