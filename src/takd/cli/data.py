@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takd.cli.options import Preset
+from takd.cli.options import Preset, check_ending
 
 if TYPE_CHECKING:
     from takd.data.registry import OwnImages
@@ -38,6 +38,7 @@ def prepare(
         return
     archive = look_up(dataset).archive
     check_outputs([output], [raw / archive.filename] if archive else [])
+    check_ending(output, ".safetensors")
     prepared.prepare(dataset, raw, output)
     print(output)
 
@@ -78,6 +79,7 @@ def _prepare_registered(
     from takd.starting.study import lock_of
 
     _check_apart(output, images)
+    check_ending(output, ".safetensors")
     lock = Lock.read(place)
     if lock is not None and not lock.is_of(images):
         print(f"{place}: what {said_by} says of its images has changed since; they are read anew", flush=True)

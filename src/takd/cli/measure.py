@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from takd.cli.options import Builder, Data, Device, Key, Output, Threads, expected_key, own_code
+from takd.cli.options import Builder, Data, Device, Key, Output, Threads, check_ending, expected_key, own_code
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,6 +69,7 @@ def surface(
 
     check_there(network, data)
     check_outputs([output], [network, data, *([key] if key else []), *own_code(builder)])
+    check_ending(output, ".csv")
     try:
         grid = Surface(points=points, span=span, images=images)
     except ValidationError as error:
@@ -97,6 +98,7 @@ def probe(
     read = [*networks, data, *([teacher] if teacher else [])]
     check_there(*read)
     check_outputs([output], [*read, *own_code(builder)])
+    check_ending(output, ".csv")
     if len({path.resolve() for path in networks}) < len(networks):
         raise ParameterError("networks: one is given twice, and would count as a seed more")
     table = probed(

@@ -26,6 +26,14 @@ def expected_key(path: Path | None) -> str | None:
     return None if key == UNKNOWN else key
 
 
+def check_ending(path: Path, ending: str) -> None:
+    """Raises ParameterError where a file to write is called as if it were of another kind; without an ending it says nothing."""
+    from takd.errors import ParameterError
+
+    if path.suffix and path.suffix.lower() != ending:
+        raise ParameterError(f"{path}: such a file ends in {ending}; call it {path.with_suffix(ending)}")
+
+
 def parsed_changes(text: str) -> dict[str, object]:
     """Parameters from --changes. Raises ParameterError where they aren't a mapping."""
     from takd.yaml_files import parse_yaml

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from takd.cli.options import Builder, Data, Device, Key, Output, Threads, expected_key, own_code
+from takd.cli.options import Builder, Data, Device, Key, Output, Threads, check_ending, expected_key, own_code
 
 
 def add_to(app: typer.Typer) -> None:
@@ -90,6 +90,7 @@ def targets(
     except ValueError as error:
         raise ParameterError(f"--views: {error}") from None
     check_outputs([output], [teacher, data, *([key] if key else []), *own_code(builder)])
+    check_ending(output, ".safetensors")
     device_used = chosen_device(device, threads)
     soft_targets.compute(
         teacher, prepared.load(data), output, views=views, device=device_used, builder=builder, expected_key=expected_key(key)

@@ -127,6 +127,28 @@ def test_every_command_that_opens_a_network_says_so(
     assert err.startswith(f"takd: {NETWORK}: ") and f"`snakemake --cores 1 -- {NETWORK}`" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["probe", "params.yaml", "--data", "absent", "--output", "p.json"], "p.json: such a file ends in .csv; call it p.csv"),
+        (
+            ["surface", "a", "--data", "b", "--points", 3, "--span", 1, "--images", 9, "--output", "s.json"],
+            "s.json: such a file ends in .csv; call it s.csv",
+        ),
+        (["targets", "a", "--data", "b", "--output", "t.csv"], "t.csv: such a file ends in .safetensors; call it t.safetensors"),
+        (["prepare", "digits", "--output", "d.npz"], "d.npz: such a file ends in .safetensors; call it d.safetensors"),
+    ],
+    ids=lambda each: each[0],
+)
+def test_a_file_is_not_called_what_it_is_not(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[object], said: str
+) -> None:
+    monkeypatch.chdir(workspace)
+    before = files_in(workspace)
+    assert takd(*arguments) == (2, "", f"takd: {said}\n")
+    assert files_in(workspace) == before
+
+
 def test_a_training_that_is_told_to_end_leaves_nothing_half_written(digits: Path, tmp_path: Path) -> None:
     how = recipe(builder="plain:2", epochs=100_000, training_share=0.1).canonical()
     process = started(*train_arguments(tmp_path, digits, recipe=how, resume=tmp_path / "resume", device="cpu"))
