@@ -44,6 +44,15 @@ def test_paragraphs_and_sentences_are_short(page: Path) -> None:
         assert not [one for one in re.split(r"(?<!al)[.!?:;][)*”]* ", text) if len(re.findall(r"[^\W_]+(?:[.,'’-]\w+)*", one)) > 25]
 
 
+def test_an_extra_that_is_to_be_typed_is_quoted_as_zsh_needs_it() -> None:
+    folders = ("docs", "src", "workflow", "presets", "profiles", "paper")
+    files = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in (".md", ".py", ".smk", ".yaml")]
+    files += [ROOT / name for name in ("README.md", "CHANGELOG.md", "Dockerfile", "Makefile", "params.yaml", "Snakefile")]
+    typed = {path: re.findall(r"pip install ([^\s`]*\[[a-z,]+\]\S?)", path.read_text()) for path in files}
+    assert sum(map(len, typed.values())) > 5  # they are found
+    assert not {path: words for path, words in typed.items() if any(word[0] not in "'\"" or word[-1] != word[0] for word in words)}
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
 def test_what_is_typed_are_programs_that_a_reader_has(page: Path) -> None:
     typed = [words for block in blocks(page) if block.language == "sh" for words in words_of(block)]

@@ -82,7 +82,7 @@ def _check_installed(command: str, *packages: str) -> None:
 
     for package in packages:
         if find_spec(package) is None:
-            raise ParameterError(f"takd {command}: {package} isn't installed; pip install takd[export]")
+            raise ParameterError(f"takd {command}: {package} isn't installed; pip install 'takd[export]'")
 
 
 def _kind(*, int8: bool, fp16: bool, torch: bool) -> "Kind":

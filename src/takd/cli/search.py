@@ -31,7 +31,7 @@ def search(
     from takd.study.names import Name
 
     if find_spec("optuna") is None:
-        raise ParameterError("takd search: optuna isn't installed; pip install takd[search]")
+        raise ParameterError("takd search: optuna isn't installed; pip install 'takd[search]'")
     from takd.search.job import search as run
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)

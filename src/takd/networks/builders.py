@@ -119,7 +119,7 @@ def _of_timm(builder: str, name: str, classes: int, size: int | None) -> nn.Modu
     try:
         import timm
     except ImportError:
-        raise ParameterError(f"{builder}: timm isn't installed; pip install takd[timm]") from None
+        raise ParameterError(f"{builder}: timm isn't installed; pip install 'takd[timm]'") from None
     if not timm.is_model(name):
         raise ParameterError(f"{builder}: timm has no network of that name; the nearest are {nearest(name, timm.list_models())}")
     with own_code.running(builder, Path(), _for_size(size)):

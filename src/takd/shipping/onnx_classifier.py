@@ -21,7 +21,7 @@ class OnnxClassifier(Predictor):
         try:
             import onnxruntime  # noqa: F401 (an extra: what follows needs it)
         except ImportError:
-            raise ParameterError(f"{path}: onnxruntime isn't installed; pip install takd[export]") from None
+            raise ParameterError(f"{path}: onnxruntime isn't installed; pip install 'takd[export]'") from None
         from takd.shipping.onnx_file import OnnxNetwork
 
         self._path = path

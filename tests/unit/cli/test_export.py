@@ -63,7 +63,7 @@ def test_without_its_extra_export_names_it(
 ) -> None:
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == missing else object())
     code, _, err = takd("export", model, "--output", tmp_path / "a.onnx")
-    assert (code, err) == (2, f"takd: takd export: {missing} isn't installed; pip install takd[export]\n")
+    assert (code, err) == (2, f"takd: takd export: {missing} isn't installed; pip install 'takd[export]'\n")
 
 
 def test_what_is_not_an_export_has_no_latency(takd: Run, model: Path, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_answers_that_are_no_numbers_have_no_accuracy(tmp_path: Path, factor: fl
 def test_without_onnx_runtime_what_to_install_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = export(tmp_path / "a.onnx", said())
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ParameterError, match=r"a\.onnx: onnxruntime isn't installed; pip install takd\[export\]"):
+    with pytest.raises(ParameterError, match=r"a\.onnx: onnxruntime isn't installed; pip install 'takd\[export\]'"):
         takd.load(path)
 
 
