@@ -3,6 +3,7 @@
 TakdError
 ├── NetworkNameError   a name that is no network: unknown data set, family or member, a chain that grows
 ├── ParameterError     a parameter, recipe, preset or artifact that can't be used
+│   └── NotSearchedError   a preset that waits for what a search will have found
 ├── DataError          images, an archive or a prepared file that isn't what it should be
 ├── CheckpointError    weights or soft targets that are damaged or belong to another network
 ├── RecordError        a file of results that isn't what was written, or has no key that fits
@@ -24,6 +25,10 @@ class NetworkNameError(TakdError):
 
 class ParameterError(TakdError):
     """A parameter is unknown, of the wrong type or out of range."""
+
+
+class NotSearchedError(ParameterError):
+    """A preset takes over what a search is to find first: nothing is wrong until somebody wants its results."""
 
 
 class DataError(TakdError):

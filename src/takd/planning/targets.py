@@ -8,7 +8,7 @@ from pathlib import Path
 
 import takd
 from takd.data.view_names import PATTERN
-from takd.errors import ParameterError, TakdError, shortened
+from takd.errors import NotSearchedError, ParameterError, TakdError, shortened
 from takd.planning.costs import Costs
 from takd.planning.workflow import Workflow
 from takd.study import layout
@@ -201,7 +201,11 @@ def looked_at(workflow: Workflow, arguments: list[str], chosen: str) -> list[str
     check_writable(workflow, asked)
     for argument in arguments:
         check(workflow, argument)
-    broken = [f"{results}: left out: {error}" for results, error in workflow.tree.broken.items()]
+    broken = [
+        f"{results}: left out: {error}"
+        for results, error in workflow.tree.broken.items()
+        if not isinstance(error, NotSearchedError)  # which waits for its search, and is said where it is a target
+    ]
     said = (line for target in asked for line in (*left_out(workflow, target), *of_path(workflow, target)))
     return [*broken, *said, *warnings(workflow.root)]
 

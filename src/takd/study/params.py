@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from takd.data.registry import DATASET_TITLES, OwnImages
-from takd.errors import ParameterError, TakdError, shortened
+from takd.errors import NotSearchedError, ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
 from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
@@ -221,7 +221,7 @@ class Parameters(Section):
 def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -> Parameters:
     """Parameters from params.yaml and a preset that replaces parts of it, key by key; a preset with `members` stands alone.
 
-    typed: counts after any file's. Raises ParameterError.
+    typed: counts after any file's. Raises ParameterError; NotSearchedError where a file of `overrides_from` isn't there.
     """
     values, source = read_yaml(path) if preset is None else read_yaml(preset), preset or path
     if preset is not None and "members" not in values:
@@ -248,7 +248,7 @@ def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
     marks: dict[str, str] = {}
     for file in map(str, files):
         if not _is_there(root / file):
-            raise ParameterError(f"overrides_from: {shortened(file)}: no such file; a search writes it, beside its .csv")
+            raise NotSearchedError(f"overrides_from: {shortened(file)}: no such file; a search writes it, beside its .csv")
         try:
             one = Found.model_validate(read_yaml(root / file))
         except ValidationError as error:

@@ -184,3 +184,14 @@ def test_what_is_there_and_stale_is_told_where_only_what_is_there_is_shown(proje
         assert list(targets.left_out(project.workflow(), quiet)) == []
     project.train(temperature=before)
     assert list(targets.left_out(project.workflow(), "results/table2.csv")) == []
+
+
+def test_a_preset_that_waits_for_its_search_is_said_where_it_is_asked_for_alone(presets: Project) -> None:
+    folder = presets.root / "presets"
+    (folder / "found.yaml").write_text("seeds: 2\noverrides_from: [results/search/digits/plain/10-4-2.yaml]\n")
+    (folder / "broken.yaml").write_text("seeds: none\n")
+    (said,) = targets.looked_at(presets.workflow(), ["results/toy/table2.csv"], "results")
+    assert said.startswith("results/broken: left out: ")
+    for asked in ("results/found/table2.csv", "results/found/models/digits/plain/10/seed0/metrics.json"):
+        with pytest.raises(ParameterError, match=r"10-4-2\.yaml: no such file; a search writes it, beside its \.csv"):
+            targets.looked_at(presets.workflow(), [asked], "results")
