@@ -136,6 +136,10 @@ def verify(
         if one.finding not in ("as it should be", "adopted"):
             print(f"{one.path}: {one.finding}: {one.why}")
     counts = Counter(one.finding for one in found)
+    if counts["stale"] and not changes:
+        print(
+            "stale by the parameters in files: what --config said isn't kept; say it again, as in --changes 'search: {trials: 20}'"
+        )
     said = ", ".join(f"{count} {finding}" for finding, count in counts.items())
     print(f"{len(found)} files: {said or 'nothing is there yet'}")
     if set(counts) - {"as it should be", "adopted"}:

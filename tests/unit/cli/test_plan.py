@@ -7,6 +7,7 @@ from takd.cli.plan import duration
 from takd.planning.plan import made_plan
 from takd.planning.workflow import Workflow
 from tests.unit.cli.conftest import Run
+from tests.unit.planning.project import Project, node
 
 DATASETS = ("digits", "cifar10", "cifar100")
 
@@ -105,6 +106,27 @@ def test_a_preset_that_cannot_be_used_is_said_where_its_target_is_asked_for(takd
 
 def test_nothing_is_verified_where_nothing_is(takd: Run) -> None:
     assert takd("verify") == (0, "0 files: nothing is there yet\n", "")
+
+
+def test_stale_files_are_told_how_parameters_of_the_command_line_are_said(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / "mine").mkdir()
+    mine = Project(workspace / "mine")
+    monkeypatch.chdir(mine.root)
+    written = mine.values["train"]
+    mine.train(epochs=7)  # as by --config 'train={epochs: 7}'
+    mine.make_line(node("digits/plain/10/seed0"))
+    code, out, _ = takd("verify")
+    assert code == 0 and "--changes" not in out
+    mine.write(train=written)
+    code, out, _ = takd("verify")
+    hints = [line for line in out.splitlines() if "--changes" in line]
+    assert code == 1 and len(hints) == 1 and "what --config said isn't kept" in hints[0]
+    code, out, _ = takd("verify", "--changes", "train: {epochs: 7}")
+    assert code == 0 and "--changes" not in out
+    code, out, _ = takd("verify", "--changes", "train: {epochs: 8}")
+    assert code == 1 and "--changes" not in out  # who typed it knows it
 
 
 def test_what_can_be_made_is_listed(takd: Run) -> None:
