@@ -12,14 +12,14 @@ from takd.data.registry import DATASETS
 from takd.markdown import aligned, escaped
 from takd.planning.decided import Compared
 from takd.reporting.rounds import Decision
-from takd.reporting.verdicts import VERDICTS, Unit, Verdict
+from takd.reporting.verdicts import OF_OWN, VERDICTS, Unit, Verdict
 from takd.study.claims import Claim
 from takd.study.metric import Metric
 
 HOW = (
-    "Students are added to the comparisons that are open, and a comparison is left alone as soon as it is reproduced, contradicted "
-    "or equal. Intervals are wider than 95 % asks for, so that all of them, at all looks, hold together in 95 of 100 cases: "
-    "docs/how-a-claim-is-judged.md says how."
+    "Students are added to the comparisons that are open, and a comparison is left alone as soon as it is {reproduced}, "
+    "contradicted or equal. Intervals are wider than 95 % asks for, so that all of them, at all looks, hold together in 95 of 100 "
+    "cases: docs/how-a-claim-is-judged.md says how."
 )
 COLUMNS = (
     *("claim", "dataset", "family", "variant", "kind", "better", "worse", "students", "effect", "low", "high", "unit", "verdict"),
@@ -89,36 +89,46 @@ def as_markdown(
     at_most: int,
     *,
     said_of_all: str = "",
+    own: bool = False,
 ) -> str:
-    """The page. plan: how many students there are at each look. said_of_all: of accuracies."""
+    """The page. plan: how many students there are at each look. said_of_all: of accuracies.
+
+    own: the claim is one on a study of one's own, and not the paper's.
+    """
+    words = OF_OWN if own else {}
+    reproduced = words.get("reproduced", "reproduced")
     counts = Counter(one.now.verdict for one in followed)
-    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    said = ", ".join(f"{counts[verdict]} {words.get(verdict, verdict)}" for verdict in VERDICTS if counts[verdict])
     networks = max((look.networks for look in looks), default=0)
     sections = [
         f"# {name}: {escaped(claim.statement)}\n",
         said_of_all
         + f"{len(followed)} comparison{'' if len(followed) == 1 else 's'}: {said or 'none is of data sets that are here'}.\n",
-        f"{HOW}\n",
+        f"{HOW.format(reproduced=reproduced)}\n",
         f"Looks are at {_listed(plan)} students a chain. It took {networks} networks, teachers among them; had nothing been "
         f"decided before the last look, it would have been {at_most}.\n",
         "## Comparisons\n",
         aligned(
-            [["data set", "family", "better", "than", "effect", "interval", "unit", "students", "verdict"], *map(_row, followed)]
+            [
+                ["data set", "family", "better", "than", "effect", "interval", "unit", "students", "verdict"],
+                *([*_row(one), words.get(one.now.verdict, one.now.verdict)] for one in followed),
+            ]
         ),
         "## Looks\n",
-        aligned([["students", "looked at", "reproduced", "contradicted", "equal", "still open", "networks"], *map(_look, looks)]),
+        aligned([["students", "looked at", reproduced, "contradicted", "equal", "still open", "networks"], *map(_look, looks)]),
     ]
     return "\n".join(sections)
 
 
 def _row(one: Followed) -> list[str]:
+    """A comparison's line, up to its verdict."""
     now, gain = one.now, "gain of " if one.unit == "% of NOKD" else ""
     dataset = one.compared.dataset
     title = DATASETS[dataset].title if dataset in DATASETS else escaped(dataset)
     interval = "" if math.isnan(now.low) else f"{now.low:+.2f}\u00a0…\u00a0{now.high:+.2f}"
     effect = "" if math.isnan(now.effect) else f"{now.effect:+.2f}"
     sides = [f"{gain}{escaped(one.better)}", f"{gain}{escaped(one.worse)}"]
-    return [title, escaped(one.compared.said.family), *sides, effect, interval, one.unit, str(now.n), now.verdict]
+    return [title, escaped(one.compared.said.family), *sides, effect, interval, one.unit, str(now.n)]
 
 
 def _look(look: Look) -> list[str]:

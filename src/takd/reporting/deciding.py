@@ -110,13 +110,15 @@ def make(workflow: Workflow, results: str, name: str, expected_key: str | None =
         raise RecordError(f"{layout.metrics(*found.lacking[0])}: isn't there, or not as it should be; run snakemake")
     claim, at_most = workflow.decided.claim(results, name), len(workflow.decided.with_teachers(_all_asked(found)))
     files = [page.with_suffix(".csv"), page]
-    given = workflow.tree.folder(results).parameters
+    folder = workflow.tree.folder(results)
+    given = folder.parameters
     compared_by = f"{said_of_others(given.metric)}\n\n" if given.metric != "accuracy" else ""
     said = of_all_accuracies(accuracies.on_held_out(found.accuracy), given.chosen_on) + compared_by
     write_text(files[0], decided_page.as_csv(name, found.followed, found.table(), at_most, given.metric))
-    write_text(
-        files[1], decided_page.as_markdown(name, claim, found.followed, found.table(), found.looks, at_most, said_of_all=said)
+    text = decided_page.as_markdown(
+        name, claim, found.followed, found.table(), found.looks, at_most, said_of_all=said, own=folder.is_own
     )
+    write_text(files[1], text)
     records = [layout.metrics(*node) for node in found.read() if workflow.keys.has_record(node)]
     made_from = {path: sha256_of(workflow.root / path) for path in records}
     Made.of(key, files).model_copy(update={"made_from": made_from}).write(page.with_suffix(".json"))

@@ -16,6 +16,7 @@ from takd.reporting.deciding import Looking, Progress, make, progress, said_of
 from takd.study.names import Name
 from takd.study.tree import Node
 from tests.unit.planning.project import Project
+from tests.unit.planning.test_keys import own
 
 BY = {"results": "results", "claim": "C4"}
 CLAIM = {
@@ -188,3 +189,27 @@ def test_a_page_by_another_metric_says_so_and_holds_nothing_against_the_papers_a
     text = page.read_text(encoding="utf-8")
     assert "Networks are compared by macro-F1, %, and not by top-1 accuracy.\n\n1 comparison: 1 contradicted." in text
     assert set(pd.read_csv(table)["metric"]) == {"macro_f1"}
+
+
+def test_a_study_of_one_s_own_confirms_where_the_paper_s_claim_is_reproduced(run: Run, tmp_path: Path) -> None:
+    """Its page has no word of a paper's; its table, which programs read, has the same one as everywhere."""
+    project = Project(tmp_path)
+    last = own(project, seeds=2, seeds_at_most=4)
+    of_chain = {"small": 50.0, "large-small": 60.0}
+
+    def looked() -> Progress:
+        return progress(project.workflow(), last.results, "teacher")
+
+    while (found := looked()).students is not None:
+        for node in found.workflow.decided.with_teachers(found.lacking):
+            value = of_chain.get(node.name.chain, 70.0) + 0.1 * (node.name.seed % 2) * len(node.name.hops)
+            measured: dict[str, Any] = dict.fromkeys(("accuracy", "best_test_accuracy", "selected_accuracy"), value)
+            history = [Epoch(epoch=n, learning_rate=0.1, loss=1, accuracy=value, seconds=2.0) for n in (1, 2, 3)]
+            project.make(node, history=history, **measured)
+    table, page = make(project.workflow(), last.results, "teacher")
+    text = page.read_text(encoding="utf-8")
+    assert "1 comparison: 1 confirmed." in text and "as soon as it is confirmed, contradicted or equal" in " ".join(text.split())
+    assert "reproduced" not in text and text.count("confirmed") == 4  # of all, how, its row, and the looks' head
+    assert set(pd.read_csv(table)["verdict"]) <= {"reproduced", "undecided"}
+    papers = run.files[1].read_text(encoding="utf-8")
+    assert papers.count("reproduced") == 4 and "confirmed" not in papers
