@@ -16,6 +16,7 @@ COLUMNS = [
     "dataset", "family", "chain", "variant", "method", "seed", "accuracy", "best_test_accuracy", "selected_accuracy",
     "epochs", "training_share", "seconds", "parameters", "threads", "machine", "commit", "key",
 ]  # fmt: skip
+IMPORTED = "imported"  # in the place of a method: the network came in with its weights, and had no epochs here
 _NUMBERS = {
     "seed": (0, 999_999), "accuracy": (0, 100), "best_test_accuracy": (0, 100), "selected_accuracy": (0, 100),
     "epochs": (0, 200_000), "training_share": (0, 1), "seconds": (0, 1e12), "parameters": (1, 1e15), "threads": (1, 65_536),
@@ -38,7 +39,7 @@ def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]],
     for variant, record in records:
         name = record.network
         row: dict[str, object] = {"dataset": name.dataset, "family": name.family, "chain": name.chain, "variant": variant}
-        row |= {"method": name.method, "seed": name.seed, "training_share": record.training_share}
+        row |= {"method": _method(name, record.epochs), "seed": name.seed, "training_share": record.training_share}
         rows.append([row[column] if column in row else getattr(record, column) for column in columns])
         members = order.get(name.family, [])
         place = tuple(members.index(member) if member in members else 0 for member in name.members)
@@ -46,6 +47,10 @@ def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]],
     sorted_rows = [rows[i] for i in sorted(range(len(rows)), key=places.__getitem__)]
     table = pd.DataFrame(sorted_rows, columns=columns).astype({"chain": str, metric: float})
     return _each_once(table, "networks")
+
+
+def _method(name: Name, epochs: int) -> str:
+    return name.method if epochs else IMPORTED
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -66,8 +71,8 @@ def read(path: Path, metric: Metric = "accuracy") -> pd.DataFrame:
             name = Name.parse("{dataset}/{family}/{chain}/seed{seed}".format_map(values))
         except NetworkNameError as error:
             raise RecordError(f"{path}, row {row}: {error}") from None
-        if values["method"] != name.method:
-            raise RecordError(f"{path}, row {row}: method is {shortened(repr(values['method']))}, but {name} is {name.method}")
+        if values["method"] != (method := _method(name, values["epochs"])):
+            raise RecordError(f"{path}, row {row}: method is {shortened(repr(values['method']))}, but {name} is {method}")
     return _each_once(table, str(path))
 
 

@@ -5,6 +5,7 @@ from html import escape
 from statistics import mean, stdev
 from typing import NamedTuple
 
+from takd.records.accuracy import IMPORTED
 from takd.records.metrics import Metrics
 from takd.reporting.context import family_title, titles_of
 from takd.reporting.facts import Records
@@ -73,7 +74,7 @@ def as_html(chains: Mapping[Chain, Sequence[Metrics]], shown_in: Mapping[Chain, 
 
 def _card(chain: Chain, records: Sequence[Metrics], bounds: tuple[float, float], shown_in: Mapping[str, str]) -> str:
     path = " → ".join(map(str, hops_of(chain.chain)))
-    method = records[0].network.method if any(record.recipe for record in records) else "imported"
+    method = records[0].network.method if any(record.recipe for record in records) else IMPORTED
     places = ", ".join(f'<a href="#{escape(anchor)}">{escape(where)}</a>' for anchor, where in shown_in.items())
     return (
         f'<figure id="{escape(chain.anchor)}"><figcaption><b>{escape(path)}</b> {escape(method)}<br>{said(records)}</figcaption>'

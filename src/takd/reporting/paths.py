@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.patches import Patch
 
+from takd.records.accuracy import IMPORTED
 from takd.reporting import style
 from takd.reporting.context import Context
 from takd.reporting.lines import COLUMNS, summary
@@ -16,10 +17,9 @@ from takd.study.papers_kinds import Paths
 
 MOST_ROWS = 32  # paths to the last member that are drawn; the numbers have all
 LONGEST_LINE = 18  # characters of a column's head
-IMPORTED = "imported"
 COLOURS = {IMPORTED: "#f3e2a9", "NOKD": "0.92", "BLKD": "#a5dcc9", "TAKD": "white"}  # behind black digits
 METHODS = {
-    IMPORTED: "came in with its weights",
+    IMPORTED: "imported: came in with its weights",
     "NOKD": "NOKD: from labels alone",
     "BLKD": "BLKD: by the teacher",
     "TAKD": "TAKD: through assistants",

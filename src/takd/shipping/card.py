@@ -88,7 +88,8 @@ def over_seeds(records: Iterable[Metrics]) -> Seeds | None:
 def card(about: About, facts: Facts, own: Metrics | None, others: list[Metrics]) -> str:
     """The card, in Markdown. own, others: as `records_beside` has them."""
     name = about.network
-    how = HOW.get(name.method, f"trained by the objective {name.method.lower()}")
+    brought = own is not None and own.recipe is None
+    how = "which came in with its weights" if brought else HOW.get(name.method, f"trained by the objective {name.method.lower()}")
     lines = [
         f"# {facts.file}: {name.family} {name.member} for {name.dataset}",
         f"A classifier of {about.classes} classes, {how}. Images of {about.size}×{about.size} pixels go in as bytes "
@@ -106,7 +107,7 @@ def card(about: About, facts: Facts, own: Metrics | None, others: list[Metrics])
                 "top-1, its network": f"{facts.network_accuracy:.2f} % in float32; same answer to {facts.agreement:.2f} %, "
                 f"logits differ by at most {facts.largest_difference:.2g}",
                 **_of_seeds(own, others),
-                "weights": f"sha256 {about.digest[:16]}, trained at commit {about.commit}",
+                "weights": f"sha256 {about.digest[:16]}, {'taken over' if brought else 'trained'} at commit {about.commit}",
                 "exported": f"on {facts.date} by takd {facts.version} at commit {facts.commit}",
             }
         ),

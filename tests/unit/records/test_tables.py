@@ -19,7 +19,7 @@ IMPORTED = metrics(name="digits/plain/10/seed0", recipe=None, epochs=0, history=
 def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
     table = rows_of([("", DISTILLED), ("", metrics()), ("less", metrics()), ("", IMPORTED)], ORDER)
     assert table[["variant", "chain", "seed", "method"]].to_numpy().tolist() == [
-        ["", "10", 0, "NOKD"], ["", "10-4", 1, "BLKD"], ["", "4", 0, "NOKD"], ["less", "4", 0, "NOKD"],
+        ["", "10", 0, "imported"], ["", "10-4", 1, "BLKD"], ["", "4", 0, "NOKD"], ["less", "4", 0, "NOKD"],
     ]  # fmt: skip
     accuracy.write(tmp_path / "accuracy.csv", table)
     found = accuracy.read(tmp_path / "accuracy.csv")
@@ -72,6 +72,8 @@ def test_a_network_twice_would_count_as_a_seed_more(tmp_path: Path) -> None:
         ("dataset", "\x1b[31m", "row 2: network"),
         ("dataset", "x" * 100_000, "row 2: network"),
         ("method", "TAKD", "row 2: method is 'TAKD', but digits/plain/4/seed0 is NOKD"),
+        ("method", "imported", "row 2: method is 'imported', but digits/plain/4/seed0 is NOKD"),
+        ("epochs", "0", "row 2: method is 'NOKD', but digits/plain/4/seed0 is imported"),
         ("epochs", "-1", "row 2: epochs"),
         ("training_share", "2", "row 2: training_share"),
         ("parameters", "0", "row 2: parameters"),

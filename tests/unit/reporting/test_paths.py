@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from matplotlib import pyplot
 
+from takd.records.accuracy import IMPORTED
 from takd.reporting import paths, style
 from takd.reporting.context import Context
 from takd.study.artifacts import of_own_study
@@ -68,11 +69,11 @@ def test_a_teacher_that_came_in_with_its_weights_is_not_drawn_as_trained_from_la
     table.loc[table["chain"] == MEMBERS[0], "epochs"] = 0
     of = context(table, ("pets",))
     numbers = paths.numbers("paths", spec, of).set_index("chain")["series"]
-    assert numbers[MEMBERS[0]] == paths.IMPORTED and numbers[MEMBERS[1]] == "NOKD"
+    assert numbers[MEMBERS[0]] == IMPORTED and numbers[MEMBERS[1]] == "NOKD"
     with pyplot.rc_context(style.STYLE):
         picture = paths.draw(spec, paths.numbers("paths", spec, of), of)
     said = [text.get_text() for text in picture.legends[0].get_texts()]
-    assert said[0] == "came in with its weights" and len(said) == len(set(said)) == 5
+    assert said[0] == "imported: came in with its weights" and len(said) == len(set(said)) == 5
     pyplot.close(picture)
 
 

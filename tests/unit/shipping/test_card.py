@@ -69,6 +69,16 @@ def test_a_card_without_its_networks_record_says_what_the_file_says() -> None:
     assert "trained from labels alone" in text and "seeds" not in text and "## Recipe" not in text
 
 
+def test_a_card_of_a_network_that_came_in_with_its_weights_says_so() -> None:
+    of = about(name="cifar10/plain/10/seed0")
+    brought = metrics(name="cifar10/plain/10/seed0", recipe=None, epochs=0, history=[], best_test_accuracy=None)
+    text = card(of, FACTS, brought, [])
+    assert "A classifier of 10 classes, which came in with its weights." in text and "taken over at commit" in text
+    assert "labels alone" not in text and "trained at" not in text
+    trained = card(of, FACTS, metrics(name="cifar10/plain/10/seed0"), [])
+    assert "trained from labels alone" in trained and "trained at commit" in trained and "weights." not in trained.split("\n")[2]
+
+
 @pytest.mark.parametrize(("member", "count"), [("plain:2", None), ("resnet:8", 12_501_632)])
 def test_multiply_adds_are_those_of_a_hand_count(member: str, count: int | None) -> None:
     small = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
