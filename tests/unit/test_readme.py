@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import pytest
@@ -16,7 +17,8 @@ from takd.data.prepared import PreparedSummary
 from takd.data.registry import OwnImages
 from takd.data.view_names import views_name
 from takd.planning import targets
-from takd.planning.plan import nodes_of
+from takd.planning.costs import FILE, add_to_file
+from takd.planning.plan import made_plan, nodes_of
 from takd.planning.workflow import Workflow
 from takd.starting.text import Member, preset_text
 from tests.conftest import ROOT
@@ -194,3 +196,34 @@ def test_what_each_target_takes_is_what_the_docs_say() -> None:
         said = re.fullmatch(r"(\d+), ([\d.]+) GB", soft_targets)
         assert said and (int(networks), int(said[1])) == (len(nodes), len(asked)), target
         assert float(said[2]) == pytest.approx(sum(asked.values()) / 1e9, abs=0.6 * 10 ** -len(said[2].partition(".")[2])), target
+
+
+@pytest.fixture
+def timed(workspace: Path) -> Workflow:
+    """A project in which an epoch takes as long as the published trainings of its kind did, the middle one."""
+    seen: dict[tuple[str, str], list[float]] = {}
+    for row in pd.read_csv(QUICK / "accuracy.csv", keep_default_na=False).to_dict("records"):
+        if "+mutual" not in row["chain"]:  # whose seconds are its peer's, too
+            kind = row["dataset"], f"{row['family']}:{row['chain'].split('-')[-1]}"
+            seen.setdefault(kind, []).append(row["seconds"] / row["epochs"] / row["training_share"])
+    add_to_file(workspace / FILE, {kind: median(seconds) for kind, seconds in seen.items()})
+    return Workflow(workspace, writes_keys=False)
+
+
+def test_the_core_hours_that_are_said_are_those_of_the_plan(timed: Workflow) -> None:
+    said = [
+        (page.name, *found)
+        for page in [*PAGES, *sorted((ROOT / "presets").glob("*.yaml"))]
+        for found in re.findall(r"^.*snakemake .*?(results/\S+) .*about ([\d.]+) core-hours$", page.read_text(), flags=re.MULTILINE)
+    ]
+    assert {page for page, _, _ in said} == {"README.md", "reproduce-a-table.md", "unlabelled.yaml"}
+    for _, target, hours in said:
+        plan = made_plan(timed, [target], 1)
+        assert not plan.unknown and f"{plan.seconds / 3600:.{len(hours.partition('.')[2])}f}" == hours, target
+
+
+def test_the_core_hours_of_equal_care_are_those_of_the_plan(timed: Workflow) -> None:
+    page = ROOT / "docs/search.md"
+    asked = [word for words in commands(page, "snakemake") for word in words if word.startswith("results/equal_care/search/")]
+    plan = made_plan(timed, asked, 1)
+    assert f"{plan.trainings} trainings, about {plan.seconds / 3600:.0f} core-hours" in page.read_text()
