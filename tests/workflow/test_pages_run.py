@@ -43,6 +43,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / ".venv/ready").touch()
     pictures(tmp_path / "data/pets", 24, size=32)
     shutil.copy(ROOT / "docs/assets/three.png", tmp_path / "picture.png")
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(ROOT / "docs/assets/three.png", tmp_path / "pictures")
     weights(tmp_path / "teacher.pth")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "somebody")
