@@ -8,7 +8,8 @@ from functools import cache
 from takd.code import code_hash
 from takd.errors import ParameterError, shortened
 from takd.files import sha256_of
-from takd.planning.keys import Keys, State
+from takd.planning.keys import Keys
+from takd.planning.trained import State
 from takd.records.key import key_of
 from takd.study import layout
 from takd.study.claims import Claim, Claims, load

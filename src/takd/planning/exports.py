@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import cast
 
 from takd.code import code_hash
-from takd.planning.keys import Keys, State
+from takd.planning.keys import Keys
+from takd.planning.trained import State
 from takd.records.exports import EXPORTING, TIMING, ExportRecord, Kind, LatencyRecord, export_key, latency_key
 from takd.study import layout
 from takd.study.further_kinds import Deploy

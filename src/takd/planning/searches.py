@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from takd.code import code_hash
 from takd.errors import ParameterError
-from takd.planning.keys import Keys, State
+from takd.planning.keys import Keys
+from takd.planning.trained import State
 from takd.records.key import key_of
 from takd.study import layout
 from takd.study.layout import VARIANTS

@@ -16,9 +16,10 @@ from takd.files import write_text
 from takd.networks.registry import is_library
 from takd.planning.decided import Decided
 from takd.planning.exports import Exports
-from takd.planning.keys import Keys, State
+from takd.planning.keys import Keys
 from takd.planning.path_walk import PathWalks
 from takd.planning.searches import Searches
+from takd.planning.trained import State
 from takd.study import layout
 from takd.study.artifacts import look_up
 from takd.study.layout import BEST_PATH

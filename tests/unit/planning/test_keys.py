@@ -9,6 +9,7 @@ import yaml
 from takd.code import code_hash
 from takd.errors import ParameterError
 from takd.planning import keys as planning_keys
+from takd.planning import trained
 from takd.planning.lock import Lock, digest_of
 from takd.records import key as records_key
 from takd.study.tree import Node
@@ -135,7 +136,7 @@ def test_changed_code_changes_what_is_made_by_it(
     def hashed(*modules: str, files: Any = ()) -> str:
         return f"{real(*modules, files=files)} {edited[0] and module in modules}"
 
-    monkeypatch.setattr(planning_keys, "code_hash", hashed)
+    monkeypatch.setattr(trained, "code_hash", hashed)
     monkeypatch.setattr(records_key, "code_hash", hashed)
     before = keys(project)
     edited[0] = True
