@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
-from takd.errors import NetworkNameError
+from takd.errors import NetworkNameError, shortened
 from takd.objectives.registry import DISTILLATION, LABELS, OBJECTIVES, Objective
 
 WORD = r"[A-Za-z0-9_][A-Za-z0-9_.]*"  # of ASCII: `-` and `+` are grammar, and 1٠ would be a second name for 10
@@ -113,12 +113,12 @@ class Name:
 def hops_of(chain: str) -> tuple[Hop, ...]:
     """The hops of a chain's text, teacher first. Raises NetworkNameError where it isn't one, or its objectives can't stand so."""
     if len(chain) > LONGEST_TEXT:
-        raise NetworkNameError(f"chain {chain[:60]}…: {len(chain)} characters; a folder's name has at most {LONGEST_TEXT}")
+        raise NetworkNameError(f"chain {shortened(chain, 60)}: {len(chain)} characters; a folder's name has at most {LONGEST_TEXT}")
     if not re.fullmatch(CHAIN, chain):
         raise NetworkNameError(f"chain {chain[:200]!r}: expected members joined by '-', teacher first, as in 10-4-2")
     hops = tuple(Hop(member, said) for member, _, said in (part.partition("+") for part in chain.split("-")))
     if len(hops) > LONGEST_CHAIN:
-        raise NetworkNameError(f"chain {chain[:60]}…: {len(hops)} hops; the longest has {LONGEST_CHAIN}")
+        raise NetworkNameError(f"chain {shortened(chain, 60)}: {len(hops)} hops; the longest has {LONGEST_CHAIN}")
     for position, hop in enumerate(hops):
         if hop.objective and hop.objective not in OBJECTIVES:
             raise NetworkNameError(

@@ -126,3 +126,8 @@ def test_what_is_no_network_is_refused(name: str, what_is_said: str) -> None:
 def test_a_chain_shrinks_through_the_members_of_its_family(chain: str, what_is_said: str) -> None:
     with pytest.raises(NetworkNameError, match=what_is_said):
         check_members(chain, "plain", list(PAPER_FAMILIES["plain"]))
+
+
+def test_a_chain_too_long_for_a_folder_is_shown_without_its_escapes() -> None:
+    with pytest.raises(NetworkNameError, match=r"^chain \\u001b\[31m9+…: 5005 characters; a folder's name has at most 240$"):
+        hops_of("\x1b[31m" + "9" * 5000)
