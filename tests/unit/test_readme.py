@@ -73,7 +73,7 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     found = re.search(orders, (QUICK / "claims.md").read_text())
     assert found is not None
     count, reproduced, equal, undecided = found.groups()
-    said = f"Of {count} orders of the paper's numbers {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
+    said = f"Of {count} pairs that the paper ranks, {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
     assert said in text
     verdicts = dict(re.findall(r"^\| (C\d) .*\| \*\*([a-z ]+)\*\* ", (QUICK / "claims.md").read_text(), flags=re.MULTILINE))
     assert (
