@@ -76,7 +76,7 @@ def test_a_new_entry_in_a_registry_concerns_nothing_that_is_there(package: Path)
 
 @pytest.mark.parametrize(
     "module",
-    ["training.job", "training.loop", "training.schedule", "training.optimiser", "training.inference", "training.written",
+    ["training.job", "training.loop", "training.steps", "training.captured", "training.schedule", "training.optimiser", "training.inference", "training.written",
      "training.checkpoint", "data.views", "data.splits", "data.prepared", "networks.layers", "networks.frozen",
      "networks.randomness", "files", "records.metrics", "records.weights", "study.recipe"],
 )  # fmt: skip

@@ -25,6 +25,11 @@ class Fields(BaseModel):
         return 0
 
     @property
+    def epochs_that_differ(self) -> int:
+        """After how many epochs the loss function stays what it is; of losses over logits alone."""
+        return self.epochs_before
+
+    @property
     def teachers_seeds(self) -> tuple[int, ...]:
         """The seeds of the teachers that answer together; empty where one answers."""
         return ()
@@ -122,6 +127,11 @@ class DKDFields(Fields):
             "20 of 240.",
         ),
     ] = 20
+
+    @property
+    def epochs_that_differ(self) -> int:
+        """Those in which the weight rises."""
+        return self.dkd_warm_up_epochs
 
 
 class DISTFields(Fields):

@@ -37,6 +37,11 @@ def chosen_device(name: str, threads: int) -> torch.device:
     return device
 
 
+def captures(device: torch.device) -> bool:
+    """Whether a step can be captured and played again there."""
+    return device.type == "cuda"
+
+
 def _free_memory() -> dict[str, int]:
     """Free bytes of each GPU that answers; one that another process has for itself alone doesn't."""
     free = {}

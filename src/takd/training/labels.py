@@ -1,7 +1,6 @@
 """What the labels of a step say, where a recipe has them say less than one class for sure, and how much each counts."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -13,7 +12,9 @@ def softened(labels: Tensor, classes: int, smoothing: float) -> Tensor:
     """
     if smoothing == 0:
         return labels
-    shares = F.one_hot(labels, classes).float() if labels.dim() == 1 else labels
+    # F.one_hot asks the processor whether each label is a class
+    of = torch.arange(classes, device=labels.device)
+    shares = (labels[:, None] == of).float() if labels.dim() == 1 else labels
     return (1 - smoothing) * shares + smoothing / classes
 
 

@@ -12,28 +12,29 @@ from torch import Tensor, nn
 
 from takd.data.prepared import PreparedData
 from takd.data.randomness import generator
-from takd.data.views import Normalisation, Views, balanced, share_of, shuffled, training_and_held_out
+from takd.data.views import Normalisation, Views, share_of, training_and_held_out
 from takd.errors import DivergenceError
 from takd.networks.builders import build
-from takd.networks.randomness import step_randomness, uses_randomness
-from takd.objectives.batch import Batch
+from takd.networks.randomness import uses_randomness
 from takd.objectives.registry import ALL
 from takd.records.metrics import Epoch, ended_early
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views as WhichImages
 from takd.training.averages import add, averaged
+from takd.training.captured import steps_of
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.distributed import ALONE, World
 from takd.training.inference import EXAMPLE, logits, share_correct, still, top1_answers
-from takd.training.labels import balanced_weights, softened
+from takd.training.labels import balanced_weights
 from takd.training.mixing import Mixing
 from takd.training.optimiser import optimiser_of
 from takd.training.schedule import learning_rate
 from takd.training.scores import Scores, scores_of
 from takd.training.step import Step
-from takd.training.teaching import Said, Shown, Teaching
+from takd.training.steps import Course, order_of_epoch
+from takd.training.teaching import Teaching
 from takd.training.unlabelled import TransferSet
 from takd.training.watched import Beside, watched
 
@@ -98,17 +99,31 @@ def train(
         few = torch.arange(min(EXAMPLE, len(images)), device=device)
         example = images.batch(few, images.of_epoch(name.seed, 0))
         model = watched(model, str(name), teacher, objective.adapter, example, name.seed)
-    is_random = uses_randomness(model)
     optimiser = optimiser_of(model, recipe.optimiser)
     clip_norm, parts = recipe.optimiser.clip_norm, recipe.optimiser.batch_norm_parts
     clipped = tuple(each for each in (student, other) if each is not None) if clip_norm else ()
-    carry_out = Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm, world, parts)
-    mixing = Mixing.of(recipe.labels, data.classes)
     counting = None
     if recipe.labels.class_weights == "balanced":
         counting = balanced_weights(data.train.labels[positions], data.classes).to(device)
     average = averaged(student, recipe.length.ema_decay)
     kept: nn.Module = student if average is None else average.get_submodule("module")
+    steps = steps_of(
+        Course(
+            name=name,
+            recipe=recipe,
+            images=images,
+            labels=everything.labels,
+            order=partial(order_of_epoch, positions, data.train.labels, how.sampling, name.seed),
+            classes=data.classes,
+            carry_out=Step(model, objective, recipe.objective, optimiser, precision, clipped, clip_norm, world, parts),
+            teacher=teacher,
+            mixing=Mixing.of(recipe.labels, data.classes),
+            transfer=transfer,
+            class_weights=counting,
+            is_random=uses_randomness(model),
+            after_step=None if average is None else partial(add, average, student),
+        )
+    )
     best: dict[str, Tensor] = {}
     history = [] if progress is None else progress.restore(model, optimiser, best, average)
 
@@ -118,30 +133,9 @@ def train(
         # train
         started = time.perf_counter()
         model.train()
-        views = images.of_epoch(name.seed, epoch)
-        if teacher is not None:
-            teacher.begin_epoch(epoch, device, is_mixed=mixing is not None)
-        order = order_of_epoch(positions, data.train.labels, how.sampling, name.seed, epoch)
-        batches = in_batches(order.to(device), recipe.optimiser.batch_size)
-        steps = batches if transfer is None else transfer.joined(batches, epoch)
-        own = [world.part(batch) for batch in steps] if mixing is None else steps  # mixing pairs images of the whole batch
-        losses = torch.empty(len(batches), device=device)
-        for step, (batch, pictures) in enumerate(zip(steps, images.batches(own, views), strict=True)):
-            labels = everything.labels[batch[: len(batches[step])]]
-            mix = None if mixing is None else world.mix(mixing.of_step(labels, name.seed, epoch, step))
-            said = Said() if teacher is None else world.said(teacher.of_step(Shown(own[step], views, epoch, mix)), len(batch))
-            if mix is not None:
-                pictures, labels = mix(pictures)
-            if is_random:
-                step_randomness(name.seed, epoch, step, world.rank)
-            labels = softened(labels, data.classes, recipe.labels.label_smoothing)
-            random = partial(generator_for, name.seed, epoch, step)
-            told = (said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
-            given = Batch(labels, *told, class_weights=counting, unlabelled=len(batch) - len(labels))
-            losses[step] = carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
-            add(average, student)
-            on_step(len(labels))
-        _check_finite(losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
+        for count in steps.of_epoch(epoch):
+            on_step(count)
+        _check_finite(steps.losses, name, epoch, recipe)  # one look an epoch: asking after each step would make a GPU wait
 
         # evaluate
         chosen = top1_answers(still(kept, precision, judged_images), judged_images, world=world)
@@ -151,7 +145,9 @@ def train(
 
         # keep
         rate, seconds = learning_rate(recipe, epoch, 0), time.perf_counter() - started
-        history.append(Epoch(epoch=epoch + 1, learning_rate=rate, loss=losses.mean().item(), accuracy=accuracy, seconds=seconds))
+        history.append(
+            Epoch(epoch=epoch + 1, learning_rate=rate, loss=steps.losses.mean().item(), accuracy=accuracy, seconds=seconds)
+        )
         if progress is not None and world.leads:
             progress.save(model, optimiser, best, history, average)
         on_epoch(history[-1])
@@ -166,24 +162,6 @@ def chosen_images(labels: Tensor, which: WhichImages, seed: int) -> tuple[Tensor
     """Positions of the images to train on, and of those that are held out. labels: (N,), of the training split."""
     training, held_out = training_and_held_out(labels, which.validation_share, which.validation_seed)
     return share_of(training, labels, which.training_share, seed), held_out
-
-
-def order_of_epoch(positions: Tensor, labels: Tensor, sampling: str, seed: int, epoch: int) -> Tensor:
-    """The positions that an epoch is trained on, in order. positions: of the training images. sampling: as in a recipe."""
-    return balanced(positions, labels, seed, epoch) if sampling == "balanced" else shuffled(positions, seed, epoch)
-
-
-def generator_for(seed: int, epoch: int, step: int, purpose: str) -> torch.Generator:
-    """The random numbers of one step, for one purpose."""
-    return generator(purpose, seed, epoch, step)
-
-
-def in_batches(order: Tensor, size: int) -> list[Tensor]:
-    """The positions of one epoch, `size` a step. A single one that is left joins the step before: batch norm needs two."""
-    batches = list(order.split(size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
 
 
 def initialised(builder: str, classes: int, seed: int, size: int, root: Path = Path()) -> nn.Module:

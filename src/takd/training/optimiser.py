@@ -30,9 +30,12 @@ class Optimiser(ABC):
         self.state: list[dict[str, Tensor]] = [{} for _ in self.parameters]
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float | Tensor) -> None:
         """Move every parameter along its gradient, then forget the gradients. One without a gradient, as of a layer that is frozen
         or wasn't used, stays where it is.
+
+        learning_rate: a tensor of it, a scalar on the parameters' device, is float64 on a CPU and float32 on a GPU, where torch's
+        kernel reads no other.
         """
         moved = [(index, bool(self.state[index])) for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
         for decay in sorted(set(self.decays)):
@@ -45,7 +48,7 @@ class Optimiser(ABC):
             parameter.grad = None
 
     @abstractmethod
-    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float | Tensor, decay: float) -> None:
         """Move the parameters at the places of `group`, which have one weight decay, and were all stepped before or none."""
 
 
@@ -65,7 +68,7 @@ class SGD(Optimiser):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float | Tensor, decay: float) -> None:
         momenta = [self.state[index].get("momentum") for index in group]
         sgd(
             [self.parameters[index] for index in group],
@@ -97,7 +100,7 @@ class AdamW(Optimiser):
         self.beta1 = beta1
         self.beta2 = beta2
 
-    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float, decay: float) -> None:
+    def _move(self, group: list[int], gradients: list[Tensor], learning_rate: float | Tensor, decay: float) -> None:
         for index in group:
             if not self.state[index]:
                 parameter = self.parameters[index]

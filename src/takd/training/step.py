@@ -32,7 +32,7 @@ class Step:
     world: World = ALONE
     norm_parts: int = 1
 
-    def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float) -> Tensor:
+    def __call__(self, pictures: Tensor, batch: Batch, learning_rate: float | Tensor) -> Tensor:
         """The loss of one batch before its move: a scalar, on the device. pictures: (B, 3, H, W), of this process's part of it."""
         count = len(batch.labels) + batch.unlabelled
         outputs = self.computed(pictures, count)

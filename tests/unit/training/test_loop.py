@@ -19,8 +19,9 @@ from takd.study.recipe import Recipe
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import share_correct, still, top1_accuracy
-from takd.training.loop import chosen_images, in_batches, initialised, order_of_epoch, train
+from takd.training.loop import chosen_images, initialised, train
 from takd.training.optimiser import SGD
+from takd.training.steps import in_batches, order_of_epoch
 from takd.training.teaching import ByEpoch
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, MadeUp, Stop, part, same, stop_after, weights
