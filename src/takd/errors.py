@@ -7,7 +7,8 @@ TakdError
 ├── DataError          images, an archive or a prepared file that isn't what it should be
 ├── CheckpointError    weights or soft targets that are damaged or belong to another network
 ├── RecordError        a file of results that isn't what was written, or has no key that fits
-└── DivergenceError    a training whose loss is no longer a finite number
+├── DivergenceError    a training whose loss is no longer a finite number
+└── DeviceError        a GPU that another process has for itself, or that can't be had otherwise
 """
 
 import json
@@ -45,6 +46,32 @@ class RecordError(TakdError):
 
 class DivergenceError(TakdError):
     """The loss became infinite or not a number."""
+
+
+class DeviceError(TakdError):
+    """A device is there, but can't be had."""
+
+
+# What torch says of a device, and what that is for people. A mistake of takd's own, as an index out of range, isn't among them.
+_FAULTS = (
+    ("out of memory", "its memory is full; a smaller batch_size, or fewer jobs at once"),
+    ("_alloc_failed", "its memory is full; a smaller batch_size, or fewer jobs at once"),
+    ("busy or unavailable", "another process has it for itself; wait for that, or take another by --device"),
+    ("unspecified launch failure", "it was lost"),
+    ("ecc error", "it was lost, by a fault of its memory"),
+    ("unknown error", "it was lost"),
+    ("is lost", "it was lost"),
+    ("timed out", "it was lost, as it took too long"),
+    ("hardware", "it was lost"),
+)
+
+
+def device_fault(error: BaseException) -> str | None:
+    """What is wrong with the device that an error of torch's tells of, as a clause; None where the device isn't at fault."""
+    said = str(error).lower()
+    if "out of memory" not in said and "cuda" not in said and "cublas" not in said and "cudnn" not in said:
+        return None
+    return next((fault for text, fault in _FAULTS if text in said), None)
 
 
 def shortened(text: object, longest: int = LONGEST) -> str:

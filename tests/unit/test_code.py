@@ -76,9 +76,9 @@ def test_a_new_entry_in_a_registry_concerns_nothing_that_is_there(package: Path)
 
 @pytest.mark.parametrize(
     "module",
-    ["training.job", "training.loop", "training.steps", "training.captured", "training.schedule", "training.optimiser", "training.inference", "training.written",
-     "training.checkpoint", "data.views", "data.splits", "data.prepared", "networks.layers", "networks.frozen",
-     "networks.randomness", "files", "records.metrics", "records.weights", "study.recipe"],
+    ["training.job", "training.loop", "training.steps", "training.captured", "training.schedule", "training.optimiser",
+     "training.inference", "training.written", "training.checkpoint", "data.views", "data.splits", "data.prepared",
+     "networks.layers", "networks.frozen", "networks.randomness", "files", "records.metrics", "records.weights", "study.recipe"],
 )  # fmt: skip
 def test_a_line_in_what_trains_changes_the_hash(package: Path, module: str) -> None:
     before = code_hash(TRAINING)

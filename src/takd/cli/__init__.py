@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from takd import __version__
-from takd.errors import TakdError, shortened
+from takd.errors import TakdError, device_fault, shortened
 from takd.files import end
 
 app = typer.Typer(
@@ -74,9 +74,10 @@ def ended(command: Callable[[], object]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _complaint(f"{where}{error.strerror}")
     except RuntimeError as error:
-        if "out of memory" not in str(error).lower():
+        if (fault := device_fault(error)) is None:
             raise
-        return _complaint(f"out of memory: {shortened(error)}; a smaller batch_size, or fewer jobs at once")
+        goes_on = "; the same command goes on where it was" if "lost" in fault else ""
+        return _complaint(f"the device: {fault}{goes_on}. torch says: {shortened(error)}")
     return 0
 
 

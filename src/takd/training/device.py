@@ -2,34 +2,40 @@
 
 import contextlib
 import ctypes
+import re
 import sys
+from pathlib import Path
 
 import torch
 
-from takd.errors import ParameterError
+from takd.errors import DeviceError, ParameterError, device_fault
+from takd.training.cards import CARDS
 
 
 def chosen_device(name: str, threads: int) -> torch.device:
     """Set this process up to train and return its device.
 
-    name: cpu, cuda, cuda:1 …, or auto: the GPU with most free memory, else cpu.
-    Raises ParameterError for a device that isn't there.
+    name: cpu, cuda, cuda:1 …, or auto: the GPU that fewest jobs have, of several the one with most free memory; else cpu.
+    Raises ParameterError for a device that isn't there, DeviceError for one that can't be had.
     """
     torch.set_num_threads(threads)
     _keep_freed_memory()
     if name == "auto":
         free = _free_memory()
-        name = max(free, key=free.__getitem__, default="cpu")
+        if not free and torch.cuda.device_count():
+            raise DeviceError("device 'auto': no GPU answers, as another process may have it for itself; --device cpu takes none")
+        name = CARDS.take(free, _identity) if free else "cpu"
     try:
         device = torch.device(name)
         if device.type not in ("cpu", "cuda"):
             raise RuntimeError
         torch.empty(1, device=device)
-    except torch.OutOfMemoryError:
-        raise ParameterError(f"device {name!r}: its memory is full") from None
-    except (RuntimeError, AssertionError):
+    except (RuntimeError, AssertionError) as error:
+        if (fault := device_fault(error)) is not None:
+            raise DeviceError(f"device {name!r}: {fault}") from None
         raise ParameterError(f"device {name!r}: not on this machine; there are cpu{_gpus()}") from None
     if device.type == "cuda":
+        CARDS.take({f"cuda:{torch.cuda.current_device() if device.index is None else device.index}": 0}, _identity)
         torch.cuda.set_device(device)  # what is asked of "the GPU" from here on, as whether it has bfloat16, is asked of this one
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
@@ -49,6 +55,13 @@ def _free_memory() -> dict[str, int]:
         with contextlib.suppress(RuntimeError):
             free[f"cuda:{index}"] = torch.cuda.mem_get_info(index)[0]
     return free
+
+
+def _identity(name: str) -> str:
+    """What a GPU is called whichever of them a process sees; its name where torch doesn't know."""
+    with contextlib.suppress(RuntimeError, AssertionError, AttributeError):
+        return str(torch.cuda.get_device_properties(name).uuid)
+    return name
 
 
 def _gpus() -> str:
@@ -83,3 +96,13 @@ def instructions(device: torch.device) -> str:
     if device.type == "cuda":
         return "sm_{}{}".format(*torch.cuda.get_device_capability(device))
     return torch.backends.cpu.get_cpu_capability()
+
+
+def library_versions(device: torch.device) -> dict[str, str]:
+    """The versions of what does a GPU's arithmetic, as far as they can be found: CUDA, cuDNN, the driver; of a processor none."""
+    if device.type != "cuda":
+        return {}
+    driver = Path("/proc/driver/nvidia/version")
+    said = re.search(r"\d+\.\d+(\.\d+)*", driver.read_text(errors="replace")) if driver.exists() else None
+    found = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "driver": said and said[0]}
+    return {name: str(version) for name, version in found.items() if version is not None}

@@ -17,7 +17,7 @@ from takd.study.names import Name
 from takd.study.recipe import Recipe
 from takd.study.recipe_parts import Views
 from takd.training.checkpoint import apart
-from takd.training.device import instructions, used_precision
+from takd.training.device import instructions, library_versions, used_precision
 from takd.training.scores import Scores
 from takd.training.teaching import Teaching
 
@@ -73,7 +73,7 @@ def origin_of(
         machine=machine(device),
         instructions=instructions(device),
         precision="bfloat16" if used_precision(precision, device) == torch.bfloat16 else "float32",
-        versions=versions(*([library] if library else [])),
+        versions=versions(*([library] if library else [])) | library_versions(device),
     )
 
 

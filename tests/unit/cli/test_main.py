@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from takd import __version__, cli
 from takd.errors import DataError
@@ -63,7 +64,25 @@ def test_an_unknown_option_or_command_is_a_mistake(takd: Run) -> None:
         (DataError("x" * 5000), f"takd: {'x' * 2000}…\n"),
         (OSError(28, "No space left on device", "here"), "takd: here: No space left on device\n"),
         (OSError(28, "No space left on device"), "takd: No space left on device\n"),
-        (RuntimeError("out of memory!"), "takd: out of memory: out of memory!; a smaller batch_size, or fewer jobs at once\n"),
+        (
+            RuntimeError("out of memory!"),
+            "takd: the device: its memory is full; a smaller batch_size, or fewer jobs at once. torch says: out of memory!\n",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+            "takd: the device: its memory is full; a smaller batch_size, or fewer jobs at once. "
+            "torch says: CUDA out of memory. Tried to allocate 2 GiB.\n",
+        ),
+        (
+            torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with `TORCH_USE_CUDA_DSA`"),
+            "takd: the device: it was lost; the same command goes on where it was. "
+            "torch says: CUDA error: unspecified launch failure Compile with `TORCH_USE_CUDA_DSA`\n",
+        ),
+        (
+            torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+            "takd: the device: another process has it for itself; wait for that, or take another by --device. "
+            "torch says: CUDA error: CUDA-capable device(s) is/are busy or unavailable\n",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,12 +93,21 @@ def test_a_mistake_is_one_line(error: Exception, said: str, capsys: pytest.Captu
     assert capsys.readouterr().err == said
 
 
-def test_takds_own_mistakes_are_not_hidden() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a bug"),
+        RuntimeError("the connection timed out"),
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),  # an index out of range
+    ],
+)
+def test_takds_own_mistakes_are_not_hidden(error: RuntimeError) -> None:
     def command() -> None:
-        raise RuntimeError("a bug")
+        raise error
 
-    with pytest.raises(RuntimeError, match="a bug"):
+    with pytest.raises(RuntimeError) as raised:
         cli.ended(command)
+    assert raised.value is error
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,23 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from takd.errors import ParameterError
+from takd.errors import DeviceError, ParameterError
+from takd.training.cards import Cards
 from takd.training.device import chosen_device, instructions, used_precision
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("free", [{"cuda:0": 10, "cuda:7": 20, "cuda:1": 15}, {"cuda:7": 20, "cuda:0": 10}])
-def test_auto_is_the_gpu_with_most_free_memory(monkeypatch: pytest.MonkeyPatch, free: dict[str, int]) -> None:
+def test_auto_is_the_gpu_with_most_free_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: dict[str, int]) -> None:
     """None of them is on this machine, and the error names the one that was chosen."""
     monkeypatch.setattr("takd.training.device._free_memory", lambda: free)
+    monkeypatch.setattr("takd.training.device.CARDS", Cards(tmp_path))
     with pytest.raises(ParameterError, match="'cuda:7': not on this machine"):
         chosen_device("auto", 1)
 
@@ -22,6 +25,34 @@ def test_auto_is_the_gpu_with_most_free_memory(monkeypatch: pytest.MonkeyPatch, 
 def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("takd.training.device._free_memory", dict)
     assert chosen_device("auto", 1).type == "cpu"
+
+
+def test_where_no_gpu_answers_a_job_does_not_take_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("takd.training.device._free_memory", dict)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(DeviceError, match="no GPU answers"):
+        chosen_device("auto", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB."), "device 'cuda:0': its memory is full"),
+        (
+            torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+            "device 'cuda:0': another process has it for itself",
+        ),
+    ],
+)
+def test_a_device_that_cannot_be_had_is_told_from_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, error: RuntimeError, said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("torch.empty", refuse)
+    with pytest.raises(DeviceError, match=said):
+        chosen_device("cuda:0", 1)
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "tpu", "mps", "meta", "", "cpu:x"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import takd
+from takd import cli
 from takd.data import prepared
 from takd.errors import CheckpointError, ParameterError
 from takd.files import sha256_of
@@ -28,6 +29,7 @@ from takd.training.inference import logits
 from takd.training.job import Files, train_network
 from takd.training.loop import Trained, initialised
 from takd.training.scores import Scores
+from takd.training.step import Step
 from tests.conftest import mutual, recipe, taught
 from tests.unit.training.conftest import CPU, Stop, same
 
@@ -174,6 +176,44 @@ def test_an_interrupted_training_goes_on_where_all_that_its_bits_depend_on_is_th
         patch.setattr(job, "code_of", lambda _: "another line of training code")
         assert epochs_run() == 2
     assert epochs_run() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "its memory is full"),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), "it was lost; the same command goes on"),
+    ],
+)
+def test_a_training_whose_device_fails_goes_on_from_its_last_epoch_and_ends_in_the_same_bits(
+    digits: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: RuntimeError,
+    said: str,
+) -> None:
+    steps = iter(range(100))
+    real = Step.__call__
+
+    def fail(step: Step, *arguments: Any) -> Any:
+        if next(steps) == 3:  # of two epochs of three steps
+            raise fault
+        return real(step, *arguments)
+
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    run(whole, digits)
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(Step, "__call__", fail)
+        assert cli.ended(lambda: run(torn, digits, resume=torn / "resume.safetensors")) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and said in err and out.count("epoch ") == 1
+    assert left(torn) == ["resume.safetensors"]
+    run(torn, digits, resume=torn / "resume.safetensors")
+    assert capsys.readouterr().out.count("epoch ") == 1
+    ends = [Weights.read(folder / "model.safetensors").tensors for folder in (whole, torn)]
+    assert same(*ends)
 
 
 def test_an_interrupted_student_starts_afresh_where_its_teachers_answers_are_others(
