@@ -5,7 +5,7 @@ CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all test-slurm lint docs report publish bench pull
+.PHONY: demo test test-all test-slurm test-gpu lint docs report publish bench bench-gpu pull
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## Table 2 on toy data, from nothing
@@ -17,10 +17,13 @@ test: lint  ## what holds this together, within a quarter of an hour
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: lint  ## and what takes longer: every failure of a run, hostile files at full count
-	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not gpu"
 
 test-slurm: .venv/ready  ## the toy table through a real Slurm on this machine: apt-get install slurm-wlm munge
 	tests/slurm/run.sh
+
+test-gpu: .venv/ready  ## what needs a GPU; without one: TAKD_TEST_DEVICE=cpu make test-gpu tries the tests themselves
+	pytest -m gpu tests/gpu
 
 lint: .venv/ready
 	ruff check
@@ -39,6 +42,9 @@ publish: .venv/ready  ## copy what PRESET's results are to results/published, wh
 
 bench: .venv/ready  ## speed against the authors' way, in some 20 minutes; options: make bench BENCH="--only memory"
 	python -m benchmarks.bench $(BENCH)
+
+bench-gpu: .venv/ready  ## on a GPU, within ten minutes: benchmarks/gpu.json and gpu.md; make bench-gpu BENCH="--only epochs"
+	python -m benchmarks.gpu $(BENCH)
 
 pull: .venv/ready  ## trained networks from the DVC remote, where somebody pushed them, so that nothing is left to train
 	dvc pull

@@ -11,8 +11,8 @@ PACKAGE = "takd"
 
 # Registries list what there is, not how it works: a new member, objective or data set must not retrain what is there. Of families
 # and objectives the one in use is named to code_hash, and so is the reader of weights that were brought; what is read from a data
-# set's source is verified by its digest; errors are texts, and so is what a training says while it runs. The command line hands on
-# what it is given, all of which is in the key.
+# set's source is verified by its digest; errors are texts, and so is what a training says while it runs. Which of several GPUs a
+# job takes changes nothing; its kind is recorded. The command line hands on what it is given, all of which is in the key.
 NOT_COUNTED = (
     "takd.networks.registry",
     "takd.networks.own_code",
@@ -43,6 +43,7 @@ NOT_COUNTED = (
     "takd.data.ilsvrc",
     "takd.errors",
     "takd.training.bar",
+    "takd.training.cards",
 )
 
 

@@ -55,6 +55,7 @@ class DeviceError(TakdError):
 # What torch says of a device, and what that is for people. A mistake of takd's own, as an index out of range, isn't among them.
 _FAULTS = (
     ("out of memory", "its memory is full; a smaller batch_size, or fewer jobs at once"),
+    ("can't allocate memory", "its memory is full; a smaller batch_size, or fewer jobs at once"),
     ("_alloc_failed", "its memory is full; a smaller batch_size, or fewer jobs at once"),
     ("busy or unavailable", "another process has it for itself; wait for that, or take another by --device"),
     ("unspecified launch failure", "it was lost"),
@@ -69,7 +70,7 @@ _FAULTS = (
 def device_fault(error: BaseException) -> str | None:
     """What is wrong with the device that an error of torch's tells of, as a clause; None where the device isn't at fault."""
     said = str(error).lower()
-    if "out of memory" not in said and "cuda" not in said and "cublas" not in said and "cudnn" not in said:
+    if not any(source in said for source in ("out of memory", "allocator", "cuda", "cublas", "cudnn")):
         return None
     return next((fault for text, fault in _FAULTS if text in said), None)
 

@@ -143,6 +143,7 @@ NOT_IN_A_KEY = {
     "takd.errors": "texts",
     "takd.study.reference": "says what parameters there are",
     "takd.training.bar": "says how far a training is",
+    "takd.training.cards": "chooses among GPUs",
     "takd.networks.registry": "lists; a builder's text is in the recipe",
     "takd.networks.own_code": "finds files, whose content is in the key",
     "takd.objectives.registry": "lists; its fields are in the recipe",
