@@ -97,14 +97,15 @@ def modern_epoch(
     """The same epoch as a careful programmer writes it today, teacher still in the loop, then the share of test images right.
 
     Images are tensors in memory, the arithmetic is bfloat16 where autocast allows it, memory is channels last, the teacher
-    builds no graph. Both networks must be in channels-last memory.
+    builds no graph. Both networks must be in channels-last memory, and all on one device.
     """
+    device = training.labels.device
     show = in_memory(training)
     student.train()
     teacher.eval()
-    for batch in torch.randperm(len(training)).split(BATCH):
+    for batch in torch.randperm(len(training), device=device).split(BATCH):
         images = show(batch)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16):
             with torch.no_grad():
                 taught = teacher(images)
             logits = student(images)
@@ -113,15 +114,16 @@ def modern_epoch(
         loss.backward()
         descent.step()
     show = in_memory(test)
-    batches = ((show(batch), test.labels[batch]) for batch in torch.arange(len(test)).split(MODERN_EVALUATION_BATCH))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    batches = ((show(batch), test.labels[batch]) for batch in torch.arange(len(test), device=device).split(MODERN_EVALUATION_BATCH))
+    with torch.autocast(device.type, dtype=torch.bfloat16):
         return _share_right(student, batches)
 
 
 def in_memory(split: Split) -> Callable[[Tensor], Tensor]:
     """Positions to normalised images, float32, (B, 3, 32, 32) in channels-last memory."""
-    scale = 1 / (255 * torch.tensor(DEVIATION))
-    shift = -torch.tensor(MEAN) / torch.tensor(DEVIATION)
+    device = split.labels.device
+    scale = (1 / (255 * torch.tensor(DEVIATION))).to(device)
+    shift = (-torch.tensor(MEAN) / torch.tensor(DEVIATION)).to(device)
     return lambda positions: split.images[positions].float().mul_(scale).add_(shift).permute(0, 3, 1, 2)
 
 

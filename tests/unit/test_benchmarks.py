@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmarks import baseline, epochs, growth, report
+from benchmarks import baseline, epochs, gpu, gpu_report, growth, on_gpu, report
 from benchmarks.flops import forward_multiply_adds, training_operations
 from benchmarks.lines import Line
 from benchmarks.noise import noise, write_as_cifar10
@@ -16,6 +17,7 @@ from takd.data.views import Normalisation, Views
 from takd.networks.builders import build
 from takd.objectives.distillation import distillation_loss
 from takd.planning.plan import FORWARD_SHARE
+from takd.study.names import Name
 from takd.study.recipe import Recipe
 from tests.conftest import ROOT
 
@@ -185,3 +187,75 @@ def test_what_is_said_of_bfloat16_is_what_was_measured() -> None:
             f"| {interval.low:+.2f} to {interval.high:+.2f} |"
         ) in table
     assert f"A cost above {costs[0]} or {costs[1]} is excluded." in " ".join(page.split())
+
+
+# On a GPU.
+
+
+def found() -> dict[str, Any]:
+    """As benchmarks/gpu.py writes it, with numbers that are easily reckoned with."""
+    at_once = {f"{chain} x {count}": {"images_a_second": 50_000.0 * count} for chain in gpu.TAUGHT for count in gpu.AT_ONCE}
+    return {
+        "about": {"device": "cuda", "images": 50_000},
+        "card": {"rates": {"copied_bytes_a_second": 4e12, "bf16_operations_a_second": 8e14}},
+        "epochs": {"resnet/110": {"seconds": 4.0}, "resnet/20": {"seconds": 1.0}, "resnet/110-8": {"seconds": 0.2}},
+        "ways": {"plain/10-2": {"takd_seconds": 0.1, "authors_seconds": 5.0, "modern_seconds": 0.3}},
+        "at once, processes": at_once,
+        "at once, streams": {key: {"images_a_second": 1.0} for key in at_once},
+        "steps": {"resnet/110": {"images": 100, "captured_milliseconds": 4.0, "operations_a_second": 4e14, "bytes_a_second": 1e12}},
+    }
+
+
+def test_the_page_of_a_gpu_holds_each_bar_against_what_was_reached() -> None:
+    rows = {bar.work: gpu_report._row(bar, found())[1:] for bar in gpu_report.BARS}
+    assert rows["ResNet-110, an epoch of CIFAR-10 with crop and flip, evaluation in it"] == ("≤ 3.5 s", "4 s", "no")
+    assert rows["ResNet-8 under soft targets, the same"] == ("≤ 0.3 s", "0.2 s", "yes")
+    assert rows["ResNet-8 under soft targets, each of eight at once"] == ("≤ 0.08 s", "0.125 s", "no")
+    assert rows["plain 10 → 2 against the authors' way"] == ("≥ 50 ×", "50 ×", "yes")
+    assert rows["plain 10 → 2 against a careful modern loop"] == ("≥ 4 ×", "3 ×", "no")
+    assert rows["plain 2 under soft targets"] == ("≤ 0.12 s", "not measured", "")
+    # 3 seeds x 150 epochs x (4 + 1 + 3 x 0.2 s) / 60; 120 trials x 150 epochs / 16 s / 60
+    assert rows["Table 3, one data set, three seeds, 150 epochs, calculated from epochs one after the other"][1] == "42 min"
+    assert rows["λ, τ: 120 trials of plain 2 by 150 epochs, calculated from sixteen at once"][1] == "18.8 min"
+
+
+def test_the_page_of_a_gpu_says_what_share_of_the_card_a_step_is_and_when_it_is_no_result() -> None:
+    page = gpu_report.as_markdown(found())
+    assert "| resnet/110 | 50.0% | 25.0% | 50.0% |" in page and "not a result" not in page  # 500 steps of 4 ms in 4 s
+    assert "not a result" in gpu_report.as_markdown(found() | {"about": {"device": "cpu", "images": 256}})
+
+
+def test_what_fails_is_written_and_the_next_measured(tmp_path: Path) -> None:
+    bench = gpu.Bench(torch.device("cpu"), noise(64, 10), tmp_path / "gpu.json", deadline=math.inf)
+
+    def fail() -> None:
+        raise RuntimeError("a card\nwithout it")
+
+    bench.measure("part", "one", fail)
+    bench.measure("part", "two", lambda: {"seconds": 1.0})
+    bench.deadline = 0
+    bench.measure("part", "three", fail)
+    assert json.loads(bench.output.read_text())["part"] == {
+        "one": {"failed": "RuntimeError: a card without it"},
+        "two": {"seconds": 1.0},
+        "three": {"failed": "no time was left"},
+    }
+    assert "a card without it" in gpu_report.as_markdown(bench.found)
+
+
+def test_a_step_of_a_gpus_benchmark_is_takds(capsys: pytest.CaptureFixture[str]) -> None:
+    """It moves the weights at each call, and nothing is said of it."""
+    course = on_gpu.course_of(Name.parse("cifar10/plain/10-2/seed0"), noise(64, 10), torch.device("cpu"), batch_size=32)
+    weight = next(course.carry_out.model.parameters())
+    step, before = on_gpu.stepper(course), weight.clone()
+    step()
+    first = weight.clone()
+    step()
+    assert not torch.equal(first, before) and not torch.equal(weight, first)
+    assert capsys.readouterr().out == ""
+
+
+def test_bytes_of_a_step_are_those_of_each_layers_output() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(3600, 10))
+    outputs = 4 * 30 * 30 + 3600 + 10
+    assert on_gpu.bytes_of_step(network) == 3 * (2 + 2) * outputs  # thrice written and read, of two bytes each
