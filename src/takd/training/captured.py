@@ -143,7 +143,7 @@ class Captured(OnDevice):
     def __init__(self, course: Course) -> None:
         super().__init__(course)
         self.replays: dict[int, Replay] = {}
-        self.capture = Capture(course.device)
+        self.capture: Capture | None = Capture(course.device)
 
     def of_epoch(self, epoch: int) -> Iterator[int]:
         """As Steps has it."""
@@ -160,6 +160,8 @@ class Captured(OnDevice):
     def _captured(self, size: int) -> Replay:
         """A step of that size, to be played; where it can't be captured, the step itself, which is said."""
         step, carry_out = partial(self.step, size), self.course.carry_out
+        if self.capture is None:
+            return step
         written = [*carry_out.model.parameters(), *carry_out.model.buffers(), self.at, self.losses]
         try:
             return self.capture(step, partial(untouched, carry_out.optimiser, written))
@@ -167,6 +169,7 @@ class Captured(OnDevice):
             raise
         except RuntimeError as error:  # somebody's network that asks the processor
             _say(self.course, f"torch says: {shortened(error)}")
+            self.capture = None
             for parameter in carry_out.optimiser.parameters:
                 parameter.grad = None
             return step

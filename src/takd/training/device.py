@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import re
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def chosen_device(name: str, threads: int) -> torch.device:
     if device.type == "cuda":
         CARDS.take({f"cuda:{torch.cuda.current_device() if device.index is None else device.index}": 0}, _identity)
         torch.cuda.set_device(device)  # what is asked of "the GPU" from here on, as whether it has bfloat16, is asked of this one
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before its first product: the same bits, whatever stream
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False  # float32 means float32
