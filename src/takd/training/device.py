@@ -24,7 +24,10 @@ def chosen_device(name: str, threads: int) -> torch.device:
     if name == "auto":
         free = _free_memory()
         if not free and torch.cuda.device_count():
-            raise DeviceError("device 'auto': no GPU answers, as another process may have it for itself; --device cpu takes none")
+            raise DeviceError(
+                "device 'auto': no GPU answers, as another process may have it for itself; to take none, --device cpu, or "
+                "CUDA_VISIBLE_DEVICES set to nothing"
+            )
         name = CARDS.take(free, _identity) if free else "cpu"
     try:
         device = torch.device(name)

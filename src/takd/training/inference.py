@@ -25,11 +25,15 @@ def logits(frozen_network: nn.Module, images: Views, views: Tensor | None = None
     world: the processes that share the images; the bits are those of one.
     """
     precision = next(frozen_network.parameters()).dtype
-    at_once = max(BATCH, PIXELS_ON_A_GPU // images.split.size**2) if images.device.type == "cuda" else BATCH
-    chunks = torch.arange(len(images), device=images.device).split(at_once)
+    chunks = torch.arange(len(images), device=images.device).split(at_once(images.device, images.split.size))
     return world.filled(
         len(images), chunks, lambda some: (frozen_network(batch.to(precision)) for batch in images.batches(some, views))
     )
+
+
+def at_once(device: torch.device, side: int) -> int:
+    """How many images of so many pixels a side a device is asked about at once."""
+    return max(BATCH, PIXELS_ON_A_GPU // side**2) if device.type == "cuda" else BATCH
 
 
 @torch.inference_mode()

@@ -46,3 +46,20 @@ def test_an_epoch_takes_as_many_times_longer_as_it_has_more_images(
     lock = LOCK.model_copy(update={"train": train, "test": test})
     assert epoch_seconds("digits", lock, recipe(builder="plain:2")) == pytest.approx(2 * train / 128)
     assert shown == [judged]
+
+
+@pytest.mark.parametrize(("train", "size", "images"), [(50_000, 32, 25_600), (50_000, 64, 6_400), (1_000, 32, 1_000)])
+def test_a_gpu_is_timed_on_whole_short_epochs(monkeypatch: pytest.MonkeyPatch, train: int, size: int, images: int) -> None:
+    """On one step what an epoch costs besides would count for most of it. As many pixels are shown, whatever their size."""
+    history = [Epoch(epoch=i, learning_rate=0.1, loss=1.0, accuracy=1.0, seconds=i) for i in range(1, 5)]
+    shown: list[int] = []
+
+    def nothing(name: object, how: Recipe, data: object, answers: object, **_: object) -> Trained:
+        shown.append(len(data.train))  # type: ignore[attr-defined]
+        return Trained(initialised("plain:2", 7, 0, 32), history, torch.zeros(1), Scores(None, 0, 0))
+
+    monkeypatch.setattr("takd.measuring.costs.train", nothing)
+    monkeypatch.setattr("takd.measuring.costs.chosen_device", lambda name, threads: torch.device("cuda"))
+    lock = LOCK.model_copy(update={"train": train, "size": size})
+    assert epoch_seconds("digits", lock, recipe(builder="plain:2")) == pytest.approx(3 * train / images)
+    assert shown == [images]

@@ -9,6 +9,7 @@ import torch
 from takd.errors import DeviceError, ParameterError
 from takd.training.cards import Cards
 from takd.training.device import chosen_device, instructions, used_precision
+from takd.training.inference import at_once
 
 CPU = torch.device("cpu")
 
@@ -74,3 +75,10 @@ def test_the_instruction_set_in_use_is_told_apart() -> None:
     environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
     assert said.strip() in ("DEFAULT", "NO AVX") and instructions(CPU) != ""
+
+
+@pytest.mark.parametrize(
+    ("device", "side", "images"), [("cpu", 32, 100), ("cuda", 32, 1953), ("cuda", 224, 100), ("cuda", 100, 200)]
+)
+def test_a_gpu_judges_as_many_images_at_once_as_their_size_allows(device: str, side: int, images: int) -> None:
+    assert at_once(torch.device(device), side) == images
