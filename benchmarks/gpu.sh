@@ -15,7 +15,7 @@ mkdir -p "$out/gpu"
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}" TAKD_TEST_DEVICE="$device"
 
 if [ "${TESTS:-yes}" = yes ]; then
-    timeout "$((seconds * 2 / 5))" python3 -m pytest -m gpu tests/gpu -q --durations=5 -p no:cacheprovider >"$out/gpu/tests.log" 2>&1
+    timeout "$((seconds * 2 / 5))" python3 -m pytest -m gpu tests/gpu -q -W default --durations=5 -p no:cacheprovider >"$out/gpu/tests.log" 2>&1
     echo "tests ended with $?: $(tail -1 "$out/gpu/tests.log")"
 fi
 
