@@ -36,7 +36,7 @@ rule latency:
         layout.latency("{results}", NETWORK, "{kind}"),
     log:
         layout.log("{results}", f"exports/{NETWORK}{{kind}}.latency"),
-    threads: workflow.cores or 1  # all that there are: nothing goes beside it
+    threads: workflow.resource_settings.cores or 1  # all that there are: nothing goes beside it; a cluster has its own
     params:
         onnx=layout.export("{results}", NETWORK, "{kind}", "onnx"),
     shell:
