@@ -39,3 +39,9 @@ def test_the_catalogue_finds_what_it_asks_for() -> None:
     assert usage["report"] == ("report(" in rules)
     readme = (ROOT / "README.md").read_text().lower()
     assert "snakemake" in readme and "workflow" in readme
+
+
+def test_no_rule_asks_for_cores_that_a_cluster_lacks() -> None:
+    """An executor is given --jobs alone; Snakemake's `workflow.cores` then ends such a run, and no dry one."""
+    rules = [*(ROOT / "workflow").rglob("*.smk"), ROOT / "Snakefile"]
+    assert [path.name for path in rules if "workflow.cores" in path.read_text()] == []
