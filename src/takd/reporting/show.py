@@ -26,6 +26,7 @@ from takd.study.artifacts import look_up
 from takd.study.further_kinds import Probes
 from takd.study.layout import VARIANTS
 from takd.study.own_claims import of_own_study
+from takd.study.params import Parameters
 from takd.study.path_networks import UNAUGMENTED
 from takd.study.tree import Node
 
@@ -210,6 +211,7 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     _whole(workflow, results, "accuracy")
     folder = workflow.tree.folder(results)
     table = accuracies.read(Path(results, "accuracy.csv"), folder.parameters.metric)
+    table, said = _under_one_teacher(table, folder.parameters)
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
     known = _claims_of_own(workflow, results) if folder.is_own else claims.load(CLAIMS)
     given = folder.parameters
@@ -219,9 +221,22 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))
-    said = of_all_accuracies(accuracies.on_held_out(table), given.chosen_on)
+    said = of_all_accuracies(accuracies.on_held_out(table), given.chosen_on) + said
     write_text(files[1], claims_page.as_markdown(known, judged, measured, said=said, own=folder.is_own))
     return files
+
+
+def _under_one_teacher(table: pd.DataFrame, given: Parameters) -> tuple[pd.DataFrame, str]:
+    """The networks that claims are judged by, and a sentence where these aren't all.
+
+    Where every hop varies, networks of two chains under one seed have the same teacher below the study's `seeds` alone, and
+    students of one teacher aren't independent: what is left is what `vary: student` has.
+    """
+    judged = table[table["seed"] < given.seeds] if given.vary == "every_hop" else table
+    if len(judged) == len(table):
+        return table, ""
+    which = f"seeds 0 to {given.seeds - 1}, under the teacher and the assistants of seed 0"
+    return judged, f"Every hop varies here: claims are judged by {which}. `levels` compares several teachers.\n\n"
 
 
 def _claims_of_own(workflow: Workflow, results: str) -> claims.Claims:

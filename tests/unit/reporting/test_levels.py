@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from takd.reporting import kinds, levels
+from takd.records.metrics import Epoch
+from takd.reporting import kinds, levels, show
 from takd.reporting.context import Context
 from takd.study.further_kinds import Levels
+from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
 
 SPEC = Levels(kind="levels", where="Levels", title="Over teachers", family="plain", path="10-4-2", direct="10-2", teachers=3)
@@ -76,3 +79,27 @@ def test_the_page_says_it_in_a_sentence(tmp_path: Path) -> None:
 def test_nothing_was_run(tmp_path: Path) -> None:
     _, markdown = kinds.make("levels", ARTIFACTS["levels"], context(accuracies([])), tmp_path / "levels")
     assert "On CIFAR-10: not run." in markdown.read_text()
+
+
+def test_claims_are_judged_under_one_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one seed, 10-4-2 and 10-2 have the same teacher below `seeds` alone: the other students are no pairs."""
+    project = Project(tmp_path)
+    project.write(vary="every_hop", report=["levels"], run="there")
+    project.train(epochs=1)
+    for chain, count in (("10", 2), ("10-4", 4), ("10-2", 4), ("10-4-2", 8)):
+        for seed in range(count):
+            value = 60.0 + seed % 2 + (3 if chain == "10-4-2" and seed < 2 else 0)
+            history = [Epoch(epoch=1, learning_rate=0.1, loss=1, accuracy=value, seconds=2.0)]
+            same: dict[str, Any] = dict.fromkeys(("accuracy", "best_test_accuracy", "selected_accuracy"), value)
+            project.make(node(f"digits/plain/{chain}/seed{seed}"), history=history, **same)
+    monkeypatch.chdir(project.root)
+    for what in ("levels", "accuracy", "claims"):
+        show.make(project.workflow(), f"results/{what}.csv")
+    claims = pd.read_csv("results/claims.csv")
+    row = claims[(claims["claim"] == "C1") & (claims["better"] == "10-4-2")].iloc[0]
+    assert (row["n"], row["effect"]) == (2, 3) and (row["better_mean"], row["worse_mean"]) == (63.5, 60.5)
+    assert (
+        "claims are judged by seeds 0 to 1, under the teacher and the assistants of seed 0."
+        in Path("results/claims.md").read_text()
+    )
+    assert pd.read_csv("results/levels.csv").query("level == 'over'")["networks"].item() == 2  # and levels has all
