@@ -103,7 +103,8 @@ def _found(workflow: Workflow, path: Path) -> Found:
     shown = str(path.relative_to(workflow.root))
     results = _results(workflow, shown)
     if results is None:
-        return Found(shown, "foreign", "no preset or variant makes this folder")
+        said = (str(error) for folder, error in workflow.tree.broken.items() if shown.startswith(f"{folder}/"))
+        return Found(shown, "foreign", next(said, "no preset or variant makes this folder"))
     rest = shown.removeprefix(f"{results}/")
     try:
         if match := _PRODUCT.fullmatch(rest):

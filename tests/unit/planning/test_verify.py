@@ -157,6 +157,9 @@ def test_a_broken_preset_does_not_stop_it(made: Project) -> None:
     found = findings(made)
     assert found.pop("odd/table2.csv") == "foreign"
     assert found == dict.fromkeys(FILES, "as it should be")
+    (made.root / "presets/odd.yaml").write_text("overrides_from: [results/search/digits/plain/10-4.yaml]\n", encoding="utf-8")
+    (why,) = (one.why for one in verify(made.workflow()) if one.finding == "foreign")
+    assert why.endswith("10-4.yaml: no such file; a search writes it, beside its .csv")
 
 
 def test_every_finding_is_one_line(made: Project) -> None:
