@@ -81,6 +81,10 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
         == ["C8"]
         == re.findall(r"C\d(?=, on flat)", text)
     )
+    flat = pd.read_csv(QUICK / "claims.csv").query("claim == 'C8' and verdict != 'not run'")
+    against = flat[flat["verdict"] == "contradicted"]
+    assert f"contradicted by {len(against)} of {len(flat)} comparisons that were run. On CIFAR-100 the teacher's student" in text
+    assert against[["dataset", "better", "worse", "unit"]].to_numpy().tolist() == [["cifar100", "10-2", "2", "nats"]]
 
 
 def test_its_picture_shows_what_was_measured() -> None:
