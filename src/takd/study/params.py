@@ -109,7 +109,8 @@ class Parameters(Section):
         Field(
             description="What differs between seeds: the last hop alone, under teachers of seed 0 (the paper's student of a given "
             "teacher), the whole chain, or every hop: each network has `seeds` students of its own, so that of three seeds the "
-            "students 0, 1 and 2 have teacher 0, and 3, 4 and 5 have teacher 1."
+            "students 0, 1 and 2 have teacher 0, and 3, 4 and 5 have teacher 1. Then another number of `seeds` gives most students "
+            "another teacher, and trains them anew."
         ),
     ] = "student"
     run: Annotated[
