@@ -1,4 +1,7 @@
-"""A hash of the code that a result depends on: it changes with what the code does, not with comments, docstrings or layout."""
+"""A hash of the code that a result depends on: it changes with what the code does, not with layout or texts for people.
+
+Such texts are comments, docstrings, what an error says and what describes a parameter.
+"""
 
 import ast
 import hashlib
@@ -8,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "takd"
+ERRORS = f"{PACKAGE}.errors"
 
 # Registries list what there is, not how it works: a new member, objective or data set must not retrain what is there. Of families
 # and objectives the one in use is named to code_hash, and so is the reader of weights that were brought; what is read from a data
@@ -41,7 +45,7 @@ NOT_COUNTED = (
     "takd.data.pictures",
     "takd.data.from_torchvision",
     "takd.data.ilsvrc",
-    "takd.errors",
+    ERRORS,
     "takd.training.bar",
     "takd.training.cards",
 )
@@ -80,7 +84,17 @@ def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
             and ast.get_docstring(node) is not None
         ):
             node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc.args = [each for each in node.exc.args if not _is_text(each)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [each for each in node.keywords if each.arg != "description" or not _is_text(each.value)]
+        elif isinstance(node, ast.ImportFrom) and node.module == ERRORS:
+            node.names = []  # which of them are raised stands where that is
     return repr(_described(tree)), imported
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

@@ -62,6 +62,25 @@ def test_comments_docstrings_and_layout_do_not_count(package: Path, old: str, ne
     assert code_hash(TRAINING) == before
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "same"),
+    [
+        ("study/names.py", "the longest has {LONGEST_CHAIN}", "at most {LONGEST_CHAIN:,}", True),
+        ("study/names.py", "import NetworkNameError, shortened", "import NetworkNameError, nearest, shortened", True),
+        ("study/names.py", "len(hops) > LONGEST_CHAIN", "len(hops) >= LONGEST_CHAIN", False),
+        ("study/params.py", "Networks trained for each cell of a table", "Networks of a cell", True),
+        ("study/params.py", "le=10_000, description=", "le=10_001, description=", False),
+    ],
+)
+def test_what_an_error_says_and_what_describes_a_parameter_does_not_count(
+    package: Path, file: str, old: str, new: str, same: bool
+) -> None:
+    """An error's words were reworded once, and every network that was there had become stale."""
+    before = code_hash(TRAINING), code_hash(SURFACE)
+    edit(package / file, old, new)
+    assert ((code_hash(TRAINING), code_hash(SURFACE)) == before) == same
+
+
 def test_a_new_entry_in_a_registry_concerns_nothing_that_is_there(package: Path) -> None:
     before = code_hash(TRAINING, "takd.networks.plain"), code_hash(SOFT_TARGETS), code_hash(SURFACE)
     edit(package / "networks/registry.py", '"plain": (10,', '"mine": (1,), "plain": (10,')
