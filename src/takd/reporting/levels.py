@@ -116,9 +116,8 @@ def as_markdown(spec: Levels, numbers: pd.DataFrame, context: Context) -> str:
         share = "" if math.isnan(row.share) else f"{row.share:.0f} %"
         lines.append([*place, str(row.networks), f"{math.sqrt(row.variance):.2f}", share])
     return (
-        f"**{escaped(spec.where)}.** {escaped(spec.title)}.{context.chosen_on_test}{context.shouted} Each network has "
-        f"{context.seeds} students of its own. Points of {context.compared_by or 'top-1 accuracy'}; intervals are over teachers, "
-        "95 %. A hop's share is what "
+        f"**{escaped(spec.where)}.** {escaped(spec.title)}. Each network has {context.seeds} students of its own. Points "
+        f"of {context.compared_by or 'top-1 accuracy'}{context.shouted}; intervals are over teachers, 95 %. A hop's share is what "
         "its networks add to a student's variance, by analysis of variance; few teachers tell it roughly.\n\n"
         f"{''.join(said)}{aligned(lines)}"
     )
