@@ -119,7 +119,7 @@ def as_markdown(spec: Levels, numbers: pd.DataFrame, context: Context) -> str:
         f"**{escaped(spec.where)}.** {escaped(spec.title)}. Each network has {context.seeds} students of its own. Points "
         f"of {context.compared_by or 'top-1 accuracy'}{context.shouted}; intervals are over teachers, 95 %. A hop's share is what "
         "its networks add to a student's variance, by analysis of variance; few teachers tell it roughly.\n\n"
-        f"{''.join(said)}{aligned(lines)}"
+        + "\n".join([*said, *([aligned(lines)] if len(lines) > 1 else [])])
     )
 
 
@@ -127,9 +127,9 @@ def _said(spec: Levels, rows: pd.DataFrame, title: str) -> str:
     over = rows[rows["level"] == "over"].iloc[0]
     its = rows[rows["level"].str.startswith("teacher ")]["mean"]
     if not over["networks"]:
-        return f"On {title}: not run.\n\n"
+        return f"On {title}: not run.\n"
     between = "" if math.isnan(over["low"]) else f" ({over['low']:+.2f} … {over['high']:+.2f})"
     return (
         f"On {title}, {spec.path} is {over['mean']:+.2f} points{between} over {spec.direct}; it is better under "
-        f"{(its > 0).sum()} of {over['networks']} teachers: {', '.join(f'{value:+.2f}' for value in its)}.\n\n"
+        f"{(its > 0).sum()} of {over['networks']} teachers: {', '.join(f'{value:+.2f}' for value in its)}.\n"
     )

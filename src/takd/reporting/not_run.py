@@ -23,6 +23,8 @@ def _has_something(path: Path, spec: AnyArtifact, chains: Collection[Chain]) -> 
         return len(read_text(path.with_name(f"{path.stem}.csv")).splitlines()) > 1
     if spec.kind == "answers":
         return bool(pd.read_csv(path.with_name(f"{path.stem}.csv"))["n"].gt(0).any())
+    if spec.kind == "levels":  # of a teacher both chains have to be there
+        return bool(pd.read_csv(path.with_name(f"{path.stem}.csv"))["networks"].gt(0).any())
     cells = spec.cells(tuple(dict.fromkeys(chain.dataset for chain in chains)))
     return any(Chain(cell.variant, cell.dataset, cell.family, cell.chain) in chains for cell in cells)
 

@@ -11,8 +11,9 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from takd.records.metrics import Epoch
-from takd.reporting import kinds, levels, show
+from takd.reporting import kinds, levels, not_run, show
 from takd.reporting.context import Context
+from takd.reporting.curves import Chain
 from takd.study.further_kinds import Levels
 from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import ARTIFACTS, accuracies, context
@@ -84,7 +85,15 @@ def test_it_is_said_once_that_recipes_were_chosen_on_the_test_images(tmp_path: P
 
 def test_nothing_was_run(tmp_path: Path) -> None:
     _, markdown = kinds.make("levels", ARTIFACTS["levels"], context(accuracies([])), tmp_path / "levels")
-    assert "On CIFAR-10: not run." in markdown.read_text()
+    assert markdown.read_text().endswith("On CIFAR-10: not run.\n\nOn CIFAR-100: not run.\n")
+
+
+def test_a_chain_without_the_other_is_nothing_to_report(tmp_path: Path) -> None:
+    alone = accuracies([("cifar10", "plain", "10-2", seed, 60.0) for seed in range(6)])
+    chains = [Chain("", "cifar10", "plain", "10-2")]
+    for table, empty in ((alone, True), (seen().accuracy, False)):
+        files = kinds.make("levels", SPEC, replace(context(table, ("cifar10",)), seeds=2), tmp_path / "levels")
+        assert not_run.of_which_nothing(files[1:], {"levels": SPEC}, chains) == (files[1:] if empty else [])
 
 
 def test_claims_are_judged_under_one_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
