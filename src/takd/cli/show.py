@@ -33,7 +33,7 @@ def show(
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
     targets.check(workflow, target)
-    if targets.product_of(workflow, target) is not None:
+    if any(of(workflow, target) is not None for of in (targets.product_of, targets.searched_network)):
         raise ParameterError(
             f"{target}: is of one network; takd show makes what compares them, `snakemake --cores 1 -- {target}` this"
         )

@@ -155,6 +155,15 @@ def test_every_command_that_opens_a_network_says_so(
     assert err.startswith(f"takd: {NETWORK}: ") and f"`snakemake --cores 1 -- {NETWORK}`" in err
 
 
+def test_a_search_is_of_one_network_too(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    target = "results/search/digits/plain/10-4.csv"
+    code, out, err = takd("show", target)
+    assert (
+        (code, out) == (2, "") and err.startswith(f"takd: {target}: is of one network; ") and err.endswith(f"-- {target}` this\n")
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
