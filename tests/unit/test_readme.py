@@ -218,7 +218,7 @@ def test_the_core_hours_that_are_said_are_those_of_the_plan(timed: Workflow) -> 
     said = [
         (page.name, *found)
         for page in [*PAGES, *sorted((ROOT / "presets").glob("*.yaml"))]
-        for found in re.findall(r"^.*snakemake .*?(results/\S+) .*about ([\d.]+) core-hours$", page.read_text(), flags=re.MULTILINE)
+        for found in re.findall(r"^.*snakemake .*?(results/\S+) .*about ([\d.]+) core-hours?$", page.read_text(), re.MULTILINE)
     ]
     assert {page for page, _, _ in said} == {"README.md", "reproduce-a-table.md", "unlabelled.yaml"}
     for _, target, hours in said:
