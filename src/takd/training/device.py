@@ -108,6 +108,6 @@ def library_versions(device: torch.device) -> dict[str, str]:
     if device.type != "cuda":
         return {}
     driver = Path("/proc/driver/nvidia/version")
-    said = re.search(r"\d+\.\d+(\.\d+)*", driver.read_text(errors="replace")) if driver.exists() else None
+    said = re.search(r"\d+\.\d+(\.\d+)*", driver.read_text(encoding="utf-8", errors="replace")) if driver.exists() else None
     found = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "driver": said and said[0]}
     return {name: str(version) for name, version in found.items() if version is not None}

@@ -73,7 +73,7 @@ def test_unknown_names_of_timm_are_refused_with_the_nearest() -> None:
 
 def test_without_timm_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ParameterError, match=r"pip install takd\[timm\]"):
+    with pytest.raises(ParameterError, match=r"pip install 'takd\[timm\]'"):
         build("timm:resnet18", 10)
 
 
