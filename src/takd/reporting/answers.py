@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
 from takd.reporting.crossed import mcnemar_p, over_students_and_images
 from takd.reporting.effects import DOUBT, Effect, by_pairs
 from takd.reporting.kept_answers import Classes
+from takd.reporting.tables import written
 from takd.study.further_kinds import Answers
 from takd.study.shown import Cell
 
@@ -69,10 +69,9 @@ def _measured(answers: Classes, others: Classes, labels: Classes) -> tuple[float
 
 def write(spec: Answers, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write the table for programs and for people; both files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    write_text(markdown, as_markdown(spec, numbers, context))
-    return [csv, markdown]
+    return written(
+        place, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"), as_markdown(spec, numbers, context)
+    )
 
 
 def as_markdown(spec: Answers, numbers: pd.DataFrame, context: Context) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
 from takd.reporting.effects import Effect, by_pairs
+from takd.reporting.tables import written
 from takd.study.further_kinds import Levels
 from takd.study.names import hops_of
 from takd.study.shown import Cell
@@ -100,10 +100,9 @@ def components(accuracies: Accuracies) -> list[Level]:
 
 def write(spec: Levels, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write the table for programs and for people; both files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    write_text(markdown, as_markdown(spec, numbers, context))
-    return [csv, markdown]
+    return written(
+        place, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"), as_markdown(spec, numbers, context)
+    )
 
 
 def as_markdown(spec: Levels, numbers: pd.DataFrame, context: Context) -> str:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from takd.csv_files import read as read_csv
 from takd.errors import RecordError
-from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.context import Context
+from takd.reporting.tables import written
 from takd.study.further_kinds import Probes
 
 NETWORK = ["dataset", "family", "chain", "method", "seed"]
@@ -34,10 +34,9 @@ def numbers(name: str, spec: Probes, context: Context) -> pd.DataFrame:
 
 def write(spec: Probes, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write the table for programs and for people; both files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    write_text(markdown, as_markdown(spec, numbers, context))
-    return [csv, markdown]
+    return written(
+        place, numbers.to_csv(index=False, lineterminator="\n", float_format="%.6g"), as_markdown(spec, numbers, context)
+    )
 
 
 def read(paths: Sequence[Path]) -> pd.DataFrame:

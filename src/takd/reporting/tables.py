@@ -59,10 +59,15 @@ def _compared(row: pd.DataFrame, against: str, context: Context) -> pd.DataFrame
 
 def write(spec: Table, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write a table for programs and for people; both files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, as_csv(numbers, context.metric, context.chosen_on, spec.against))
-    write_text(markdown, as_markdown(spec, numbers, context))
-    return [csv, markdown]
+    return written(place, as_csv(numbers, context.metric, context.chosen_on, spec.against), as_markdown(spec, numbers, context))
+
+
+def written(place: Path, csv: str, markdown: str) -> list[Path]:
+    """Write what programs read and what people read; both files. place: without a suffix."""
+    files = [place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md")]
+    for file, text in zip(files, (csv, markdown), strict=True):
+        write_text(file, text)
+    return files
 
 
 def as_csv(numbers: pd.DataFrame, metric: Metric = "accuracy", chosen_on: JudgedOn = "held_out", against: str = "") -> str:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.reporting.answers import NOT_KEPT, NOT_RUN
 from takd.reporting.context import Context
+from takd.reporting.tables import written
 from takd.study.further_kinds import Wins
 from takd.study.shown import Cell
 
@@ -46,10 +46,7 @@ def _side(cell: Cell) -> tuple[str, str, str, str]:
 
 def write(spec: Wins, numbers: pd.DataFrame, context: Context, place: Path) -> list[Path]:
     """Write the images for programs, and their counts for people; both files."""
-    csv, markdown = (place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md"))
-    write_text(csv, numbers.to_csv(index=False, lineterminator="\n"))
-    write_text(markdown, as_markdown(spec, numbers, context))
-    return [csv, markdown]
+    return written(place, numbers.to_csv(index=False, lineterminator="\n"), as_markdown(spec, numbers, context))
 
 
 def as_markdown(spec: Wins, numbers: pd.DataFrame, context: Context) -> str:
