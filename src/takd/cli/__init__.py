@@ -1,5 +1,6 @@
 """The command line. Each command does one step of the pipeline on files that it is given; Snakemake's rules call the same."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -59,13 +60,20 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # what a terminal can't show is spelled, not a traceback
     signal.signal(signal.SIGTERM, end)
-    sys.exit(ended(app))
+    sys.exit(ended(lambda: app(prog_name="takd", standalone_mode=False)))
 
 
 def ended(command: Callable[[], object]) -> int:
     """Run a command; the exit code that it ends with, after one line where it was somebody's mistake."""
     try:
-        command()
+        code = command()
+    except typer.TyperException as error:
+        return _mistyped(error)
+    except typer.Abort:
+        return _complaint("interrupted", 130)
+    except BrokenPipeError:  # as of `takd list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
+        return 1
     except TakdError as error:
         return _complaint(str(error))
     except OSError as error:
@@ -78,9 +86,16 @@ def ended(command: Callable[[], object]) -> int:
             raise
         goes_on = "; the same command goes on where it was" if "lost" in fault else ""
         return _complaint(f"the device: {fault}{goes_on}. torch says: {shortened(error)}")
-    return 0
+    return code if isinstance(code, int) else 0
 
 
-def _complaint(text: str) -> int:
+def _mistyped(error: typer.TyperException) -> int:
+    """What was typed is no command, or one without what it needs. Where it was `takd` alone, the help was printed already."""
+    said = getattr(error, "format_message", str)().rstrip(".")
+    command = getattr(getattr(error, "ctx", None), "command_path", "takd")
+    return _complaint(f"{said}{' ' if said.endswith('?') else '; '}{command} --help says more") if said else 2
+
+
+def _complaint(text: str, code: int = 2) -> int:
     print(f"takd: {shortened(text, LONGEST_LINE)}", file=sys.stderr)
-    return 2
+    return code

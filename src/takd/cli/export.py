@@ -64,10 +64,13 @@ def latency(
     key: Key = None,
 ) -> None:
     """Print how long an exported network takes on one core of this machine; let nothing else run meanwhile."""
+    from takd.errors import ParameterError
     from takd.files import check_outputs
     from takd.planning.there import check_there
 
     check_there(network)
+    if network.suffix != ".onnx":
+        raise ParameterError(f"{network}: not an .onnx file; takd export writes one, as in {network.with_suffix('.onnx').name}")
     _check_installed("latency", "onnxruntime")
     from takd.shipping.latency import latency as run
 

@@ -82,7 +82,7 @@ def _study(
     from takd.errors import shortened
     from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
-    from takd.starting.text import chains, growing
+    from takd.starting.text import SEEDS, chains, growing
 
     made = begin(name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts)
     summary = made.summary
@@ -104,7 +104,8 @@ def _study(
         print(f"  {member.name}: {member.parameters:,} parameters ({member.builder})")
     if larger := growing(made.members):
         print(f"warning: {larger}")
-    print("chains: " + ", ".join(chains(made.members)))
+    print(f"ways to the student, {SEEDS} networks each: {', '.join(chains(made.members))}")
+    print("and what teaches on the way; for the figure of all paths, each network from labels alone as well")
     target = f"results/{name}/report.html"
     costs, counted_with = cost_line(target, cores)
     print(costs)

@@ -41,6 +41,7 @@ def plan(
     for planned in made.networks:
         seconds = planned.seconds
         takes = "there" if seconds == 0 else "unknown" if seconds is None else duration(seconds)
+        takes = "imported" if planned.times == 0 else takes
         if planned.begun:
             takes += f" from epoch {planned.begun.epoch}, {planned.begun.accuracy:.2f} %"
         variant = planned.node.results.partition(VARIANTS)[2]
@@ -120,7 +121,9 @@ def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str]
 
 
 def verify(
-    target: Annotated[str | None, typer.Argument(help="A table, figure or network; by default everything below results/.")] = None,
+    target: Annotated[
+        str | None, typer.Argument(help="A table, figure, network or folder of results; by default everything below results/.")
+    ] = None,
     changes: Changes = "",
 ) -> None:
     """Say of each file of results whether it is as it should be; exit code 1 where one isn't."""

@@ -32,7 +32,7 @@ def show(
     from takd.reporting.show import make
 
     workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
-    targets.check(workflow, target)
+    targets.check_result(workflow, target)
     if any(of(workflow, target) is not None for of in (targets.product_of, targets.searched_network)):
         raise ParameterError(
             f"{target}: is of one network; takd show makes what compares them, `snakemake --cores 1 -- {target}` this"

@@ -43,6 +43,12 @@ def read(path: Path, size: int) -> Pixels:
         return fitted(image, size, shown(path))
 
 
+def shorter_side(path: Path) -> int:
+    """The shorter side of a picture, in pixels. Raises DataError where it isn't one."""
+    with _opened(path) as image:
+        return min(image.size)
+
+
 def side(path: Path) -> int:
     """The side of a square picture, in pixels. Raises DataError where it isn't one, or no picture."""
     with _opened(path) as image:

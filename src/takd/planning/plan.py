@@ -10,7 +10,7 @@ from takd.data.view_names import views_name
 from takd.errors import TakdError
 from takd.files import read_metadata
 from takd.planning.costs import Costs
-from takd.planning.targets import check, decided_claim, networks_of_path, product_of, searched_network
+from takd.planning.targets import check_result, decided_claim, networks_of_path, product_of, searched_network
 from takd.planning.workflow import Workflow
 from takd.records.metrics import Epoch
 from takd.study import layout
@@ -26,7 +26,7 @@ FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, fo
 class Planned:
     """A network that a target needs. seconds: what it takes on one core or GPU: 0 where it is there, None where nobody knows.
 
-    times: how often it is trained, in a search; its seconds are of all of these.
+    times: how often it is trained: more than once in a search, not at all where its weights were brought; its seconds are of all.
     begun: the last epoch of a training that is under way, or was interrupted; what it has done doesn't count among the seconds.
     """
 
@@ -80,7 +80,7 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
 
     Raises ParameterError or NetworkNameError where nothing makes it.
     """
-    check(workflow, target)
+    check_result(workflow, target)
     if (claimed := decided_claim(workflow, target)) is not None:
         return workflow.decided.with_teachers(workflow.decided.at_most(*claimed))
     if (node := searched_network(workflow, target)) is not None:
@@ -134,7 +134,8 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
         begun = _last_epoch(workflow, node, recipe.all_epochs) if node in missing else None
         if begun and seconds is not None:
             seconds *= 1 - begun.epoch / recipe.all_epochs
-        planned.append(Planned(node, recipe.all_epochs, seconds, begun=begun))
+        times = 0 if workflow.tree.folder(node.results).imported(node.name) else 1
+        planned.append(Planned(node, recipe.all_epochs, seconds, times, begun))
         done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)
     for node in searches:
         planned.append(_search(workflow, node, costs))

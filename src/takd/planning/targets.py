@@ -63,6 +63,13 @@ def check(workflow: Workflow, target: str) -> None:
         raise ParameterError(f"{target}: nothing makes it; {_nearest(workflow, target)}")
 
 
+def check_result(workflow: Workflow, target: str) -> None:
+    """Like `check`, of a target that is a file of results: raises ParameterError where it lies elsewhere, too."""
+    if not target.startswith("results/"):
+        raise ParameterError(f"{shortened(target)}: not below results/; a target is a file there, as results/quick/table2.csv")
+    check(workflow, target)
+
+
 def product_of(workflow: Workflow, target: str) -> Node | None:
     """The network whose weights, record, answers, surface or export a target is; None where it is something else.
 

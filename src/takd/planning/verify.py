@@ -41,9 +41,9 @@ class Found:
 
 
 def verify(workflow: Workflow, target: str | None = None) -> list[Found]:
-    """Every file below results/, published ones aside, and the prepared images; or those that a target needs.
+    """Every file below results/, published ones aside, and the prepared images; or those below a folder of results, or of a target.
 
-    Bytes are read and held to their digests.
+    Bytes are read and held to their digests. Raises ParameterError where nothing makes the target.
     """
     root = workflow.root / "results"
     wanted = (lambda path: True) if target is None else _needed(workflow, target)
@@ -70,6 +70,10 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
 
 def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
     """Whether a target needs a file: it is the target's own, or of one of its networks."""
+    if not Path(target).suffix:
+        folder = workflow.tree.folder(target.rstrip("/"))
+        images = {layout.prepared(name) for name in folder.datasets}
+        return lambda path: path.startswith(f"{folder.results}/") or path in images
     nodes = nodes_of(workflow, target)
     folders = {layout.network_folder(*node) for node in nodes} | {
         str(Path(layout.soft_targets(*node, "")).parent) for node in nodes

@@ -23,7 +23,7 @@ from takd.records.key import check_key
 from takd.records.provenance import commit, versions
 from takd.records.weights import About, read_about
 from takd.shipping import graph
-from takd.shipping.card import Facts, card, records_beside
+from takd.shipping.card import Facts, card, check_card, records_beside
 from takd.shipping.classifier import Classifier
 from takd.shipping.onnx_file import AboutOnnx, Numbers, OnnxNetwork, Pixels, with_metadata
 from takd.shipping.size import multiply_adds
@@ -76,6 +76,7 @@ def export(
     CheckpointError where the file is no network, can't be written so, or the result doesn't answer as the network does; DataError
     for images that can't be read.
     """
+    check_card(output.with_suffix(".md"), output.name)
     made_at = commit()
     torch.set_num_threads(threads)
     name = read_about(model).network

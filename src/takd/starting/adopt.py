@@ -42,6 +42,8 @@ def adopt(workflow: Workflow, folder: Path, results: str) -> list[Adopted]:
 
     Raises ParameterError where the folder holds none.
     """
+    if not folder.is_dir():
+        raise ParameterError(f"{folder}: no such folder")
     found = sorted(folder.rglob("metrics.json"), key=lambda path: (str(path).count("-"), str(path)))
     records = [path for path in found if path.parent.name.startswith("seed")]
     if not records:

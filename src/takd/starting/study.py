@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from takd.data import own
-from takd.data.pictures import side
+from takd.data.pictures import shorter_side
 from takd.data.prepared import PreparedSummary, load, prepare_own
 from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import ParameterError, shortened
@@ -55,25 +55,22 @@ def begin(
     """Write presets/NAME.yaml and its lock, and the prepared images. weights: a file with the trained teacher.
 
     starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. Raises a TakdError where a name is
-    taken, images can't be read, or a network can't be built for the classes found; nothing but the prepared images is written then.
+    taken, images can't be read, or a network can't be built for the classes found; nothing is left behind then.
     """
     preset = _free_place(name, root)
     spec = _images(data, size, test_share)
     spec = spec if spec.size else spec.model_copy(update={"size": _size_of(spec)})
-    summary = prepare_own(name, spec, root / layout.prepared(name), expected=None)
-    typed = dict(_start(one) for one in starts)
-    builders = [teacher, *assistants, student]
-    begun = {_member_name(one): str(library_weights(one)) for one in builders if typed.get(_member_name(one)) == LIBRARY}
-    members = _members(builders, summary, weights, typed | begun, root)
-    counts = _counts(root / layout.prepared(name), len(summary.labels))
-    write_text(preset, preset_text(name, spec, summary, members, counts))
+    prepared = root / layout.prepared(name)
+    summary = prepare_own(name, spec, prepared, expected=None)
+    try:
+        members = _members([teacher, *assistants, student], summary, weights, starts, root)
+        counts = load(prepared).train.labels.bincount(minlength=len(summary.labels)).tolist()
+        write_text(preset, preset_text(name, spec, summary, members, counts))
+    except BaseException:
+        prepared.unlink(missing_ok=True)
+        raise
     lock_of(summary, spec).write(preset.with_suffix(".lock"))
     return Beginning(preset, summary, members, counts)
-
-
-def _counts(prepared: Path, classes: int) -> list[int]:
-    """Training images of each class."""
-    return load(prepared).train.labels.bincount(minlength=classes).tolist()
 
 
 def lock_of(summary: PreparedSummary, images: OwnImages) -> Lock:
@@ -97,6 +94,8 @@ def _free_place(name: str, root: Path) -> Path:
 def _images(data: str, size: int | None, test_share: float | None) -> OwnImages:
     """Where images are, from what was typed: a folder, a table, or torchvision:NAME."""
     kind, _, rest = data.partition(":")
+    if not data.endswith(".csv") and Path(data).is_file():
+        raise ParameterError(f"--data {shortened(data)}: a file; give a folder with a folder a class, a .csv, or torchvision:NAME")
     place = {"torchvision": rest} if kind == "torchvision" else {"csv" if data.endswith(".csv") else "folder": data}
     given = {"size": size, "test_share": test_share}
     try:
@@ -110,21 +109,20 @@ def _images(data: str, size: int | None, test_share: float | None) -> OwnImages:
 
 
 def _size_of(spec: OwnImages) -> int | None:
-    """The side that images are brought to: their own where all are squares of one size, else the middle one of some pictures."""
+    """The side that images are brought to: the middle one of some pictures' shorter sides; None where they aren't in files."""
     found = own.find(spec)
     pictures = [path for path, _ in [*found.train[:SAMPLE], *found.test[:SAMPLE]] if isinstance(path, Path)]
-    sides = [side(path) for path in pictures]
+    sides = [shorter_side(path) for path in pictures]
     if not sides:
         return None
     return max(8, min(LARGEST_SIZE, int(statistics.median(sides))))
 
 
-def _members(
-    builders: list[str], summary: PreparedSummary, weights: str | None, starts: dict[str, str], root: Path
-) -> list[Member]:
+def _members(builders: list[str], summary: PreparedSummary, weights: str | None, typed: Sequence[str], root: Path) -> list[Member]:
     """The family, largest first: each is built for the classes found, and shown images of the size found."""
     classes = len(summary.labels)
     names = [_member_name(builder) for builder in builders]
+    starts = dict(_start(one) for one in typed)
     for name in names:
         if names.count(name) > 1:
             raise ParameterError(f"{name}: stands there {names.count(name)} times; a chain has each network once")
@@ -135,11 +133,12 @@ def _members(
     for place, (name, builder) in enumerate(zip(names, builders, strict=True)):
         parameters = check(builder, classes, summary.size, root=root)
         brought = weights if place == 0 else None
-        for path, may_differ in ((brought, False), (starts.get(name), True)):
+        start = str(library_weights(builder)) if starts.get(name) == LIBRARY else starts.get(name)
+        for path, may_differ in ((brought, False), (start, True)):
             if path is not None:
                 network = build(builder, classes, size=summary.size, root=root)
                 load_into(network, read_state_dict(Path(path)), source=path, head_may_differ=may_differ)
-        found.append(Member(name, builder, parameters, brought, starts.get(name)))
+        found.append(Member(name, builder, parameters, brought, start))
     between = sorted(found[1:-1], key=lambda member: -member.parameters)
     return [found[0], *between, found[-1]]
 

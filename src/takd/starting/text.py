@@ -10,6 +10,8 @@ from takd.data.prepared import PreparedSummary
 from takd.data.registry import OwnImages
 from takd.starting.recipes import FROM_WEIGHTS, IMBALANCED, recipe_for, times_larger
 
+SEEDS = 3  # students of each way, in a study that begins
+
 
 @dataclass(frozen=True)
 class Member:
@@ -48,7 +50,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
             lines += ["", f"{field}:           # {meaning}", *(f"  {member}: {_scalar(path)}" for member, path in given)]
     lines += [
         "",
-        "seeds: 3           # networks a chain; intervals get narrower with more",
+        f"seeds: {SEEDS}           # networks a chain; intervals get narrower with more",
         "vary: student      # or chain: every seed has teachers of its own",
         "",
         *_of_metric(counts, imbalanced),
@@ -65,7 +67,8 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
         "  kl_reduction: batchmean",
         "",
         *(_of_started(started, members) if len(started) < len(trained) else []),
-        "report: [table, paths]     # deploy, too: size and latency as ONNX files; needs takd[export]",
+        "report: [table, paths]     # paths takes every network from labels alone, too, and assistants of every seed",
+        "                           # deploy: size and latency as ONNX files; needs takd[export]",
         "",
     ]
     return "\n".join(lines)

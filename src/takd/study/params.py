@@ -1,5 +1,6 @@
 """A file of parameters, checked: params.yaml, a preset that replaces parts of it, or a study of one's own."""
 
+import difflib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -233,7 +234,17 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
     try:
         return Parameters.model_validate(_with_found(merged(values, typed), path.parent))
     except ValidationError as error:
-        raise ParameterError(f"{source}: {first_problem(error)}") from None
+        raise ParameterError(f"{source}: {first_problem(error)}{_nearest(error)}") from None
+
+
+def _nearest(error: ValidationError) -> str:
+    """The parameter that was meant, where the first problem is one that there isn't."""
+    problem = error.errors()[0]
+    place = problem["loc"]
+    if problem["type"] != "extra_forbidden" or len(place) != 1:
+        return ""
+    near = difflib.get_close_matches(str(place[0])[:100], Parameters.model_fields, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:

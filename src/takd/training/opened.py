@@ -25,7 +25,10 @@ def opened(
     weights = Weights.read(path, data_digest=data_digest)
     about = weights.about
     if builder is None and not is_library(about.builder):
-        raise CheckpointError(f"{path}: was built by {about.builder}, code of one's own; name it: builder={about.builder!r}")
+        raise CheckpointError(
+            f"{path}: was built by {about.builder}, code of one's own; "
+            f"name it: builder={about.builder!r} in Python, --builder {about.builder} in a shell"
+        )
     if about.own_code not in (None, own_code_of(builder or about.builder, root)):
         raise CheckpointError(
             f"{path}: {builder or about.builder} was changed since {about.name} was made by it; "

@@ -68,5 +68,18 @@ def test_without_its_extra_export_names_it(
 
 def test_what_is_not_an_export_has_no_latency(takd: Run, model: Path, tmp_path: Path) -> None:
     code, out, err = takd("latency", model)
+    assert (code, out, err) == (2, "", f"takd: {model}: not an .onnx file; takd export writes one, as in model.onnx\n")
+    renamed = model.rename(tmp_path / "model.onnx")
+    code, out, err = takd("latency", renamed)
     assert (code, out, err.count("\n")) == (2, "", 1) and "not a network that ONNX Runtime runs" in err
-    assert takd("latency", tmp_path / "absent")[2] == f"takd: {tmp_path / 'absent'}: no such file\n"
+    assert takd("latency", tmp_path / "absent.onnx")[2] == f"takd: {tmp_path / 'absent.onnx'}: no such file\n"
+
+
+def test_a_card_of_another_file_is_not_written_over(takd: Run, model: Path, digits: Path, tmp_path: Path) -> None:
+    assert takd("export", model, "--output", tmp_path / "student.onnx", "--data", digits)[0] == 0
+    card = (tmp_path / "student.md").read_text(encoding="utf-8")
+    code, out, err = takd("export", model, "--output", tmp_path / "student.pt2", "--data", digits, "--torch")
+    said = f"takd: {tmp_path / 'student.md'}: is the card of student.onnx; call this file otherwise than student.pt2, so that"
+    assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith(said)
+    assert (tmp_path / "student.md").read_text(encoding="utf-8") == card and not (tmp_path / "student.pt2").exists()
+    assert takd("export", model, "--output", tmp_path / "student.onnx", "--data", digits)[0] == 0  # its own it is

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Run, files_in
-from tests.unit.data.pictures_of import folder_of_classes
+from tests.unit.data.pictures_of import folder_of_classes, random_pixels, save
 
 
 def test_a_project_says_what_to_do_next(takd: Run, tmp_path: Path) -> None:
@@ -59,3 +59,36 @@ def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(be
     (line,) = [line for line in out.splitlines() if line.startswith("warning: ")]
     assert line.startswith("warning: 4 (") and " is larger than 2 (" in line
     assert (workspace / "presets/pets.yaml").is_file()
+
+
+def test_photos_that_are_not_square_get_a_size_of_their_shorter_sides(begin: Run, workspace: Path) -> None:
+    for path in sorted((workspace / "data/pets").rglob("*.png")):
+        save(path, random_pixels(len(str(path)) + ord(path.stem), 24, 16))
+    code, out, err = begin("--teacher", "plain:4", "--student", "plain:2")
+    assert code == 0, err
+    assert ", 16 pixels a side\n" in out and "\n  size: 16\n" in (workspace / "presets/pets.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "what_is_said"),
+    [
+        (["--teacher", "torchvision:resnet18x", "--student", "plain:2"], "resnet18x: torchvision has no network of that name"),
+        (["--teacher", "plain:4", "--student", "plain:2", "--start", "3=library"], "--start 3: no such network"),
+        (["--teacher", "plain:4", "--student", "plain:2", "--weights", "absent.pth"], "absent.pth: no such file"),
+    ],
+)
+def test_what_cannot_begin_leaves_no_images_behind(begin: Run, workspace: Path, options: list[str], what_is_said: str) -> None:
+    before = files_in(workspace)
+    code, _, err = begin(*options)
+    assert (code, err.count("\n")) == (2, 1) and what_is_said in err
+    assert files_in(workspace) == before
+
+
+def test_a_file_in_the_place_of_images_is_told_what_they_may_be(
+    takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
+    code, _, err = takd("init", "pets", "--data", "params.yaml", "--teacher", "plain:4", "--student", "plain:2")
+    assert (code, err) == (
+        2, "takd: --data params.yaml: a file; give a folder with a folder a class, a .csv, or torchvision:NAME\n"
+    )  # fmt: skip

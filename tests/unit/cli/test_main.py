@@ -51,9 +51,27 @@ def test_the_version_is_said(takd: Run) -> None:
     assert takd("--version") == (0, f"takd {__version__}\n", "")
 
 
-def test_an_unknown_option_or_command_is_a_mistake(takd: Run) -> None:
-    assert takd("train", "--speed", "3")[0] == 2
-    assert takd("trian")[0] == 2
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'? takd --help says more"),
+        (["plan"], "Missing argument 'targets'; takd plan --help says more"),
+        (["plan", "--speed", "3"], "No such option: --speed; takd plan --help says more"),
+        (["plan", "--cores", "0", "x"], "Invalid value for '--cores': Input should be greater than or equal to 1; takd plan"),
+    ],
+)
+def test_a_command_that_is_typed_wrongly_is_one_line(takd: Run, arguments: list[str], said: str) -> None:
+    code, out, err = takd(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"takd: {said}")
+
+
+def test_who_stops_reading_is_told_nothing() -> None:
+    with started("list") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 @pytest.mark.parametrize(

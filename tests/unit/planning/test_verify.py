@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from takd.errors import ParameterError
 from takd.planning.verify import verify
 from takd.records import metrics as records
 from takd.study import layout
@@ -146,6 +147,18 @@ def test_a_target_is_verified_with_all_that_it_needs(made: Project) -> None:
     assert everything - table == set()  # the surface is of 10-4, which the table needs
     alone = set(findings(made, layout.metrics(*TEACHER)))
     assert alone == {name for name in FILES if "plain/10/" in name}
+
+
+@pytest.mark.parametrize("target", ["results", "results/"])
+def test_a_folder_of_results_is_verified_whole(made: Project, target: str) -> None:
+    assert findings(made, target) == findings(made)
+
+
+def test_a_folder_that_nothing_makes_is_named_with_the_nearest(made: Project) -> None:
+    with pytest.raises(
+        ParameterError, match="results/variants/hlaf: no preset or variant makes it; there are results/variants/half"
+    ):
+        verify(made.workflow(), "results/variants/hlaf")
 
 
 def test_a_broken_preset_does_not_stop_it(made: Project) -> None:
