@@ -173,6 +173,8 @@ class _Page:
             f"{said_of(self.metric)} on {images}, %; mean ± standard deviation (number of seeds). The best path is "
             "chosen by these very numbers, so chance flatters it."
         )
+        if any(map(_is_pooled, self.chains.values())):
+            says += " Students of several teachers are pooled; those of one teacher aren't independent, as levels has it."
         table = f'<div class="scroll result" tabindex="0"><table>\n{rows}</table></div>'
         return f'<p>{escape(asked)}</p>\n{table}\n<p class="quiet">{says}</p>\n'
 
@@ -202,6 +204,11 @@ class _Page:
             "by its teacher": best(2, 2),
             "by the best path through assistants": best(3, len(longest)),
         }
+
+
+def _is_pooled(records: Sequence[Metrics]) -> bool:
+    """Whether a chain's networks have several teachers, some of them the same."""
+    return 1 < len({record.teacher for record in records}) < len(records)
 
 
 def _chosen(chosen_on: JudgedOn) -> str:

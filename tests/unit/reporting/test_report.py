@@ -241,3 +241,12 @@ def test_a_section_of_no_artifact_is_refused(tmp_path: Path) -> None:
         report_markdown("x", RECORDS, ARTIFACTS, [tmp_path / "table9.md"], None)
     with pytest.raises(ParameterError, match="unknown table or figure 'table9'"):
         report_html("x", RECORDS, ARTIFACTS, [tmp_path / "table9.md"], None, "")
+
+
+@pytest.mark.parametrize(("teachers", "pooled"), [((0, 0, 1, 1), True), ((0, 0, 0, 0), False), ((0, 1, 2, 3), False)])
+def test_students_of_several_teachers_are_said_to_be_pooled(teachers: tuple[int, ...], pooled: bool) -> None:
+    records = [
+        ("", record(f"cifar10/plain/10-2/seed{seed}", (50.0, 70.0 + seed), teacher=f"cifar10/plain/10/seed{teacher}"))
+        for seed, teacher in enumerate(teachers)
+    ]
+    assert ("Students of several teachers are pooled" in report_html("x", records, ARTIFACTS, [], None, "")) == pooled
