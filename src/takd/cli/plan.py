@@ -92,6 +92,8 @@ def _of_claims(workflow: "Workflow", targets: list[str]) -> "dict[str, list[Node
 
 
 def _in_a_line(made: "Plan") -> str:
+    from takd.study.layout import prepared
+
     there = len(made.networks) - len(made.missing)
     size = f"; soft targets: {made.bytes_of_soft_targets / 1e9:.2f} GB" if made.bytes_of_soft_targets else ""
     streamed = f"; images of {', '.join(made.streamed)} are read from their files as they are needed" if made.streamed else ""
@@ -99,6 +101,8 @@ def _in_a_line(made: "Plan") -> str:
     time = f"about {duration(made.seconds)} on {made.cores} cores{unknown}"
     if made.missing and len(made.unknown) == len(made.missing):
         time = "time unknown, as no record tells of any"
+    if made.unknown and made.unread:
+        time += "".join(f"; `snakemake --cores 1 -- {prepared(name)}` first, and it is timed" for name in made.unread)
     begun = f" ({len(made.begun)} of them begun)" if made.begun else ""
     return f"{made.trainings} to train{begun}, {there} there: {time}{size}{streamed}"
 

@@ -46,6 +46,7 @@ class Plan:
     seconds: float
     bytes_of_soft_targets: int
     streamed: tuple[str, ...] = ()  # data sets whose images stay in their files, as they don't fit into memory
+    unread: tuple[str, ...] = ()  # data sets of which nobody knows how many images there are, as they weren't prepared
 
     @property
     def missing(self) -> list[Planned]:
@@ -144,7 +145,8 @@ def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping
     total = sum(one.seconds or 0.0 for one in planned)
     locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in (*nodes, *searches)}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
-    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed)
+    unread = tuple(name for name, lock in locks.items() if lock is None)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed, unread)
 
 
 def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:

@@ -54,6 +54,13 @@ def test_images_without_labels_take_their_time_too(timed: Project) -> None:
     assert planned(timed).seconds == 2 * 0.5 * (10 + 3 * (8 + 6 + 4) + 3 * 6 * 2)
 
 
+def test_images_that_nobody_prepared_are_named(project: Project) -> None:
+    own(project)
+    assert planned(project, "results/pets/models/pets/pets/small/seed0/metrics.json").unread == ()
+    (project.root / "presets/pets.lock").unlink()
+    assert planned(project, "results/pets/models/pets/pets/small/seed0/metrics.json").unread == ("pets",)
+
+
 def test_a_search_is_as_many_trainings_as_it_has_trials_and_seeds(timed: Project) -> None:
     """7 trials and 3 seeds of two epochs, each with one forward pass of its teacher of size 10; and that teacher."""
     timed.write(search=timed.values["search"] | {"trials": 7, "fresh_seeds": 3})
