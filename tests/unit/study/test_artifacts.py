@@ -41,7 +41,8 @@ def test_the_table_of_methods_has_a_column_for_each_of_them() -> None:
     ("target", "networks"),
     [
         # 26; of each loss five students directly, an assistant, five students through it; the same of plain 10, 4 and 2
-        ("quick/modern", 2 * (1 + 4 * (5 + 1 + 5))),
+        ("quick/modern", 1 + 4 * (5 + 1 + 5)),
+        ("modern_losses/modern_plain", 1 + 4 * (5 + 1 + 5)),
         # 26, 26-14, a teacher of few epochs, and five students by each of four ways
         ("quick/cheap", 3 + 4 * 5),
         # 26; of five methods three students, an assistant, three students through it
