@@ -3,12 +3,14 @@
 They are of older commits than the code, with fewer columns, so pandas reads them and takd doesn't.
 """
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from takd.study.names import Name
 from takd.study.tree import Tree
@@ -113,3 +115,22 @@ def test_what_is_said_of_the_patient_student_is_what_was_measured() -> None:
         assert f"| {row['model']} | {row['NOKD n']} | {' | '.join(ways)} |" in note
     for one in pd.read_csv(PUBLISHED / "patient/claims.csv").query("kind != 'joint'").itertuples():
         assert f"| {one.better} | {one.worse} | {one.effect:+.2f} | {one.low:+.2f} to {one.high:+.2f} | {one.verdict} |" in note
+
+
+def test_what_is_said_of_equal_cost_is_what_was_measured() -> None:
+    note = (NOTES / "2026-11-28-at-equal-cost.md").read_text()
+    cost = pd.read_csv(PUBLISHED / "quick/cost.csv")
+    assert len(cost) == 5
+    for way in cost.itertuples():
+        assert f"| {way.label} | {way.chain} | {way.epochs} | {way.accuracy:.2f} ± {way.deviation:.2f} |" in note
+
+    def of(folder: str, chain: str) -> np.ndarray:
+        files = [PUBLISHED / f"quick/{folder}models/cifar10/plain/{chain}/seed{seed}/metrics.json" for seed in range(3)]
+        return np.array([json.loads(file.read_text())["accuracy"] for file in files])
+
+    difference = of("", "10-4-2") - of("variants/equal_cost_blkd/", "10-2")
+    interval = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    said = re.search(r"\+([\d.]+) points above it \(95 % interval −([\d.]+) to \+([\d.]+)\)", " ".join(note.split()))
+    assert said and [float(number) for number in said.groups()] == pytest.approx(
+        [difference.mean(), -interval.low, interval.high], abs=0.006
+    )
