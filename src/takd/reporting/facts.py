@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from takd.markdown import aligned, escaped
-from takd.records.metrics import Metrics
+from takd.records.metrics import Metrics, unpacked_answers
 from takd.reporting.context import titles_of
 
+NAMED = 5  # networks that a sentence names
 Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
 RECIPE_FIELDS = (
@@ -23,6 +24,21 @@ def time_of(records: Records) -> str:
     if seconds < 100:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+
+
+def learnt_nothing(records: Records) -> str:
+    """Which networks give every image the same class, as one whose loss never fell does, in a line; empty where none does."""
+    names = [
+        f"{variant} {record.name}".lstrip()
+        for variant, record in records
+        if record.test_answers is not None and len(set(unpacked_answers(record.test_answers))) == 1
+    ]
+    if not names:
+        return ""
+    others = f" and {len(names) - NAMED} others" if len(names) > NAMED else ""
+    return (
+        f"Learnt nothing, as every image gets the same class; a lower learning_rate may help: {', '.join(names[:NAMED])}{others}."
+    )
 
 
 def what_was_run(records: Records) -> str:

@@ -59,7 +59,8 @@ def report_html(
     claims = next((read_text(path) for path in sections if path.stem == "claims"), "")
     main = next((path for path in figures if page.shown[path.stem].kind == "paths"), figures[0] if figures else None)
     parts = {
-        "Result": _chosen(chosen_on)
+        "Result": _strong(of_all_accuracies(False, chosen_on))
+        + _strong(facts.learnt_nothing(records))
         + page.result()
         + _verdicts(claims, verdicts, OF_OWN if own else {})
         + (page.figure(main) if main else ""),
@@ -211,8 +212,7 @@ def _is_pooled(records: Sequence[Metrics]) -> bool:
     return 1 < len({record.teacher for record in records}) < len(records)
 
 
-def _chosen(chosen_on: JudgedOn) -> str:
-    said = of_all_accuracies(False, chosen_on)
+def _strong(said: str) -> str:
     return f"<p><strong>{escape(said.strip())}</strong></p>\n" if said else ""
 
 

@@ -30,6 +30,7 @@ def report_markdown(
     parts = [
         f"# {escaped(title)}",
         *([said] if said else []),
+        *([f"**{escaped(nothing)}**"] if (nothing := facts.learnt_nothing(records)) else []),
         "## What was run",
         facts.what_was_run(records),
         "### Recipes",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from takd.errors import ParameterError
+from takd.records.metrics import packed_answers
 from takd.records.surface import read_rises
 from takd.reporting import facts, kinds
 from takd.reporting.claims_page import as_markdown
@@ -250,3 +251,16 @@ def test_students_of_several_teachers_are_said_to_be_pooled(teachers: tuple[int,
         for seed, teacher in enumerate(teachers)
     ]
     assert ("Students of several teachers are pooled" in report_html("x", records, ARTIFACTS, [], None, "")) == pooled
+
+
+def test_networks_that_answer_every_image_alike_are_named_first(tmp_path: Path) -> None:
+    records = [
+        ("", record(f"cifar10/plain/10-2/seed{seed}", (10.0,), test_answers=packed_answers([3] * 50 + [last])))
+        for seed, last in enumerate((3, 3, 4))
+    ]
+    said = "the same class; a lower learning_rate may help: cifar10/plain/10-2/seed0, cifar10/plain/10-2/seed1."
+    assert said in report_html("x", records, ARTIFACTS, [], None, "").partition("<table>")[0]
+    assert said in report_markdown("x", records, ARTIFACTS, [], None).partition("## What was run")[0]
+    assert "Learnt nothing" not in report_html("x", records[2:], ARTIFACTS, [], None, "")
+    many = [("", record(f"cifar10/plain/2/seed{seed}", (10.0,), test_answers=packed_answers([0, 0]))) for seed in range(7)]
+    assert "seed4 and 2 others." in report_markdown("x", many, ARTIFACTS, [], None)
