@@ -35,10 +35,8 @@ def learnt_nothing(records: Records) -> str:
     ]
     if not names:
         return ""
-    others = f" and {len(names) - NAMED} others" if len(names) > NAMED else ""
-    return (
-        f"Learnt nothing, as every image gets the same class; a lower learning_rate may help: {', '.join(names[:NAMED])}{others}."
-    )
+    some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} others" if len(names) > NAMED else "")
+    return f"Learnt nothing, as every image gets the same class; a lower learning_rate may help: {some}."
 
 
 def what_was_run(records: Records) -> str:
