@@ -123,11 +123,11 @@ class Outcome:
         values = list(self.fresh.values())
         mean, won = fmean(values), self.best.accuracy
         spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-        seeds = f"{len(values)} fresh seeds" if len(values) > 1 else "one fresh seed"
+        seeds = f"{len(values)} fresh seeds come" if len(values) > 1 else "one fresh seed comes"
         side = "above" if won >= mean else "below"
         each = ", ".join(f"{value:.2f}" for value in values)
         return (
-            f"Under the same values, {seeds} come to {mean:.2f}{spread} % ({each}).\n"
+            f"Under the same values, {seeds} to {mean:.2f}{spread} % ({each}).\n"
             f"The trial that won had {won:.2f} %: {abs(won - mean):.2f} points {side} that mean."
         )
 

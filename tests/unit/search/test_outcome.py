@@ -41,7 +41,8 @@ def test_the_luck_of_the_winner_stands_beside_it() -> None:
     assert "2 trials ended, 1 diverged." in page
     rows = re.findall(r"^\| (\d) +\| ([\d.]*)", page, flags=re.MULTILINE)
     assert rows == [("1", "72.50"), ("0", "70.00"), ("2", "")]
-    assert "one fresh seed come" not in replace(OUTCOME, fresh={}).as_markdown()
+    assert "one fresh seed comes to 71.00 % (71.00)" in replace(OUTCOME, fresh={1: 71.0}).as_markdown()
+    assert "fresh seed" not in replace(OUTCOME, fresh={}).as_markdown().partition("## How much")[2]
 
 
 def test_the_papers_protocol_is_marked() -> None:
