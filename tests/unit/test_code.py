@@ -108,7 +108,7 @@ def test_a_line_in_what_trains_changes_the_hash(package: Path, module: str) -> N
 
 def test_the_command_line_is_no_part_of_training(package: Path) -> None:
     before = code_hash(TRAINING)
-    edit(package / "cli/__init__.py", "return 2", "return 3")
+    edit(package / "cli/__init__.py", "code: int = 2", "code: int = 3")
     assert code_hash(TRAINING) == before
 
 

@@ -84,7 +84,7 @@ def test_a_folder_of_pictures_and_three_builders_become_a_report(snakemake: Snak
         "--student", "nets.py:narrow",
     )  # fmt: skip
     assert begun.returncode == 0, begun.stderr
-    assert "chains: narrow, wide-narrow, wide-middle-narrow" in begun.stdout
+    assert "ways to the student, 3 networks each: narrow, wide-narrow, wide-middle-narrow\n" in begun.stdout
     assert "48 images to train on and 24 to test, 2 classes, 64 pixels a side" in begun.stdout
     assert re.search(r"snakemake --cores \d+ results/pets/report\.html", begun.stdout)
     quicker(pets / "presets/pets.yaml")

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,7 +73,8 @@ def ended(command: Callable[[], object]) -> int:
     except typer.Abort:
         return _complaint("interrupted", 130)
     except BrokenPipeError:  # as of `takd list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # where what is still to be written goes
         return 1
     except TakdError as error:
         return _complaint(str(error))
