@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from takd.study.names import Name
@@ -134,3 +135,13 @@ def test_what_is_said_of_equal_cost_is_what_was_measured() -> None:
     assert said and [float(number) for number in said.groups()] == pytest.approx(
         [difference.mean(), -interval.low, interval.high], abs=0.006
     )
+
+
+@pytest.mark.parametrize("loss", ["", "+dkd", "+dist", "+logit_std"])
+def test_later_losses_are_compared_by_what_their_searches_found(loss: str) -> None:
+    folder = Tree(ROOT).folder("results/modern_losses")
+    (found,) = yaml.safe_load((PUBLISHED / f"modern_losses/search/cifar10/plain/10-2{loss}.yaml").read_text())["overrides"].values()
+    for chain in (f"10-2{loss}", f"10-4{loss}", f"10-4{loss}-2{loss}"):
+        recipe = folder.recipe(Name.parse(f"cifar10/plain/{chain}/seed3"))
+        given = recipe.objective.model_dump() | recipe.schedule.model_dump()
+        assert {name: given[name] for name in found} == pytest.approx(found, rel=1e-3)

@@ -40,8 +40,8 @@ def plan(
     table = Table(Column("network", overflow="fold"), "epochs", "time on one core", title=title)
     for planned in made.networks:
         seconds = planned.seconds
-        takes = "there" if seconds == 0 else "unknown" if seconds is None else duration(seconds)
-        takes = "imported" if planned.times == 0 else takes
+        known = "unknown" if seconds is None else duration(seconds)
+        takes = "there" if seconds == 0 else "imported" if planned.times == 0 else known
         if planned.begun:
             takes += f" from epoch {planned.begun.epoch}, {planned.begun.accuracy:.2f} %"
         variant = planned.node.results.partition(VARIANTS)[2]

@@ -38,6 +38,11 @@ def pixels(source: Path | Stored, size: int) -> Pixels:
     return pictures.fitted(source.image(), size, str(source))
 
 
+def shorter_side(source: Path | Stored) -> int:
+    """The shorter side of an image, in pixels. Raises DataError where it can't be read."""
+    return pictures.shorter_side(source) if isinstance(source, Path) else min(source.image().size)
+
+
 def common_side(found: Found) -> int:
     """The side of all images, where they are squares of one size. Raises DataError where they aren't."""
     first, side = "", 0

@@ -59,7 +59,7 @@ def side_of(image: Image.Image, where: str) -> int:
     """The side of a square picture, in pixels. Raises DataError where it isn't square."""
     if image.width != image.height:
         raise DataError(
-            f"{where}: {image.width} × {image.height} pixels, not square; give a size (--size 224), to which all are scaled and cut"
+            f"{where}: {image.width} × {image.height} pixels, not square; give a size, as in size: 224; all are brought to it"
         )
     return image.width
 

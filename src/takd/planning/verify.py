@@ -9,6 +9,7 @@ from typing import Literal
 
 from takd.errors import CheckpointError, NetworkNameError, RecordError, TakdError
 from takd.planning.plan import nodes_of
+from takd.planning.targets import product_of
 from takd.planning.workflow import Workflow
 from takd.records.exports import ExportRecord, LatencyRecord
 from takd.records.made import Made
@@ -70,7 +71,7 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
 
 def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:
     """Whether a target needs a file: it is the target's own, or of one of its networks."""
-    if not Path(target).suffix:
+    if not Path(target).suffix and product_of(workflow, target) is None:
         folder = workflow.tree.folder(target.rstrip("/"))
         images = {layout.prepared(name) for name in folder.datasets}
         return lambda path: path.startswith(f"{folder.results}/") or path in images

@@ -51,10 +51,10 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: 
         look_up(folder.artifacts, what)
     key = workflow.keys.of_shown(results, what)
     check_key(Path(target), key, expected_key)
-    made_from = _made_from(workflow, results, what)
-    if missing := [path for path in made_from if not path.is_file()]:
-        others = f", and {len(missing) - 1} others aren't" if len(missing) > 1 else ""
-        raise RecordError(f"{target}: {missing[0]} isn't there{others}; `snakemake --cores 1 -- {target}` makes what it needs")
+    if lacking := workflow.lacking("shown", {"results": results, "what": what}):
+        others = f", nor {len(lacking) - 1} others" if len(lacking) > 1 else ""
+        makes = f"`snakemake --cores 1 -- {target}` makes what it needs"
+        raise RecordError(f"{target}: {lacking[0]} isn't there, or not as it should be{others}; {makes}")
     if what == "accuracy":
         files = _gather(workflow, results)
     elif what == "claims":
@@ -70,7 +70,7 @@ def make(workflow: Workflow, target: str, expected_key: str | None = None, ask: 
         if ask is not None and workflow.keys.asks(results, what):
             context = replace(context, probes=_asked(workflow, results, what, ask))
         files = kinds.make(what, look_up(folder.artifacts, what), context, Path(results, what))
-    Made.of(key, files, made_from).write(Path(layout.made(results, what)))
+    Made.of(key, files, _made_from(workflow, results, what)).write(Path(layout.made(results, what)))
     return files
 
 

@@ -8,12 +8,11 @@ from typing import NamedTuple
 from scipy import stats
 
 from takd.errors import RecordError
-from takd.files import read_text
 from takd.records.metrics import Metrics
 from takd.records.weights import About
 
 CONFIDENCE = 0.95
-LARGEST = 10_000_000  # bytes of a card
+LARGEST_CARD = 10_000_000  # bytes
 PAPER = (
     "Mirzadeh, Farajtabar, Li, Levine, Matsukawa and Ghasemzadeh, “Improved Knowledge Distillation via Teacher Assistant”, "
     "AAAI 2020, doi:10.1609/aaai.v34i04.5963."
@@ -87,12 +86,10 @@ def over_seeds(records: Iterable[Metrics]) -> Seeds | None:
     return Seeds(len(values), statistics.mean(values), t * statistics.stdev(values) / len(values) ** 0.5)
 
 
-def check_card(path: Path, file: str) -> None:
-    """Raises RecordError where the card at that place is of another file, as of student.onnx for student.pt2."""
-    first = read_text(path, LARGEST).partition("\n")[0] if path.is_file() else ""
-    named = first.removeprefix("# ").partition(":")[0]
-    if first.startswith("# ") and Path(named).suffix in (".onnx", ".pt2") and named != file:
-        raise RecordError(f"{path}: is the card of {named}; call this file otherwise than {file}, so that it has a card of its own")
+def check_card(text: str, where: Path, file: str) -> None:
+    """Raises RecordError where a text isn't that file's card, but another's, as of student.onnx for student.pt2, or no card."""
+    if not text.startswith(f"# {file}: "):
+        raise RecordError(f"{where}: isn't the card of {file}; call that file otherwise, so that its card has a place of its own")
 
 
 def card(about: About, facts: Facts, own: Metrics | None, others: list[Metrics]) -> str:

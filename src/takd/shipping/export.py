@@ -16,14 +16,14 @@ from takd.data import prepared
 from takd.data.prepared import PreparedData
 from takd.data.splits import Split
 from takd.errors import CheckpointError
-from takd.files import write_text, written_whole
+from takd.files import read_text, write_text, written_whole
 from takd.networks.layers import parameter_count
 from takd.records.exports import EXPORTING, ExportRecord, Kind, export_key
 from takd.records.key import check_key
 from takd.records.provenance import commit, versions
 from takd.records.weights import About, read_about
 from takd.shipping import graph
-from takd.shipping.card import Facts, card, check_card, records_beside
+from takd.shipping.card import LARGEST_CARD, Facts, card, check_card, records_beside
 from takd.shipping.classifier import Classifier
 from takd.shipping.onnx_file import AboutOnnx, Numbers, OnnxNetwork, Pixels, with_metadata
 from takd.shipping.size import multiply_adds
@@ -76,7 +76,8 @@ def export(
     CheckpointError where the file is no network, can't be written so, or the result doesn't answer as the network does; DataError
     for images that can't be read.
     """
-    check_card(output.with_suffix(".md"), output.name)
+    if (beside := output.with_suffix(".md")).is_file():
+        check_card(read_text(beside, LARGEST_CARD), beside, output.name)
     made_at = commit()
     torch.set_num_threads(threads)
     name = read_about(model).network

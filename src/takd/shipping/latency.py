@@ -13,7 +13,7 @@ from takd.files import read_text, sha256_of, write_text
 from takd.records.exports import EXPORTING, TIMING, ExportRecord, LatencyRecord, export_key, latency_key
 from takd.records.key import check_key
 from takd.records.provenance import commit, machine, versions
-from takd.shipping.card import LARGEST, check_card, with_latency
+from takd.shipping.card import LARGEST_CARD, with_latency
 from takd.shipping.onnx_file import AboutOnnx, OnnxNetwork
 
 WARM_UP, CALLS, MANY = 50, 200, 32  # calls, calls, images
@@ -52,9 +52,8 @@ def latency(
     if made is not None and (changed := made.changed(onnx.parent)):
         raise RecordError(f"{onnx.with_name(changed[0])}: isn't what was written; run snakemake again")
     card = onnx.with_suffix(".md")
-    text = read_text(card, LARGEST) if to_card else ""
+    text = read_text(card, LARGEST_CARD) if to_card else ""
     if to_card:
-        check_card(card, onnx.name)
         with_latency(text, "", card)  # before all those calls
     found = measured(network, calls)
     if to_card:

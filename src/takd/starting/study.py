@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from takd.data import own
-from takd.data.pictures import shorter_side
 from takd.data.prepared import PreparedSummary, load, prepare_own
 from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import ParameterError, shortened
@@ -65,11 +64,12 @@ def begin(
     try:
         members = _members([teacher, *assistants, student], summary, weights, starts, root)
         counts = load(prepared).train.labels.bincount(minlength=len(summary.labels)).tolist()
+        lock_of(summary, spec).write(preset.with_suffix(".lock"))
         write_text(preset, preset_text(name, spec, summary, members, counts))
     except BaseException:
-        prepared.unlink(missing_ok=True)
+        for path in (prepared, preset.with_suffix(".lock")):
+            path.unlink(missing_ok=True)
         raise
-    lock_of(summary, spec).write(preset.with_suffix(".lock"))
     return Beginning(preset, summary, members, counts)
 
 
@@ -108,13 +108,10 @@ def _images(data: str, size: int | None, test_share: float | None) -> OwnImages:
     return spec
 
 
-def _size_of(spec: OwnImages) -> int | None:
-    """The side that images are brought to: the middle one of some pictures' shorter sides; None where they aren't in files."""
+def _size_of(spec: OwnImages) -> int:
+    """The side that images are brought to: the middle one of some pictures' shorter sides."""
     found = own.find(spec)
-    pictures = [path for path, _ in [*found.train[:SAMPLE], *found.test[:SAMPLE]] if isinstance(path, Path)]
-    sides = [shorter_side(path) for path in pictures]
-    if not sides:
-        return None
+    sides = [own.shorter_side(source) for source, _ in (*found.train[:SAMPLE], *found.test[:SAMPLE])]
     return max(8, min(LARGEST_SIZE, int(statistics.median(sides))))
 
 

@@ -4,9 +4,9 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import NotSearchedError, ParameterError, TakdError, shortened
@@ -240,10 +240,15 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
 def _nearest(error: ValidationError) -> str:
     """The parameter that was meant, where the first problem is one that there isn't."""
     problem = error.errors()[0]
-    place = problem["loc"]
-    if problem["type"] != "extra_forbidden" or len(place) != 1:
+    *above, name = problem["loc"] or ("",)
+    model: type[BaseModel] | None = Parameters
+    for part in above:
+        field = model.model_fields.get(str(part)) if model else None
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    if problem["type"] != "extra_forbidden" or model is None:
         return ""
-    near = difflib.get_close_matches(str(place[0])[:100], Parameters.model_fields, 1)
+    near = difflib.get_close_matches(str(name)[:100], [field.alias or each for each, field in model.model_fields.items()], 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

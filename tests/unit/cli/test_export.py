@@ -79,7 +79,10 @@ def test_a_card_of_another_file_is_not_written_over(takd: Run, model: Path, digi
     assert takd("export", model, "--output", tmp_path / "student.onnx", "--data", digits)[0] == 0
     card = (tmp_path / "student.md").read_text(encoding="utf-8")
     code, out, err = takd("export", model, "--output", tmp_path / "student.pt2", "--data", digits, "--torch")
-    said = f"takd: {tmp_path / 'student.md'}: is the card of student.onnx; call this file otherwise than student.pt2, so that"
+    said = f"takd: {tmp_path / 'student.md'}: isn't the card of student.pt2; call that file otherwise, so that its card has a"
     assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith(said)
     assert (tmp_path / "student.md").read_text(encoding="utf-8") == card and not (tmp_path / "student.pt2").exists()
     assert takd("export", model, "--output", tmp_path / "student.onnx", "--data", digits)[0] == 0  # its own it is
+    (tmp_path / "student.md").write_text("# My notes on it\n", encoding="utf-8")
+    assert takd("export", model, "--output", tmp_path / "student.onnx", "--data", digits)[0] == 2
+    assert (tmp_path / "student.md").read_text(encoding="utf-8") == "# My notes on it\n"

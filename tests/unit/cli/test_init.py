@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from takd.data.found import Found, Item, Stored
 from tests.unit.cli.conftest import Run, files_in
 from tests.unit.data.pictures_of import folder_of_classes, random_pixels, save
 
@@ -67,6 +69,29 @@ def test_photos_that_are_not_square_get_a_size_of_their_shorter_sides(begin: Run
     code, out, err = begin("--teacher", "plain:4", "--student", "plain:2")
     assert code == 0, err
     assert ", 16 pixels a side\n" in out and "\n  size: 16\n" in (workspace / "presets/pets.yaml").read_text(encoding="utf-8")
+
+
+def test_photos_of_a_data_set_of_torchvisions_get_a_size_too(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr("takd.measuring.costs.epoch_seconds", lambda *_: 2.0)
+    photos = [(Image.fromarray(random_pixels(number, 24, 16)), number % 2) for number in range(12)]
+
+    class Stand:
+        def __init__(self, first: int, last: int) -> None:
+            self.images = photos[first:last]
+
+        def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+            return self.images[index]
+
+    train, test = Stand(0, 8), Stand(8, 12)
+    items: list[list[Item]] = [
+        [(Stored(one, place), label) for place, (_, label) in enumerate(one.images)] for one in (train, test)
+    ]
+    found = Found(workspace, items[0], items[1], ("cat", "dog"))
+    monkeypatch.setattr("takd.data.from_torchvision.find", lambda *_: found)
+    code, out, err = takd("init", "photos", "--data", "torchvision:Flowers102", "--teacher", "plain:4", "--student", "plain:2")
+    assert code == 0, err
+    assert ", 16 pixels a side\n" in out
 
 
 @pytest.mark.parametrize(

@@ -173,5 +173,5 @@ def test_a_side_is_asked_without_decoding(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_of(64, 64))
     assert pictures.side(tmp_path / "a.png") == 64
     (tmp_path / "a.png").write_bytes(png_of(64, 65))
-    with pytest.raises(DataError, match=r"64 × 65 pixels, not square; give a size \(--size 224\), to which"):
+    with pytest.raises(DataError, match=r"64 × 65 pixels, not square; give a size, as in size: 224; all are brought"):
         pictures.side(tmp_path / "a.png")

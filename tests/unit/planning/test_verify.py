@@ -154,6 +154,10 @@ def test_a_folder_of_results_is_verified_whole(made: Project, target: str) -> No
     assert findings(made, target) == findings(made)
 
 
+def test_a_networks_folder_is_verified_too(made: Project) -> None:
+    assert findings(made, layout.network_folder(*TEACHER)) == findings(made, layout.metrics(*TEACHER))
+
+
 def test_a_folder_that_nothing_makes_is_named_with_the_nearest(made: Project) -> None:
     with pytest.raises(
         ParameterError, match="results/variants/hlaf: no preset or variant makes it; there are results/variants/half"

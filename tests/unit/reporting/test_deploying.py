@@ -84,7 +84,7 @@ def test_it_is_made_from_exports_and_the_latency_of_one_network_a_member(tmp_pat
     names = [f"{chain}{kind}.onnx" for chain in ("10-2/seed0", "10-2/seed1", "10/seed0") for kind in ("", ".int8")]
     timed = [f"{chain}{kind}.latency.json" for chain in ("10-2/seed0", "10/seed0") for kind in ("", ".int8")]
     assert project.workflow().lacking("shown", wanted) == [place + name for name in (*names, *timed)]
-    with pytest.raises(RecordError, match=r"results/deploy\.csv: .*seed0\.json isn't there, and 9 others aren't; `snakemake"):
+    with pytest.raises(RecordError, match=r"results/deploy\.csv: .*seed0\.onnx isn't there, .* nor 9 others; `snakemake"):
         show.make(project.workflow(), "results/deploy.csv")
     for kind in ("", ".int8"):
         for each in (student, other, teacher):

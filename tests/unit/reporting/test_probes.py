@@ -72,7 +72,9 @@ def test_claims_are_judged_by_what_networks_were_asked() -> None:
     assert {row.verdict for name in ("S4", "S5", "S6") for row in nothing.of(name)} == {"not run"}
 
 
-def test_networks_that_are_there_are_asked_beside_their_teachers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_that_are_there_are_asked_beside_their_teachers(
+    tmp_path: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = Project(tmp_path)
     project.write(run="there", report=["probes"])
     for chain in ("10", "10-2", "2"):
@@ -89,7 +91,11 @@ def test_networks_that_are_there_are_asked_beside_their_teachers(tmp_path: Path,
     assert Keys(workflow.tree).claims("results") != project.workflow(typed={"report": ["table2"]}).keys.claims("results")
     wanted = {"results": "results", "what": "probes"}
     assert workflow.lacking("shown", wanted) == ["data/prepared/digits.safetensors"]
-    show.make(workflow, "results/probes.csv", ask=ask)
+    with pytest.raises(RecordError, match=r"results/probes.csv: data/prepared/digits.safetensors isn't there, or not as it should"):
+        show.make(workflow, "results/probes.csv", ask=ask)
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    (tmp_path / "data/prepared/digits.safetensors").symlink_to(digits)
+    show.make(Workflow(writes_keys=False), "results/probes.csv", ask=ask)
     of = {chain: Path(f"results/models/digits/plain/{chain}/seed0/model.safetensors") for chain in ("10", "2", "10-2")}
     assert seen == [([of["10"], of["2"], of["10-2"]], {of["10-2"]: of["10"]})]
     assert Workflow(writes_keys=False).state("shown", wanted) == "fresh"

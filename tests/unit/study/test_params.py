@@ -44,6 +44,8 @@ def test_a_preset_says_only_what_differs(preset: str) -> None:
         ({"metric": "f1"}, "metric: must be 'accuracy', 'top5_accuracy', 'balanced_accuracy' or 'macro_f1', not \"f1\""),
         ({"colour": "red"}, "colour: no such parameter$"),
         ({"seedz": 3}, r"seedz: no such parameter; did you mean seeds\?$"),
+        ({"search": {"trialz": 3}}, r"search.trialz: no such parameter; did you mean trials\?$"),
+        ({"path": {"from": 10, "to": 2, "too": 2}}, r"path.too: no such parameter; did you mean to\?$"),
         ({"shown_families": ["plain"]}, "shown_families: "),
         ({"surface": {"points": 20}}, "surface: points: must be odd, not 20"),
         ({"surface": {"span": 0}}, "surface.span: must be greater than 0"),
