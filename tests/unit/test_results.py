@@ -125,7 +125,7 @@ def test_what_is_said_of_equal_cost_is_what_was_measured() -> None:
     for way in cost.itertuples():
         assert f"| {way.label} | {way.chain} | {way.epochs} | {way.accuracy:.2f} ± {way.deviation:.2f} |" in note
 
-    labels, taught = (round(cost.set_index("label").loc[way, "epochs_at_equal_cost"]) for way in ("NOKD", "BLKD"))
+    labels, taught = cost.set_index("label")["epochs_at_equal_cost"][["NOKD", "BLKD"]].round().astype(int)
     assert f"would be given {labels} epochs. The one under the teacher would be given {taught}," in " ".join(note.split())
 
     def of(folder: str, chain: str) -> np.ndarray:
