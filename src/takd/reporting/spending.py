@@ -13,6 +13,8 @@ from takd.reporting.context import Context
 from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
 from takd.study.further_kinds import Costs
 
+APART = 1.08  # a marker's width, as a ratio
+
 COLUMNS = [
     "dataset", "family", "label", "chain", "variant", "epochs", "core_seconds", "core_seconds_deviation", "last_hop", "accuracy",
     "deviation", "n", "epochs_at_equal_cost",
@@ -62,10 +64,10 @@ def draw(spec: Costs, numbers: pd.DataFrame, context: Context) -> Any:
         title = style.panel_title(family, dataset, context)
         axis.set_title(f"({letter}) {title}" if len(shown) > 1 else title)
         its = numbers[(numbers["family"] == family) & (numbers["dataset"] == dataset) & (numbers["n"] > 0)]
-        for row in its.itertuples(index=False):
+        for row, place in zip(its.itertuples(index=False), apart(its["core_seconds"]), strict=True):
             look = labels.index(str(row.label)) % len(style.COLOURS)
             entries[str(row.label)] = axis.errorbar(
-                [row.core_seconds], [row.accuracy], yerr=[0 if row.n == 1 else row.deviation],
+                [place], [row.accuracy], yerr=[0 if row.n == 1 else row.deviation],
                 color=style.COLOURS[look], marker=MARKERS[look], linestyle="", markersize=5, capsize=2.5,
             )  # fmt: skip
         axis.set(xscale="log", xlabel="core-seconds, all networks of the chain", ylabel="student accuracy, %")
@@ -73,3 +75,12 @@ def draw(spec: Costs, numbers: pd.DataFrame, context: Context) -> Any:
     picture.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)))
     style.say_what_accuracy_is(picture, context)
     return picture
+
+
+def apart(values: "pd.Series[float]") -> list[float]:
+    """Where points are drawn on a scale of ratios: at their values, or so far above a neighbour that neither hides the other."""
+    drawn: dict[Any, float] = {}
+    last = 0.0
+    for row, value in values.sort_values().items():
+        drawn[row] = last = max(value, last * APART)
+    return [drawn[row] for row in values.index]

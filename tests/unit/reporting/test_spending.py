@@ -79,6 +79,13 @@ def test_the_axis_of_costs_has_numbers_that_can_be_read() -> None:
     pyplot.close(picture)
 
 
+def test_points_that_would_hide_each_other_are_drawn_apart() -> None:
+    values = pd.Series([90.0, 3000.0, 3100.0, 1000.0, 2990.0], index=list("abcde"))
+    drawn = dict(zip("abcde", spending.apart(values), strict=True))
+    assert (drawn["a"], drawn["d"], drawn["e"]) == (90, 1000, 2990)
+    assert drawn["b"] / drawn["e"] == pytest.approx(spending.APART) and drawn["c"] / drawn["b"] == pytest.approx(spending.APART)
+
+
 def test_records_are_added_up_under_the_teacher_that_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Students of seeds 0 and 1 share the teachers of seed 0: each record has 2 s an epoch, and one thread."""
     project = Project(tmp_path)
