@@ -1,4 +1,4 @@
-"""report.md: what was run, on what, and everything that came out, in one page for a repository or a terminal."""
+"""report.md: everything that came out, and what was run, on what, in one page for a repository or a terminal."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,10 +31,6 @@ def report_markdown(
         f"# {escaped(title)}",
         *([said] if said else []),
         *([f"**{escaped(nothing)}**"] if (nothing := facts.learnt_nothing(records)) else []),
-        "## What was run",
-        facts.what_was_run(records),
-        "### Recipes",
-        facts.recipes(records),
     ]
     shown = {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}
     empty = not_run.of_which_nothing([path for path in sections if path.stem in shown], shown, curves.by_chain(records))
@@ -51,6 +47,7 @@ def report_markdown(
         else:
             parts.append(read_text(section))
     parts += [escaped(not_run.sentence(empty, shown))] if empty else []
+    parts += ["## What was run", facts.what_was_run(records), "### Recipes", facts.recipes(records)]
     if deviations is not None:
         where = f"[{Path(deviations).name}]({deviations})"
         parts += ["## Deviations", f"Where this differs from the paper and from its authors' code, and why: {where}."]

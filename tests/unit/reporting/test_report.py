@@ -112,7 +112,8 @@ def test_report_md_says_what_was_run_and_shows_what_came_out(sections: list[Path
     assert "CIFAR-10" in page and "content dddddddddddddddd…, judged on test images" in page
     assert page.index("## Table 1") < page.index("**Table 1.**") < page.index("## Figure 5")
     assert page.index(f"![{ARTIFACTS['figure5'].title}](figure5.png)") < page.index("## Claims") < page.index("Said before")
-    recipes = page[page.index("### Recipes") : page.index("## Table 1")]
+    assert page.index("Said before") < page.index("## What was run") < page.index("## Deviations")  # the result before the method
+    recipes = page[page.index("### Recipes") : page.index("## Deviations")]
     assert recipes.count("| plain ") == 2 and recipes.count("batchmean") == 1 and "select" not in recipes
     assert page.endswith("[deviations.md](../../docs/deviations.md).\n")
     assert "Deviations" not in report_markdown("x", RECORDS, ARTIFACTS, sections, None)
@@ -167,7 +168,7 @@ def test_tables_and_figures_of_which_nothing_was_run_are_named_and_not_shown(sec
         kinds.make(path.stem, ARTIFACTS[path.stem], of, path.with_suffix(""))
     page = html([*sections[:-1], *more, sections[-1]])
     for_a_terminal = report_markdown("x", RECORDS, ARTIFACTS, [*sections[:-1], *more, sections[-1]], None)
-    assert for_a_terminal.endswith("\n\nNot run: Figure 7, Table 3, Answers, Probes.\n")
+    assert "\n\nNot run: Figure 7, Table 3, Answers, Probes.\n\n## What was run\n" in for_a_terminal
     assert "## Table 1" in for_a_terminal and not any(f"## {name}" in for_a_terminal for name in ("Figure 7", "Table 3", "Answers"))
     assert "Not run: Figure 7, Table 3, Answers, Probes." in page
     assert 'id="table1"' in page and not any(f'id="{path.stem}"' in page for path in more)
