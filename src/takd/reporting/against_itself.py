@@ -50,6 +50,16 @@ def own_numbers(claims: Claims, numbers: Numbers) -> list[OwnNumbers]:
     ]
 
 
+def named_alike(claims: Claims, numbers: Numbers) -> list[list[OwnNumbers]]:
+    """All comparisons, each with those that other claims make of the same two numbers, whether by chain or by place."""
+    chains = {place: chain for claim in claims.claims.values() for one in claim.comparisons for chain, place in one.paper.items()}
+    found: dict[tuple[object, ...], list[OwnNumbers]] = {}
+    for one in own_numbers(claims, numbers):
+        sides = chains.get(one.better, one.better), chains.get(one.worse, one.worse)
+        found.setdefault((one.dataset, one.family, *sides, one.difference), []).append(one)
+    return list(found.values())
+
+
 def given_twice(claims: Claims, numbers: Numbers) -> list[tuple[str, str, str, dict[str, float]]]:
     """Data set, family, chain and place to number, of networks for which the paper gives numbers that differ."""
     given: dict[tuple[str, str, str, str], dict[str, float]] = {}

@@ -26,9 +26,12 @@ class Distance:
 
 
 def distance(claims: Claims, datasets: tuple[str, ...], measured: Measured) -> Distance:
-    """Over all cells that claims name, that the paper has a number for and that were run; each once. datasets: the study's."""
+    """Over all networks that claims name, that the paper has a number for and that were run. datasets: the study's.
+
+    One that stands in two tables counts once, or as often as the paper's numbers of it differ.
+    """
     cells = {
-        (dataset, place): (said.family, chain, said.variant)
+        (dataset, said.family, chain, said.variant, measured.numbers[dataset, place]): None
         for claim in claims.claims.values()
         for said in claim.comparisons
         for dataset in said.shown(datasets)
@@ -38,11 +41,7 @@ def distance(claims: Claims, datasets: tuple[str, ...], measured: Measured) -> D
     columns = ["accuracy", "best_test_accuracy"]
     ours = measured.accuracy.set_index(["dataset", "family", "chain", "variant"])[columns].groupby(level=[0, 1, 2, 3]).mean()
     by_network = dict(zip(ours.index, ours.to_numpy(), strict=True))
-    found = [
-        abs(by_network[dataset, *network] - measured.numbers[dataset, place])
-        for (dataset, place), network in cells.items()
-        if (dataset, *network) in by_network
-    ]
+    found = [abs(by_network[network] - number) for *cell, number in cells if (network := tuple(cell)) in by_network]
     means = pd.DataFrame(found, columns=columns).mean()
     return Distance(len(found), float(means["accuracy"]), float(means["best_test_accuracy"]))
 

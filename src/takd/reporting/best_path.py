@@ -184,7 +184,7 @@ def as_markdown(title: str, measured: Measured, table: pd.DataFrame, said: str =
         f"Chosen: **{escaped(chosen['path'])}**, {how}, {_accuracy(list(_of(measured.walked, chosen['path'])))} %.\n"
         f"From labels alone {escaped(student)} comes to {alone} %.\n\n"
         "Accuracy on training images that were held out of all of these networks, mean ± standard deviation over seeds.\n"
-        "The best of several paths was lucky too: its accuracy here is no accuracy to expect.\n"
+        "The best of several paths was lucky too: its accuracy here is no accuracy to expect, and intervals from it are short.\n"
         "Trainings and core-seconds are of all networks that a rule takes, to choose and to have the student, in all seeds.\n"
         "In brackets: 95 % intervals over seeds.\n\n"
         f"{aligned(lines)}\n" + "\n".join(rules) + f"\n\n## Every path that was trained\n\n{aligned(every)}"

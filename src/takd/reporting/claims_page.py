@@ -8,7 +8,7 @@ import pandas as pd
 
 from takd.data.registry import DATASET_TITLES
 from takd.markdown import aligned, escaped
-from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, own_numbers
+from takd.reporting.against_itself import Numbers, OwnNumbers, given_twice, named_alike
 from takd.reporting.beside_the_paper import distance, orders
 from takd.reporting.judging import ALL, Measured, supposed
 from takd.reporting.verdicts import OF_OWN, VERDICTS, Judged, Model, Row, counted_once, of_claim, of_premise
@@ -44,9 +44,9 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
 
 HOW = (
     "Intervals are over seeds. A comparison is {reproduced} where its whole interval is above zero, contradicted where it is "
-    "below, equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The comparisons of a claim "
-    "are judged together: a false sign stands in at most 5 of 100 claims. docs/how-a-claim-is-judged.md says how, with an "
-    "example.\n\n"
+    "below, equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The intervals of a claim hold "
+    "together in 95 of 100 claims, where chance is as large in each chain. docs/how-a-claim-is-judged.md says how, and what else "
+    "costs, with an example.\n\n"
 )
 ROWS_SAY = (
     "n: seeds that both sides have. By: `model`, an effect for each chain and each seed, by least squares; `pairs`, Student's t of "
@@ -245,11 +245,9 @@ def _turned_round(row: Row) -> str:
 
 
 def _against_itself(claims: Claims, numbers: Numbers) -> str:
-    by_comparison: dict[tuple[object, ...], list[OwnNumbers]] = {}
-    for one in own_numbers(claims, numbers):
-        by_comparison.setdefault((one.dataset, one.family, one.better, one.worse, one.difference), []).append(one)
+    compared = named_alike(claims, numbers)
     says = (
-        f"By the paper's numbers alone, one a cell and so without intervals: {len(by_comparison)} differences of which it gives "
+        f"By the paper's numbers alone, one a cell and so without intervals: {len(compared)} differences of which it gives "
         "both sides. Those below don't go the way that it claims."
     )
     for dataset, family, chain, places in given_twice(claims, numbers):
@@ -263,7 +261,7 @@ def _against_itself(claims: Claims, numbers: Numbers) -> str:
         "than": lambda its: f"{escaped(its[0].worse)}: {its[0].worse_number:.2f}",
         "difference": lambda its: f"{its[0].difference:+.2f}" if its[0].difference else "equal",
     }
-    against = [its for its in by_comparison.values() if its[0].difference <= 0]
+    against = [its for its in compared if its[0].difference <= 0]
     return _section("The paper's numbers against its own claims", says, _table(columns, against))
 
 

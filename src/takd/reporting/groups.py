@@ -21,7 +21,7 @@ def held_against(values: pd.DataFrame, against: str) -> dict[str, Effect]:
     """How far each other column is above one; a row's intervals hold together. values: a row a seed, NaN where nothing was run."""
     seeds, others = SharedSeeds(values), [str(column) for column in values.columns if column != against]
     effects = [seeds.effect([column], [against]) for column in others]
-    return dict(zip(others, together(effects, [False] * len(effects)), strict=True))
+    return dict(zip(others, together(effects), strict=True))
 
 
 def groups(values: pd.DataFrame) -> dict[str, str]:

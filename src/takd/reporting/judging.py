@@ -15,8 +15,9 @@ from takd.reporting.effects import Effect, SharedSeeds, over_constant, together
 from takd.reporting.learning import OfFits, Trainings
 from takd.reporting.verdicts import Judged, Model, Row, Unit, of_premise, seeds_to_decide, verdict_of
 from takd.study.claims import Claim, Claims
-from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak, by_variant
+from takd.study.comparisons import BY, Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak, by_variant
 from takd.study.metric import Metric
+from takd.study.names import hops_of
 
 LARGEST_EQUAL = 50.0  # percentage points
 UNITS: dict[str, Unit] = {
@@ -62,8 +63,7 @@ def judge(claims: Claims, datasets: tuple[str, ...], measured: Measured) -> Judg
     judged = Judged()
     for name, claim in claims.all().items():
         parts = [Part(name, one, dataset, measured) for one in claim.comparisons for dataset in one.shown(datasets)]
-        said_equal = [isinstance(part.said, Equal) for part in parts for _ in part.effects]
-        held = iter(together([effect for part in parts for effect in part.effects], said_equal))
+        held = iter(together([effect for part in parts for effect in part.effects]))
         judged.rows.extend(row for part in parts for row in part.rows(list(islice(held, len(part.effects)))))
         judged.joint.extend(_joint([row for part in parts for row in part.joint()], measured))
         judged.models.extend(part.model for part in parts if part.model is not None)
@@ -71,8 +71,20 @@ def judge(claims: Claims, datasets: tuple[str, ...], measured: Measured) -> Judg
 
 
 def supposed(claim: Claim, judged: Judged, dataset: str, family: str) -> str:
-    """Whether what a claim supposes is met by a family on a data set; empty where it supposes nothing."""
-    rows = [row for row in judged.rows if row.claim in claim.supposes and (row.dataset, row.family) == (dataset, family)]
+    """Whether what a claim supposes is met by a family on a data set, or by all of them; empty where it supposes nothing.
+
+    It supposes something of networks from labels alone, and of those on the paths that it reads.
+    """
+    paths = {hops_of(chain.partition(BY)[0]) for one in claim.comparisons for chain in one.read}
+    trained = {hops[: place + 1] for hops in paths for place in range(len(hops))}
+    rows = [
+        row
+        for row in judged.rows
+        if row.claim in claim.supposes
+        and dataset in (row.dataset, ALL)
+        and family in (row.family, ALL)
+        and all(hops in trained or len(hops) == 1 for hops in map(hops_of, (*row.found.better, *row.found.worse)))
+    ]
     return of_premise(rows) if claim.supposes else ""
 
 
@@ -201,7 +213,7 @@ class Part:
             said.variant or (learning.SOFT_ALONE if isinstance(said, Faster | Nearer) and said.alone else ""),
             said.kind,
             self.unit,
-            better=_side(found.better),
+            better=_side(found.better, "sum along" if isinstance(said, Nearer) else "mean of"),
             worse="mean of the others" if equal else _side(found.worse),
             found=found,
             verdict=verdict,
@@ -220,9 +232,9 @@ class Part:
         return -mean if isinstance(self.said, Flatter) else mean
 
 
-def _side(chains: tuple[str, ...]) -> str:
+def _side(chains: tuple[str, ...], several: str = "mean of") -> str:
     if len(chains) > 1:
-        return f"mean of {', '.join(chains)}"
+        return f"{several} {', '.join(chains)}"
     return f"{chains[0].split('/')[-1]} (quoted)" if "/" in chains[0] else chains[0]
 
 

@@ -119,7 +119,7 @@ def effects(said: Faster | Nearer, trainings: Trainings) -> list[OfFits]:
 
 def _faster(pair: Pair, fits: dict[str, tuple[Fit, int]]) -> OfFits:
     (one, n), (other, m) = (fits[side[0]] for side in pair)
-    found = OfFits(pair.better, pair.worse, n=min(n, m), method="fits" if min(one.count, other.count) else "")
+    found = OfFits(pair.better, pair.worse, n=min(n, m), method="fits" if min(n, m) else "")
     if not (one.is_known and other.is_known):
         return found
     terms = tuple(Term(weight, fit.rate, _unbounded(fit)) for weight, fit in ((1, one), (-1, other)))
@@ -143,7 +143,7 @@ def _nearer(said: Nearer, trainings: Trainings) -> OfFits:
     )
     assistant, teacher = said.path[0], "-".join(map(str, hops_of(said.direct)[:-1]))
     of_assistant, of_teacher = (trainings.error(said.family, chain) for chain in (assistant, teacher))
-    found = OfFits(said.path, (said.direct,), n=min(counts), method="fits" if all(fit.count for fit in fits) else "")
+    found = OfFits(said.path, (said.direct,), n=min(counts), method="fits" if min(counts) else "")
     if not all(fit.is_known for fit in fits) or math.isnan(of_assistant + of_teacher):
         return found
     terms = tuple(Term(weight, fit.asymptote, fit.asymptote_between) for weight, fit in zip((-1, -1, 1), fits, strict=True))

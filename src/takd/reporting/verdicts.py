@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from statsmodels.stats.power import TTestPower
+from scipy import stats
 
 from takd.reporting.effects import Effect, Premises
 
 Verdict = Literal["reproduced", "contradicted", "equal", "undecided", "not run"]
-OfClaim = Literal["reproduced", "reproduced in part", "contradicted", "equal", "undecided", "not run"]
+OfClaim = Literal["reproduced", "reproduced so far", "reproduced in part", "contradicted", "equal", "undecided", "not run"]
 OfPremise = Literal["met", "not met", "undecided", "not run"]
 Unit = Literal[
     "points", "% of NOKD", "nats", "nats, matched", "α", "points of ε", "nats of entropy", "nats of divergence",
@@ -19,7 +19,9 @@ Unit = Literal[
 ]  # fmt: skip
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "contradicted", "equal", "undecided", "not run")
 # What people read of a study of one's own, in which there is nothing to reproduce; programs read the same words everywhere.
-OF_OWN = {"reproduced": "confirmed", "reproduced in part": "confirmed in part"}
+OF_OWN = {
+    "reproduced": "confirmed", "reproduced so far": "confirmed so far", "reproduced in part": "confirmed in part",
+}  # fmt: skip
 POWER = 0.8  # Cohen's convention
 MOST_SEEDS = 1000  # beyond which we don't say how many would decide
 
@@ -108,13 +110,16 @@ def verdict_of(found: Effect, equal_within: float | None, *, said_equal: bool = 
 def of_claim(rows: Sequence[Row]) -> OfClaim:
     """A claim's verdict. It takes all comparisons to reproduce it, and one contradiction contradicts it.
 
-    Nothing is widened for that: the rows' intervals hold together. Reproduced in part: the rest is equal, and nothing is open.
+    Nothing is widened for that: the rows' intervals hold together. Reproduced so far: the rest isn't run. Reproduced in part: the
+    rest is equal, and nothing is open.
     """
     verdicts = {row.verdict for row in rows}
     if "contradicted" in verdicts:
         return "contradicted"
     if verdicts <= {"not run"}:
         return "not run"
+    if verdicts == {"reproduced", "not run"}:
+        return "reproduced so far"
     if verdicts & {"undecided", "not run"}:
         return "undecided"
     return "reproduced in part" if len(verdicts) > 1 else verdicts.pop()
@@ -123,7 +128,9 @@ def of_claim(rows: Sequence[Row]) -> OfClaim:
 def of_premise(rows: Sequence[Row]) -> OfPremise:
     """Whether a premise is met: not where a comparison is contradicted. That two are equal doesn't harm it."""
     verdict = of_claim(rows)
-    words: dict[OfClaim, OfPremise] = {"contradicted": "not met", "undecided": "undecided", "not run": "not run"}
+    words: dict[OfClaim, OfPremise] = {
+        "contradicted": "not met", "undecided": "undecided", "reproduced so far": "undecided", "not run": "not run"
+    }  # fmt: skip
     return words.get(verdict, "met")
 
 
@@ -138,11 +145,15 @@ def counted_once(rows: Sequence[Row]) -> list[Row]:
 def seeds_to_decide(paper: float, found: Effect) -> int | None:
     """The fewest seeds by which pairs tell an effect of the paper's size from none with a probability of 80 % (noncentral t).
 
-    By the deviation that was found, at the level of the interval. None where the paper has no such effect, or it takes too many.
+    By the deviation that was found, at the level of the interval. None where the paper has no effect, or it takes too many.
     """
-    if not paper > 0 or not found.deviation > 0:
+    if not abs(paper) > 0 or not found.deviation > 0:
         return None
-    power = TTestPower().power
     counts = range(2, MOST_SEEDS + 1)
-    place = bisect_left(counts, POWER, key=lambda n: float(power(paper / found.deviation, n, 1 - found.level)))
+    place = bisect_left(counts, POWER, key=lambda n: _power(abs(paper) / found.deviation, n, 1 - found.level))
     return counts[place] if place < len(counts) else None
+
+
+def _power(effect: float, n: int, alpha: float) -> float:
+    """How likely Student's t of n pairs tells the sign of an effect of so many deviations, at alpha to either side together."""
+    return float(stats.nct.sf(stats.t.isf(alpha / 2, n - 1), n - 1, effect * math.sqrt(n)))

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from takd.errors import NetworkNameError
 from takd.study.names import WORD, hops_of
 
+BY = " by "  # between a chain and the variant that it is read of
 MOST = 200  # chains of a comparison, comparisons of a claim, and claims of a file
 
 
@@ -221,6 +222,12 @@ class Equal(_Listed):
         """Each against the mean of the others."""
         return [Pair((one,), tuple(other for other in self.chains if other != one)) for one in self.chains]
 
+    @model_validator(mode="after")
+    def _in_points(self) -> Self:
+        if self.measure != "accuracy":
+            raise ValueError(f"measure: {self.measure} has no margin within which chains are equal; accuracy alone has one")
+        return self
+
 
 class _Rates(_Comparison):
     """What is said of how a chain's error falls with the share of the training images (the paper's theory)."""
@@ -296,7 +303,7 @@ class Varied(_Comparison):
 
 def by_variant(chain: str, variant: str) -> str:
     """How a chain is called among those of another variant."""
-    return f"{chain} by {variant}"
+    return f"{chain}{BY}{variant}"
 
 
 Comparison = Annotated[Order | Above | Peak | Nearest | Flatter | Equal | Varied | Faster | Nearer, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from takd.study.comparisons import Place
+from takd.study.comparisons import BY, Place
 from takd.study.looks import MOST_SEEDS
 from takd.study.names import hops_of
 from takd.study.shown import Artifact, Cell, Entry
@@ -54,7 +54,7 @@ class _Rows(Artifact):
         for row in self.rows:
             for name in row.datasets or self.shown(datasets):
                 for column, text in row.chains.items():
-                    chain, _, said = text.partition(" by ")
+                    chain, _, said = text.partition(BY)
                     variant, quoted = said or row.variant or self.variant, column in row.quoted
                     yield Cell(row.model, row.family, name, column, chain, variant, row.seeds, quoted)
 

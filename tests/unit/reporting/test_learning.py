@@ -85,10 +85,10 @@ def test_p_is_where_the_interval_touches_zero() -> None:
     assert outer.low < 0 < outer.high and not inner.low < 0 < inner.high
 
 
-def test_what_lacks_shares_is_undecided_and_what_lacks_all_not_run() -> None:
+def test_what_lacks_a_share_is_not_run() -> None:
     table = trained(AS_THE_PAPER_HAS_IT)
     whole = table[table["variant"] == ""]
-    assert {row.verdict for row in rows_of("T1", whole) if not row.variant} == {"undecided"}
+    assert {row.verdict for row in rows_of("T1", whole) if not row.variant} == {"not run"}
     assert {row.verdict for claim in ("T1", "T2", "T3") for row in rows_of(claim, table.iloc[:0])} == {"not run"}
     no_alone = table[~table["variant"].str.startswith("soft")]
     assert {row.verdict for row in rows_of("T1", no_alone) if row.variant} == {"not run"}

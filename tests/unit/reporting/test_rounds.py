@@ -2,8 +2,10 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 
@@ -28,6 +30,24 @@ def test_false_verdicts_stay_within_five_per_cent_however_often_one_looks(effect
     random = np.random.default_rng(1)
     drawn = [decided(random.normal(effect, 0.4, 20), PLAN, equal_within=0.3).verdict for _ in range(1000)]
     assert sum(verdict in false for verdict in drawn) / 1000 < most(0.05, 1000)
+
+
+def told(differences: npt.NDArray[np.floating[Any]], plan: tuple[int, ...]) -> bool:
+    return decided(differences, plan, equal_within=None).verdict in ("reproduced", "contradicted")
+
+
+def test_a_plan_that_is_changed_after_a_look_errs_as_often_as_the_page_says() -> None:
+    """Raised because the last look was undecided; lowered to what is there whenever that would decide."""
+    random, draws = np.random.default_rng(2), 1000
+    raised = lowered = fixed = 0
+    for _ in range(draws):
+        differences = random.normal(0, 0.4, 40)
+        fixed += told(differences[:20], PLAN)
+        raised += told(differences[:20], PLAN) or told(differences, looks(3, 40))
+        lowered += any(told(differences[:count], looks(3, count)) for count in PLAN)
+    assert fixed < raised < lowered
+    for count, rate in ((fixed, 0.04), (raised, 0.075), (lowered, 0.13)):
+        assert count / draws == pytest.approx(rate, abs=3.1 * (rate * (1 - rate) / draws) ** 0.5), rate
 
 
 def test_looking_as_often_without_a_method_would_be_fooled() -> None:

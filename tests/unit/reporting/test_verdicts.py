@@ -69,7 +69,8 @@ def row(verdict: Verdict, claim: str = "C1", better: str = "10-2", unit: Unit = 
         (("reproduced", "equal"), "reproduced in part", "met"),
         (("equal", "equal"), "equal", "met"),
         (("reproduced", "undecided"), "undecided", "undecided"),
-        (("reproduced", "not run"), "undecided", "undecided"),
+        (("reproduced", "not run"), "reproduced so far", "undecided"),
+        (("reproduced", "not run", "equal"), "undecided", "undecided"),
         (("contradicted", "not run", "reproduced"), "contradicted", "not met"),
     ],
 )
@@ -102,7 +103,14 @@ def test_seeds_to_decide_are_those_of_a_paired_t_test_for_the_published_effect(p
     assert stricter is not None and stricter > pairs
 
 
-@pytest.mark.parametrize("published", [0.0, -0.29, math.nan, 0.001])
+# Numbers for which statsmodels has no power at some n, and simulation with 200,000 draws has these.
+@pytest.mark.parametrize(("published", "alpha", "pairs"), [(3, 0.05 / 30, 7), (5, 0.05 / 12, 5), (8, 0.05, 3), (20, 0.05 / 30, 3)])
+def test_few_seeds_decide_a_large_effect(published: float, alpha: float, pairs: int) -> None:
+    assert seeds_to_decide(published, replace(effect(-0.1, 0.2), level=1 - alpha)) == pairs
+    assert seeds_to_decide(-published, replace(effect(-0.1, 0.2), level=1 - alpha)) == pairs
+
+
+@pytest.mark.parametrize("published", [0.0, math.nan, 0.001])
 def test_where_the_paper_has_no_such_effect_or_too_small_a_one_there_is_no_number(published: float) -> None:
     assert seeds_to_decide(published, effect(-0.1, 0.2)) is None
 
@@ -112,16 +120,17 @@ def test_without_a_deviation_there_is_no_number_of_seeds() -> None:
 
 
 def test_ten_that_differ_by_the_margin_are_falsely_called_equal_at_the_stated_rate() -> None:
-    """The sign is told of most, so Holm asks little of the last ones: an interval that narrow would err in one of six claims."""
+    """So are those that are called small. Intervals at Holm's levels would err more often."""
     random = np.random.default_rng(1)
-    wrong = narrow = 0
+    wrong = narrow = small = 0
     for _ in range(500):
         error = 0.3 / 3.8
         drawn = random.normal(0.3, error, 10)
         effects = [Effect(("a",), ("b",), value, error, 1e6, 10, 1.0, "pairs") for value in drawn]
-        held = together(effects, [False] * 10)
+        held = together(effects)
+        small += any(verdict_of(one, 0.3)[1] for one in held)
         wrong += any(verdict_of(one, 0.3)[0] == "equal" for one in held)
         open_ones = [one for one in held if one.low <= 0]
         narrow += any(verdict_of(replace(one, level=1 - 0.05 / len(open_ones)), 0.3)[0] == "equal" for one in open_ones)
-    assert wrong / 500 < 0.025 + 3.1 * math.sqrt(0.025 * 0.975 / 500)
+    assert wrong <= small and small / 500 < 0.025 + 3.1 * math.sqrt(0.025 * 0.975 / 500)
     assert narrow / 500 > 0.1
