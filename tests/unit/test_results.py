@@ -140,6 +140,40 @@ def test_what_is_said_of_equal_cost_is_what_was_measured() -> None:
     )
 
 
+def test_what_is_said_of_assistants_under_later_losses_is_what_was_measured() -> None:
+    text = (NOTES / "assistants-under-modern-losses.md").read_text()
+    note = " ".join(text.split())
+    table = accuracies(PUBLISHED / "modern_losses").pivot(index="seed", columns="chain", values="accuracy")
+    losses = {"KD (eq. 3)": "", "DKD": "+dkd", "DIST": "+dist", "logit standardisation": "+logit_std"}
+    added = {}
+    for title, loss in losses.items():
+        direct, through = table[f"10-2{loss}"], table[f"10-4{loss}-2{loss}"]
+        added[title] = through - direct
+        interval = stats.ttest_1samp(added[title], 0).confidence_interval()
+        cells = [f"{one.mean():.2f} ± {one.std():.2f}" for one in (direct, through)]
+        says = f"{added[title].mean():+.2f} ({interval.low:+.2f} to {interval.high:+.2f})"
+        assert f"| {title} | {cells[0]} | {cells[1]} | {says} |" in text
+    together = pd.DataFrame(added).mean(axis=1)
+    interval = stats.ttest_1samp(together, 0).confidence_interval()
+    assert f"it adds {together.mean():+.2f} points (95 % interval {interval.low:+.2f} to {interval.high:+.2f})" in note
+    quick = accuracies(PUBLISHED / "quick").query("dataset == 'cifar10' and chain == '10-2' and variant == ''")["accuracy"]
+    assert f"comes to {quick.mean():.2f} with ten students, by those that the search found to {table['10-2'].mean():.2f}" in note
+
+
+def test_what_is_said_of_published_weights_is_what_was_measured() -> None:
+    note = " ".join((NOTES / "assistants-under-modern-losses.md").read_text().split())
+
+    def of(chain: str) -> list[float]:
+        files = sorted((PUBLISHED / f"quick/models/cifar10/plain/{chain}").glob("seed*/metrics.json"))
+        return [json.loads(file.read_text())["accuracy"] for file in files]
+
+    assert [*of("10-2+dkd"), *of("10-4+dkd-2+dkd"), *of("10-4+dkd")] == [10.0] * 11 and "all ten students and the assistant" in note
+    chains = [chain for loss in ("+dist", "+logit_std") for chain in (f"10-2{loss}", f"10-4{loss}-2{loss}")]
+    means = {chain: f"{np.mean(of(chain)):.2f}" for chain in chains}
+    assert f"DIST came to {means['10-2+dist']} directly and {means['10-4+dist-2+dist']} through an assistant" in note
+    assert f"logit standardisation to {means['10-2+logit_std']} and {means['10-4+logit_std-2+logit_std']}" in note
+
+
 @pytest.mark.parametrize("loss", ["", "+dkd", "+dist", "+logit_std"])
 def test_later_losses_are_compared_by_what_their_searches_found(loss: str) -> None:
     folder = Tree(ROOT).folder("results/modern_losses")
