@@ -9,6 +9,7 @@ from takd.records.metrics import Metrics, unpacked_answers
 from takd.reporting.context import titles_of
 
 NAMED = 5  # networks that a sentence names
+FELL = 0.5  # of the first epoch's loss: below it a training has learnt something
 Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
 RECIPE_FIELDS = (
@@ -27,16 +28,21 @@ def time_of(records: Records) -> str:
 
 
 def learnt_nothing(records: Records) -> str:
-    """Which networks give every image the same class, as one whose loss never fell does, in a line; empty where none does."""
-    names = [
-        f"{variant} {record.name}".lstrip()
+    """Which networks give every test image the same class, and what may help, in a line; empty where none does.
+
+    A loss that fell all the same is one of too few steps: batch norm's averages, by which test images are judged, lag behind.
+    """
+    alike = [
+        (f"{variant} {record.name}".lstrip(), bool(record.history) and record.history[-1].loss < FELL * record.history[0].loss)
         for variant, record in records
         if record.test_answers is not None and len(set(unpacked_answers(record.test_answers))) == 1
     ]
-    if not names:
+    if not alike:
         return ""
+    names = [name for name, _ in alike]
     some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} others" if len(names) > NAMED else "")
-    return f"Learnt nothing, as every image gets the same class; a lower learning_rate may help: {some}."
+    helps = "their loss fell, so more epochs may help" if all(fell for _, fell in alike) else "a lower learning_rate may help"
+    return f"Learnt nothing that test images show, as each of them gets the same class; {helps}: {some}."
 
 
 def what_was_run(records: Records) -> str:

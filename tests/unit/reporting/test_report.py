@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from takd.errors import ParameterError
-from takd.records.metrics import packed_answers
+from takd.records.metrics import Epoch, packed_answers
 from takd.records.surface import read_rises
 from takd.reporting import facts, kinds
 from takd.reporting.claims_page import as_markdown
@@ -263,5 +263,9 @@ def test_networks_that_answer_every_image_alike_are_named_first(tmp_path: Path) 
     assert said in report_html("x", records, ARTIFACTS, [], None, "").partition("<table>")[0]
     assert said in report_markdown("x", records, ARTIFACTS, [], None).partition("## What was run")[0]
     assert "Learnt nothing" not in report_html("x", records[2:], ARTIFACTS, [], None, "")
+    history = [Epoch(epoch=n, learning_rate=0.1, loss=loss, accuracy=10.0, seconds=1) for n, loss in ((1, 2.0), (2, 0.1))]
+    too_few = record("pets/pets/2/seed0", (10.0, 10.0), test_answers=packed_answers([1, 1])).model_copy(update={"history": history})
+    said = "their loss fell, so more epochs may help: pets/pets/2/seed0."
+    assert said in report_markdown("x", [("", too_few)], ARTIFACTS, [], None)
     many = [("", record(f"cifar10/plain/2/seed{seed}", (10.0,), test_answers=packed_answers([0, 0]))) for seed in range(7)]
     assert "seed4 and 2 others." in report_markdown("x", many, ARTIFACTS, [], None)
