@@ -1,10 +1,12 @@
 """Features by place, for objectives that compare more than logits: what a network computes on the way to them.
 
 Places of plain and ResNet: `stem` (ResNet), `stage1`, `stage2`, ... (after each stage's last ReLU), `stage1:pre` (before it), and
-`pooled`, what goes into the last layer: (B, D). Places of other networks: the last module at each resolution, by its name
+`pooled`, what goes into the last layer: (B, D). Places of other networks: the last block at each resolution, by its name
 (`layer2`), and `pooled` where the logits come from a fully connected layer. Features of stages are (B, C, H, W).
 """
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 
 from takd.errors import ParameterError
 from takd.networks.frozen import logits_layer
+from takd.networks.layers import Convolution, NormalisedConvolution
 from takd.networks.resnet import BasicBlock
 
 POOLED = "pooled"
@@ -80,7 +83,7 @@ def _sources(network: nn.Module, example: Tensor) -> Sources:
     if any(isinstance(layer, BasicBlock) for layer in layers):
         return _of_resnet(layers)
     flatten = next((index for index, layer in enumerate(layers) if isinstance(layer, nn.Flatten)), 0)
-    if flatten and isinstance(layers[flatten - 1], nn.ReLU) and isinstance(layers[-1], nn.Linear):
+    if flatten and isinstance(layers[0], NormalisedConvolution | Convolution):  # folded, once it is frozen
         return _of_plain(layers, flatten)
     return _of_other(network, example)
 
@@ -105,15 +108,66 @@ def _of_plain(layers: list[nn.Module], flatten: int) -> Sources:
     return sources | {POOLED: (f"{len(layers) - 1}",)}
 
 
-def _of_other(network: nn.Module, example: Tensor) -> Sources:
-    """The module that ends last at each resolution above 1x1, of those that are called once; found by running the example."""
-    shapes: dict[str, list[tuple[int, ...]]] = {}
+@dataclass(frozen=True)
+class _Ran:
+    """What a module put out while the example ran. shape: empty where it was no tensor, or it ran more than once.
 
-    def note(name: str, output: Any) -> None:
-        shapes.setdefault(name, []).append(tuple(output.shape) if isinstance(output, Tensor) else ())
+    side: height and width, where it is a map of features, (B, C, H, W), square as the images are. trained: whether anything with
+    parameters had ended by then, itself included.
+    """
+
+    shape: tuple[int, ...]
+    side: tuple[int, ...] | None
+    trained: bool
+
+
+def _of_other(network: nn.Module, example: Tensor) -> Sources:
+    """The module that ends last at each resolution above 1x1, found by running the example.
+
+    Not what lies within a block that ends at another one, as the convolution does that opens the next stage's first block.
+    """
+    ran, last = _run(network, example)
+    blocks = [name for name, module in network.named_modules() if name in ran and _is_block(name, module, ran)]
+    at: dict[tuple[int, ...], str] = {}
+    smallest = math.inf
+    for name, found in ran.items():  # in the order in which they ended
+        if found.side is None or found.side == (1, 1) or not found.trained or math.prod(found.side) > smallest:
+            continue
+        if any(name.startswith(f"{block}.") and ran[block].side != found.side for block in blocks):
+            continue
+        smallest = math.prod(found.side)
+        at.pop(found.side, None)
+        at[found.side] = name
+    sources: Sources = {name: (name,) for name in at.values()}
+    return sources if last is None else sources | {POOLED: (last,)}
+
+
+def _is_block(name: str, module: nn.Module, ran: dict[str, _Ran]) -> bool:
+    """Whether a module makes one step: its parts are at two resolutions at most, where a whole trunk has more, or it makes tokens.
+
+    A row of layers is no block.
+    """
+    if isinstance(module, nn.Sequential) or len(ran[name].shape) < 3:
+        return False
+    sides = {found.side for other, found in ran.items() if other == name or other.startswith(f"{name}.")}
+    return ran[name].side is None or len(sides - {None, (1, 1)}) <= 2
+
+
+def _run(network: nn.Module, example: Tensor) -> tuple[dict[str, _Ran], str | None]:
+    """What each module put out for the example, in the order in which they ended, and the layer whose output the logits are."""
+    square = example.shape[2] == example.shape[3]
+    ran: dict[str, _Ran] = {}
+    trained = False
+
+    def note(name: str, module: nn.Module, output: Any) -> None:
+        nonlocal trained
+        trained = trained or next(module.parameters(), None) is not None
+        shape = tuple(output.shape) if isinstance(output, Tensor) and name not in ran else ()
+        is_map = len(shape) == 4 and (not square or shape[2] == shape[3])
+        ran[name] = _Ran(shape, shape[2:] if is_map else None, trained)
 
     hooks = [
-        module.register_forward_hook(lambda _, inputs, output, name=name: note(name, output))
+        module.register_forward_hook(lambda module, inputs, output, name=name: note(name, module, output))
         for name, module in network.named_modules()
         if name
     ]
@@ -127,11 +181,4 @@ def _of_other(network: nn.Module, example: Tensor) -> Sources:
             hook.remove()
         for module, mode in modes:
             module.training = mode
-    square = example.shape[2] == example.shape[3]
-    at: dict[tuple[int, ...], str] = {}
-    for name, found in shapes.items():  # in the order in which they ended
-        if len(found) == 1 and len(found[0]) == 4 and found[0][2:] != (1, 1) and (not square or found[0][2] == found[0][3]):
-            at.pop(found[0][2:], None)
-            at[found[0][2:]] = name
-    sources: Sources = {name: (name,) for name in at.values()}
-    return sources if last is None else sources | {POOLED: (last,)}
+    return ran, last

@@ -72,9 +72,15 @@ def test_gradients_flow_from_features() -> None:
     ("builder", "expected"),
     [
         ("torchvision:resnet18", ("relu", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        ("torchvision:resnet50", ("relu", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        ("imagenet:50", ("relu", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        # Where bottlenecks with a stride begin, 2, 4, 7 and 14, the one before ends a stage (Sandler et al. 2018, table 2).
+        ("torchvision:mobilenet_v2", ("features.1", "features.3", "features.6", "features.13", "features", "pooled")),
+        # Strides at rows 2, 3, 5 and 10 of table 2 of Howard et al. (2019).
+        ("torchvision:mobilenet_v3_small", ("features.0", "features.1", "features.3", "features.8", "features", "pooled")),
+        ("torchvision:shufflenet_v2_x0_5", ("conv1", "maxpool", "stage2", "stage3", "conv5", "pooled")),
         ("torchvision:squeezenet1_1", None),
-        ("torchvision:mobilenet_v3_small", None),
-        ("timm:test_resnet", None),
+        ("timm:test_resnet", ("act1", "layer1", "layer2", "layer3", "layer4", "pooled")),
     ],
 )
 def test_other_networks_have_features_at_each_resolution(builder: str, expected: tuple[str, ...] | None) -> None:
@@ -117,5 +123,41 @@ def test_stages_are_places_after_whole_stages(builder: str, found: tuple[str, ..
     assert stages(build(builder, 10), torch.randn(2, 3, 32, 32)) == found
 
 
-def test_a_network_of_one_layer_has_no_stages() -> None:
-    assert stages(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), torch.randn(2, 3, 32, 32)) == ()
+@pytest.mark.parametrize("first", [nn.Identity(), nn.AdaptiveAvgPool2d(32), nn.Dropout(0.1)])
+def test_a_network_that_learns_nothing_before_its_features_are_flat_has_no_stages(first: nn.Module) -> None:
+    assert stages(nn.Sequential(first, nn.Flatten(), nn.Linear(3072, 10)), torch.randn(2, 3, 32, 32)) == ()
+
+
+def convolution(inputs: int) -> nn.Module:
+    return nn.Conv2d(inputs, 8, 3, padding=1)
+
+
+def test_a_network_of_ones_own_in_a_row_has_its_own_stages_and_not_those_of_plain() -> None:
+    """Its pooling comes after the ReLU, where plain has it before."""
+    rows = [[convolution(3 if n == 0 else 8), nn.ReLU(), nn.MaxPool2d(2)] for n in range(2)]
+    network = nn.Sequential(*rows[0], *rows[1], convolution(8), nn.ReLU(), nn.Flatten(), nn.Linear(128, 5))
+    assert stages(network, torch.randn(2, 3, 16, 16)) == ("1", "4", "7")
+
+
+def test_what_makes_an_image_larger_again_is_no_stage() -> None:
+    network = nn.Sequential(convolution(3), nn.MaxPool2d(4), nn.AdaptiveAvgPool2d(8), nn.Flatten(), nn.Linear(512, 5))
+    assert stages(network, torch.randn(2, 3, 16, 16)) == ("0", "1")
+
+
+class Attention(nn.Module):
+    """Maps of attention, (B, 1, L, L), within what puts out tokens, (B, L, 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weigh, self.softmax = nn.Linear(3, 3), nn.Softmax(-1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        tokens = images.flatten(2).transpose(1, 2)
+        asked = self.weigh(tokens)
+        maps: torch.Tensor = self.softmax((asked @ tokens.transpose(1, 2)).unsqueeze(1))
+        return maps.squeeze(1) @ tokens
+
+
+def test_maps_of_attention_are_no_features() -> None:
+    network = nn.Sequential(Attention(), nn.Flatten(), nn.Linear(3 * 64, 5))
+    assert stages(network, torch.randn(2, 3, 8, 8)) == ()
