@@ -25,6 +25,11 @@ class Fields(BaseModel):
         return 0
 
     @property
+    def rate_before(self) -> float | None:
+        """The learning rate of that stage; None where it is the one at the start of the schedule."""
+        return None
+
+    @property
     def epochs_that_differ(self) -> int:
         """After how many epochs the loss function stays what it is; of losses over logits alone."""
         return self.epochs_before
@@ -206,16 +211,29 @@ class FSPFields(Fields):
         Field(
             ge=0,
             le=100_000,
-            description="Epochs in which the student learns the teacher's FSP matrices alone, before `epochs` from labels; the "
-            "learning rate stays at its start meanwhile.",
+            description="Epochs in which the student learns the teacher's FSP matrices alone, before `epochs` from labels.",
         ),
     ] = 40
+    fsp_learning_rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=10,
+            description="The learning rate meanwhile: eq. 2 is a sum of squares, so it takes small steps. Paper: 0.001, a tenth of "
+            "it after about half of the stage, and again after three quarters.",
+        ),
+    ] = 0.001
     fsp_weight: Annotated[float, Weight, Field(description="λ of eq. 2, the same for all pairs of stages.")] = 1
 
     @property
     def epochs_before(self) -> int:
         """Those of the matrices."""
         return self.fsp_epochs
+
+    @property
+    def rate_before(self) -> float:
+        """That of the matrices."""
+        return self.fsp_learning_rate
 
 
 class BSSFields(Fields):
@@ -227,12 +245,14 @@ class BSSFields(Fields):
     bss_weight: Annotated[
         float,
         Weight,
-        Field(description="The boundary samples' weight in the first epoch; it is 0 from three quarters on. Authors' code: 2."),
+        Field(
+            description="The boundary samples' weight, from which it falls in even steps to 0 at three quarters. Authors' code: 2."
+        ),
     ] = 2
     bss_soft_weight: Annotated[
         float,
         Weight,
-        Field(description="The soft targets' weight in the first epoch; it falls to a quarter. Authors' code: 4."),
+        Field(description="The soft targets' weight, from which it falls in even steps to a quarter. Authors' code: 4."),
     ] = 4
     bss_temperature: Annotated[float, Temperature, Field(description="τ of both soft losses. Authors' code: 3.")] = 3
     bss_samples: Annotated[int, Field(ge=1, le=100_000, description="Boundary samples a step, at most. Authors' code: 64.")] = 64

@@ -34,6 +34,11 @@ class Hop:
     def __str__(self) -> str:
         return f"{self.member}+{self.objective}" if self.objective else self.member
 
+    @property
+    def has_peer(self) -> bool:
+        """Whether it is trained together with the member before it, and so has no teacher."""
+        return bool(self.objective) and OBJECTIVES[self.objective].partner == "peer"
+
 
 @dataclass(frozen=True, order=True)
 class Name:
@@ -49,6 +54,8 @@ class Name:
         """The name that a text spells; its members are a study's affair. Raises NetworkNameError where it spells none."""
         match = _NAME.fullmatch(text) if len(text) <= 400 else None
         if match is None:
+            if len(parts := text.split("/")) == 4 and "+" in parts[2]:
+                hops_of(parts[2])  # which says what is wrong with its methods
             raise NetworkNameError(f"network {text[:200]!r}: expected dataset/family/chain/seedN, as in cifar10/plain/10-4-2/seed0")
         return cls(match["dataset"], match["family"], hops_of(match["chain"]), int(match["seed"]))
 
@@ -115,6 +122,7 @@ def hops_of(chain: str) -> tuple[Hop, ...]:
     if len(chain) > LONGEST_TEXT:
         raise NetworkNameError(f"chain {shortened(chain, 60)}: {len(chain)} characters; a folder's name has at most {LONGEST_TEXT}")
     if not re.fullmatch(CHAIN, chain):
+        _check_methods(chain)
         raise NetworkNameError(f"chain {chain[:200]!r}: expected members joined by '-', teacher first, as in 10-4-2")
     hops = tuple(Hop(member, said) for member, _, said in (part.partition("+") for part in chain.split("-")))
     if len(hops) > LONGEST_CHAIN:
@@ -128,17 +136,27 @@ def hops_of(chain: str) -> tuple[Hop, ...]:
             raise NetworkNameError(
                 f"chain {chain[:200]!r}: {hop.member[:60]} comes first, so it is trained from labels alone, not by +{hop.objective}"
             )
-        if hop.objective and position == 1 and OBJECTIVES[hop.objective].ancestors:
+        if hop.objective and OBJECTIVES[hop.objective].ancestors and (position == 1 or hops[position - 1].has_peer):
             raise NetworkNameError(
                 f"chain {chain[:200]!r}: +{hop.objective} takes two teachers at least, as in 26-14-8+{hop.objective}"
             )
         # A peer starts from nothing, as the first member does: what stands before it would never be used.
-        if hop.objective and position > 1 and OBJECTIVES[hop.objective].partner == "peer":
+        if position > 1 and hop.has_peer:
             raise NetworkNameError(
                 f"chain {chain!r}: +{hop.objective} trains two networks from nothing, so it takes two members, as in "
                 f"{hops[position - 1].member}-{hop}"
             )
     return hops
+
+
+def _check_methods(chain: str) -> None:
+    """Raises NetworkNameError where what a hop says after its `+` can't be a method."""
+    for hop in chain.split("-"):
+        member, plus, said = hop.partition("+")
+        if plus and not re.fullmatch("[a-z_]+", said):
+            right = said.lower() if said.lower() in OBJECTIVES else ""
+            expected = f"did you mean {member}+{right}?" if right else f"a hop takes one of {', '.join(OBJECTIVES)}"
+            raise NetworkNameError(f"chain {chain[:200]!r}: {hop[:60]!r} says no method; {expected}")
 
 
 def check_members(chain: str, family: str, members: Sequence[str]) -> tuple[Hop, ...]:

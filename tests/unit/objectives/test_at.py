@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -81,3 +83,19 @@ def test_equal_attention_costs_nothing_and_has_a_finite_gradient() -> None:
     found.backward()
     torch.testing.assert_close(found, cross_entropy(logits, labels).double(), check_dtype=False, atol=1e-5, rtol=0)
     assert all(each.grad is not None and each.grad.isfinite().all() for each in own)
+
+
+@pytest.mark.parametrize("distance", ["norm", "squared"])
+def test_a_recipe_s_weight_and_distance_count(distance: Literal["norm", "squared"]) -> None:
+    logits, labels = torch.randn(BATCH, 4, dtype=torch.float64), torch.arange(BATCH)
+    found = loss(Outputs(logits, STUDENT), Batch(labels, None, 0, TEACHER), ATFields(at_weight=7, at_distance=distance))
+    own, taught = ([each.numpy() for each in stages] for stages in (STUDENT, TEACHER))
+    expected = cross_entropy(logits, labels).item() + eq_2(own, taught, 7, distance == "squared")
+    assert found.item() == pytest.approx(expected, rel=1e-10)
+
+
+def test_maps_are_compared_at_the_smallers_size() -> None:
+    (large,), (small,) = features(2, (2, 4, 4)), features(3, (6, 2, 2))
+    halved = large.square().mean(1, keepdim=True).reshape(BATCH, 1, 2, 2, 2, 2).mean((3, 5)).sqrt()  # of one channel: the same map
+    expected = eq_2([halved.numpy()], [small.numpy()], 3, True)
+    assert at_loss((large,), (small,), weight=3, squared=True).item() == pytest.approx(expected, rel=1e-10)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from takd.objectives import bss
 from takd.objectives.batch import Asked, Batch
 from takd.objectives.bss import boundary_weight, loss, made, moved, soft_loss
 from takd.objectives.registry import BSSFields
@@ -71,3 +72,56 @@ def test_a_teacher_that_is_sure_of_one_class_still_gives_one_to_move_to() -> Non
     sure = torch.zeros(40, 4).scatter(1, SAID.argmax(1)[:, None], 1e4)
     found = made(PICTURES, sure, batch(SAID.argmax(1))._replace(teacher_logits=sure), FIELDS)
     assert found is not None and found.isfinite().all()
+
+
+def test_a_recipe_s_weights_and_temperature_count() -> None:
+    fields, labels = BSSFields(bss_weight=1.5, bss_soft_weight=0.7, bss_temperature=2), SAID.argmax(1)
+    outputs, (student, teacher) = torch.randn(40, 4, generator=RANDOM), torch.randn(2, 8, 4, generator=RANDOM)
+
+    def soft(own: Tensor, taught: Tensor) -> float:
+        p, q = (np.exp(each.double().numpy() / 2) for each in (taught, own))
+        return float(-(p / p.sum(1, keepdims=True) * np.log(q / q.sum(1, keepdims=True))).sum(1).mean())
+
+    found = loss(outputs, batch(labels, 2)._replace(made=(student, teacher)), fields)
+    expected = (
+        cross_entropy(outputs, labels).item() + 0.7 * (1 - 3 / 16) * soft(outputs, SAID) + 1.5 * (2 / 3) * soft(student, teacher)
+    )
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_samples_stay_between_black_and_white() -> None:
+    narrow = Asked(ASKED.logits, torch.full((3, 1, 1), -0.2), torch.full((3, 1, 1), 0.3))
+    found = moved(PICTURES.clamp(-0.2, 0.3), SAID.argmax(1), SAID.argsort(1)[:, 2], narrow, BSSFields(bss_steps=2))
+    assert found.min() == pytest.approx(-0.2) and found.max() == pytest.approx(0.3)
+
+
+def logits_of(*probabilities: float) -> Tensor:
+    return torch.tensor(probabilities).log()
+
+
+def test_how_much_they_differ_about_the_labels_class_does_not_count() -> None:
+    """The first image has the larger difference of all classes, the second of the others: 0.08 against 0.18."""
+    teacher = torch.stack([logits_of(0.94, 0.02, 0.02, 0.02), logits_of(0.4, 0.35, 0.2, 0.05)])
+    student = torch.stack([logits_of(0.46, 0.18, 0.18, 0.18), logits_of(0.4, 0.05, 0.2, 0.35)])
+    given = Batch(torch.zeros(2, dtype=torch.int64), teacher, 0, epochs=12, ask=ASKED)
+    found = made(PICTURES[:2], student, given, BSSFields(bss_samples=1, bss_step=1e-6))
+    assert found is not None
+    torch.testing.assert_close(found[0], PICTURES[1].clamp(-4, 4), atol=1e-3, rtol=0)
+
+
+def drawn(teacher: Tensor, student: Tensor, seed: int, monkeypatch: pytest.MonkeyPatch) -> Tensor:
+    """The classes that 40 images of class 0 are moved to."""
+    found: list[Tensor] = []
+    monkeypatch.setattr(bss, "moved", lambda pictures, labels, towards, ask, fields: found.append(towards))
+    given = Batch(torch.zeros(40, dtype=torch.int64), teacher.expand(40, 4), 0, epochs=12, ask=ASKED)
+    given = given._replace(random=lambda purpose: torch.Generator().manual_seed(seed + len(purpose)))
+    made(PICTURES, student.expand(40, 4), given, BSSFields(bss_samples=40))
+    return found[0]
+
+
+def test_the_class_to_move_to_is_drawn_by_the_teachers_probabilities_of_the_wrong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    student = logits_of(0.5, 0.01, 0.01, 0.48)
+    assert (drawn(logits_of(0.8999, 1e-9, 0.1, 1e-9), student, 0, monkeypatch) == 2).all()
+    even = logits_of(0.4, 0.2, 0.2, 0.2)
+    first, again, other = (drawn(even, student, seed, monkeypatch) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other) and set(first.tolist()) == {1, 2, 3}

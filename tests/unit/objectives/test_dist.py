@@ -5,7 +5,7 @@ from torch.nn.functional import cross_entropy
 from torchdistill.losses.mid_level import DISTLoss
 
 from takd.objectives.batch import Batch
-from takd.objectives.dist import dist_loss, loss
+from takd.objectives.dist import dist_loss, loss, unlabelled_loss
 from takd.objectives.registry import DISTFields
 from tests.unit.objectives.logits import PLACES, answers, gradient_of, made, softmax
 
@@ -56,3 +56,11 @@ def test_equal_predictions_have_a_finite_gradient() -> None:
     student, teacher = torch.zeros(1, 5, requires_grad=True), torch.randn(1, 5)
     dist_loss(student, teacher, beta=1, gamma=1, temperature=1).backward()
     assert student.grad is not None and student.grad.isfinite().all()
+
+
+def test_a_recipe_s_weights_and_temperature_count() -> None:
+    student, teacher, labels = made()
+    fields, batch = DISTFields(dist_beta=0.4, dist_gamma=1.3, dist_temperature=2.2), Batch(labels, teacher.half(), 0)
+    relations = written_out(student.numpy(), teacher.half().double().numpy(), 0.4, 1.3, 2.2)
+    assert unlabelled_loss(student, batch, fields).item() == pytest.approx(relations, rel=1e-5)
+    assert loss(student, batch, fields).item() == pytest.approx(cross_entropy(student, labels).item() + relations, rel=1e-5)

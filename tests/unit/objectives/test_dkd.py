@@ -69,3 +69,11 @@ def test_softened_labels_set_the_same_class_apart() -> None:
     softened = 0.9 * torch.nn.functional.one_hot(labels, CLASSES).double() + 0.1 / CLASSES
     hard, soft = (loss(student, Batch(each, teacher.half(), 50), DKDFields()) for each in (labels, softened))
     torch.testing.assert_close(soft - hard, cross_entropy(student, softened) - cross_entropy(student, labels))
+
+
+def test_a_recipe_s_weights_and_temperature_count() -> None:
+    student, teacher, labels = made()
+    fields = DKDFields(dkd_alpha=0.3, dkd_beta=1.7, dkd_temperature=2.5, dkd_warm_up_epochs=0)
+    found = loss(student, Batch(labels, teacher.half(), 0), fields)
+    decoupled = eq_7(student.numpy(), teacher.half().double().numpy(), labels.numpy(), 0.3, 1.7, 2.5)
+    assert found.item() == pytest.approx(cross_entropy(student, labels).item() + decoupled, rel=1e-6)

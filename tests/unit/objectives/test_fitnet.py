@@ -82,3 +82,19 @@ def test_the_hint_comes_first_and_then_the_weight_falls(epoch: int, weight: floa
         expected = cross_entropy(student, labels) + weight * soft_loss(student, teacher, temperature=3)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
     assert FitNetFields(fitnet_hint_epochs=2).epochs_before == 2
+
+
+def test_a_recipe_s_weights_and_temperature_count() -> None:
+    """In the second of five epochs under soft targets a quarter of the way from 5 to 0.5 is gone."""
+    student, teacher, labels = made()
+    fields = FitNetFields(fitnet_hint_epochs=2, fitnet_weight=5, fitnet_last_weight=0.5, fitnet_temperature=2)
+    found = loss(Outputs(student, ()), Batch(labels, teacher.half(), 3, epochs=7), fields)
+    said = softmax(teacher.half().double().numpy() / 2)
+    soft = -(said * np.log(softmax(student.numpy() / 2))).sum(axis=1).mean()
+    assert found.item() == pytest.approx(cross_entropy(student, labels).item() + (5 - 4.5 / 4) * soft, rel=1e-5)
+
+
+def test_a_larger_hint_is_averaged() -> None:
+    own, hint = features(0, 3, 4, 2, 2), features(1, 3, 4, 6, 6)
+    averaged = hint.numpy().reshape(3, 4, 2, 3, 2, 3).mean(axis=(3, 5))
+    assert hint_loss(own, hint).item() == pytest.approx(0.5 * np.square(own.numpy() - averaged).mean(), rel=1e-12)

@@ -6,6 +6,8 @@ from torch.nn.functional import cross_entropy
 from torchdistill.losses.mid_level import FSPLoss
 
 from takd.errors import ParameterError
+from takd.networks.builders import build
+from takd.networks.features import stages, with_features
 from takd.objectives.batch import Batch, Outputs
 from takd.objectives.fsp import adapter, fsp_loss, fsp_matrix, loss
 from takd.objectives.registry import FSPFields
@@ -79,3 +81,33 @@ def test_narrower_students_are_widened_and_equal_ones_left_as_they_are() -> None
 def test_one_stage_has_no_flow() -> None:
     with pytest.raises(ParameterError, match=r"\+fsp compares the flow from stage to stage, but .* one stage alone"):
         adapter(STUDENT[:1], TEACHER[:1])
+
+
+def test_the_first_stage_falls_at_its_own_rate_and_not_at_a_networks() -> None:
+    """A sum of squares of products: at the 0.1 of ResNets it is no number any more after a few steps."""
+    images = torch.randn(32, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    assert first_stage("resnet:26", "resnet:8", images, FSPFields().rate_before)[-1] < 0.7
+    assert not first_stage("resnet:26", "resnet:8", images, 0.1)[-1] < 1
+
+
+def first_stage(teacher: str, student: str, images: Tensor, rate: float) -> list[float]:
+    """The loss at each of ten steps, in units of the first."""
+    torch.manual_seed(4)
+    given = build(teacher, 10)
+    places = stages(given, images)
+    with torch.no_grad():
+        hints = [with_features(given, places, images)(images)[1][place] for place in places]
+    network = build(student, 10)
+    places = stages(network, images)
+    taught = with_features(network, places, images)
+    hints = hints[-len(places) :]
+    widened = adapter([taught(images)[1][place] for place in places], hints)
+    optimiser = torch.optim.SGD([*network.parameters(), *widened.parameters()], lr=rate, momentum=0.9, nesterov=True)
+    losses = []
+    for _ in range(10):
+        found = fsp_loss(widened([taught(images)[1][place] for place in places]), hints, weight=1)
+        optimiser.zero_grad()
+        found.backward()
+        optimiser.step()
+        losses.append(found.item())
+    return [each / losses[0] for each in losses]
