@@ -1,12 +1,10 @@
 """`takd plan`, `verify` and `list`: what a target needs and costs, what is there, and what can be made."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takd.cli.options import Changes, parsed_changes
-from takd.errors import ParameterError
+from takd.cli.options import Changes, workflow_here
 
 if TYPE_CHECKING:
     from takd.planning.plan import Plan
@@ -68,9 +66,8 @@ def _plan(targets: list[str], cores: int | None, changes: str, measure: bool) ->
     """The plan for targets; what no record tells of is timed by a few steps, where that is asked for."""
     from takd.planning.costs import FILE, add_to_file
     from takd.planning.plan import cores_here, made_plan
-    from takd.planning.workflow import Workflow
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("plan", changes)
     known = _of_claims(workflow, targets)
     made = made_plan(workflow, targets, cores or cores_here(), known)
     if made.unknown and measure:
@@ -134,11 +131,8 @@ def verify(
     from collections import Counter
 
     from takd.planning.verify import verify as check
-    from takd.planning.workflow import Workflow
 
-    if not Path("params.yaml").is_file() and not Path("presets").is_dir():
-        raise ParameterError(f"{Path.cwd()}: no params.yaml and no presets/ here; takd verify looks at a project's results")
-    found = check(Workflow(typed=parsed_changes(changes), writes_keys=False), target)
+    found = check(workflow_here("verify", changes), target)
     for one in found:
         if one.finding not in ("as it should be", "adopted"):
             print(f"{one.path}: {one.finding}: {one.why}")
@@ -159,10 +153,9 @@ def list_targets(
 ) -> None:
     """List what can be made: tables, figures, verdicts and reports, by their targets."""
     from takd.planning.targets import all_files, files_of
-    from takd.planning.workflow import Workflow
     from takd.study.layout import VARIANTS
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("list", changes)
     if folder is not None:
         print("\n".join(files_of(workflow, folder.rstrip("/"))))
         return
