@@ -1,5 +1,6 @@
 """`takd plan`, `verify` and `list`: what a target needs and costs, what is there, and what can be made."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -148,17 +149,29 @@ def verify(
 
 
 def list_targets(
-    folder: Annotated[str | None, typer.Argument(help="Only what is made in it, as in results/toy; by default all.")] = None,
+    folder: Annotated[str | None, typer.Argument(help="What is made in it, as in results/toy; without it, the folders.")] = None,
     changes: Changes = "",
 ) -> None:
-    """List what can be made: tables, figures, verdicts and reports, by their targets."""
-    from takd.planning.targets import all_files, files_of
+    """List what can be made: the folders of results, or the tables, figures, verdicts and report of one of them."""
+    from takd.planning.targets import files_of, folders_for_people, listed
     from takd.study.layout import VARIANTS
 
     workflow = workflow_here("list", changes)
     if folder is not None:
-        print("\n".join(files_of(workflow, folder.rstrip("/"))))
+        results = folder.rstrip("/")
+        _print_columns([(f"{results}/{one}", one.title) for one in listed(workflow, results)])
         return
-    print("\n".join(path for path in all_files(workflow) if VARIANTS not in path))
-    print("and the same below results/…/variants/NAME, for each variant of params.yaml")
-    print("and results/…/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies")
+    folders = [name for name in folders_for_people(workflow) if VARIANTS not in name]
+    _print_columns([(name, f"{len(list(files_of(workflow, name)))} targets") for name in folders])
+    sys.stdout.flush()
+    for line in (
+        "takd list FOLDER says which; the same can be made below FOLDER/variants/NAME, for each variant of its parameters",
+        "and FOLDER/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies",
+    ):
+        print(line, file=sys.stderr)  # who pipes the list gets paths alone
+
+
+def _print_columns(rows: list[tuple[str, str]]) -> None:
+    width = max((len(path) for path, _ in rows), default=0)
+    for path, text in rows:
+        print(f"{path:{width}}  {text}")
