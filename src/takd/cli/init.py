@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from takd.cli.options import Changes, parsed_changes
+from takd.cli.options import Changes, workflow_here
 
 Builder = Annotated[
     str | None,
@@ -79,11 +79,15 @@ def _study(
     cores: int | None,
 ) -> None:
     from takd.cli.plan import cost_line
-    from takd.errors import shortened
+    from takd.errors import ParameterError, shortened
     from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
     from takd.starting.text import SEEDS, chains, growing
 
+    if not Path("Snakefile").is_file():
+        raise ParameterError(
+            f"{Path.cwd()}: no Snakefile here; go into a clone of takd, or lay out a project first: takd init --project FOLDER"
+        )
     made = begin(name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts)
     summary = made.summary
     print(
@@ -118,10 +122,9 @@ def adopt(
     changes: Changes = "",
 ) -> None:
     """Put networks of an older commit where the pipeline looks: those whose recipe, images and teacher are the ones asked for."""
-    from takd.planning.workflow import Workflow
     from takd.starting.adopt import adopt as adopted
 
-    found = adopted(Workflow(typed=parsed_changes(changes), writes_keys=False), folder, results.rstrip("/"))
+    found = adopted(workflow_here("adopt", changes), folder, results.rstrip("/"))
     for one in found:
         print(f"{one.name}: {one.why or 'adopted'}")
     left = sum(bool(one.why) for one in found)

@@ -1,9 +1,12 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from takd.planning.workflow import Workflow
 
 Data = Annotated[Path, typer.Option(help="A prepared data set.")]
 Output = Annotated[Path, typer.Option(help="File to write.")]
@@ -39,6 +42,22 @@ def parsed_changes(text: str) -> dict[str, object]:
     from takd.yaml_files import parse_yaml
 
     return parse_yaml(text or "{}", "--changes")
+
+
+def check_project(command: str) -> None:
+    """Raises ParameterError where a command that reads a project is called in a folder that is none."""
+    from takd.errors import ParameterError
+
+    if not Path("params.yaml").is_file() and not Path("presets").is_dir():
+        raise ParameterError(f"{Path.cwd()}: no params.yaml and no presets/ here; takd {command} works in a project's folder")
+
+
+def workflow_here(command: str, changes: str) -> "Workflow":
+    """The workflow of the project in this folder, as a command asks it. Raises ParameterError where there is none."""
+    from takd.planning.workflow import Workflow
+
+    check_project(command)
+    return Workflow(typed=parsed_changes(changes), writes_keys=False)
 
 
 def own_code(builder: str | None) -> list[Path]:

@@ -1,12 +1,11 @@
 """`takd plan`, `verify` and `list`: what a target needs and costs, what is there, and what can be made."""
 
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takd.cli.options import Changes, parsed_changes
-from takd.errors import ParameterError
+from takd.cli.options import Changes, workflow_here
 
 if TYPE_CHECKING:
     from takd.planning.plan import Plan
@@ -68,9 +67,8 @@ def _plan(targets: list[str], cores: int | None, changes: str, measure: bool) ->
     """The plan for targets; what no record tells of is timed by a few steps, where that is asked for."""
     from takd.planning.costs import FILE, add_to_file
     from takd.planning.plan import cores_here, made_plan
-    from takd.planning.workflow import Workflow
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("plan", changes)
     known = _of_claims(workflow, targets)
     made = made_plan(workflow, targets, cores or cores_here(), known)
     if made.unknown and measure:
@@ -134,11 +132,8 @@ def verify(
     from collections import Counter
 
     from takd.planning.verify import verify as check
-    from takd.planning.workflow import Workflow
 
-    if not Path("params.yaml").is_file() and not Path("presets").is_dir():
-        raise ParameterError(f"{Path.cwd()}: no params.yaml and no presets/ here; takd verify looks at a project's results")
-    found = check(Workflow(typed=parsed_changes(changes), writes_keys=False), target)
+    found = check(workflow_here("verify", changes), target)
     for one in found:
         if one.finding not in ("as it should be", "adopted"):
             print(f"{one.path}: {one.finding}: {one.why}")
@@ -154,18 +149,29 @@ def verify(
 
 
 def list_targets(
-    folder: Annotated[str | None, typer.Argument(help="Only what is made in it, as in results/toy; by default all.")] = None,
+    folder: Annotated[str | None, typer.Argument(help="What is made in it, as in results/toy; without it, the folders.")] = None,
     changes: Changes = "",
 ) -> None:
-    """List what can be made: tables, figures, verdicts and reports, by their targets."""
-    from takd.planning.targets import all_files, files_of
-    from takd.planning.workflow import Workflow
+    """List what can be made: the folders of results, or the tables, figures, verdicts and report of one of them."""
+    from takd.planning.targets import files_of, folders_for_people, listed
     from takd.study.layout import VARIANTS
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("list", changes)
     if folder is not None:
-        print("\n".join(files_of(workflow, folder.rstrip("/"))))
+        results = folder.rstrip("/")
+        _print_columns([(f"{results}/{one}", one.title) for one in listed(workflow, results)])
         return
-    print("\n".join(path for path in all_files(workflow) if VARIANTS not in path))
-    print("and the same below results/…/variants/NAME, for each variant of params.yaml")
-    print("and results/…/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies")
+    folders = [name for name in folders_for_people(workflow) if VARIANTS not in name]
+    _print_columns([(name, f"{len(list(files_of(workflow, name)))} targets") for name in folders])
+    sys.stdout.flush()
+    for line in (
+        "takd list FOLDER says which; the same can be made below FOLDER/variants/NAME, for each variant of its parameters",
+        "and FOLDER/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies",
+    ):
+        print(line, file=sys.stderr)  # who pipes the list gets paths alone
+
+
+def _print_columns(rows: list[tuple[str, str]]) -> None:
+    width = max((len(path) for path, _ in rows), default=0)
+    for path, text in rows:
+        print(f"{path:{width}}  {text}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from takd.cli.options import Changes, Device, Key, Preset, Threads, expected_key, parsed_changes
+from takd.cli.options import Changes, Device, Key, Preset, Threads, expected_key, workflow_here
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,14 +27,13 @@ def search(
 ) -> None:
     """Search a network's hyper-parameters over the ranges that `search:` names; several workers may share a journal."""
     from takd.errors import ParameterError
-    from takd.planning.workflow import Workflow
     from takd.study.names import Name
 
     if find_spec("optuna") is None:
         raise ParameterError("takd search: optuna isn't installed; pip install 'takd[search]'")
     from takd.search.job import search as run
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("search", changes)
     results = "results" if preset is None else f"results/{preset.stem}"
     only = tuple(filter(None, fields.split(",")))
     expected = expected_key(key)

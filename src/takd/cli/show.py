@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from takd.cli.options import Changes, Key, expected_key, parsed_changes
+from takd.cli.options import Changes, Key, expected_key, workflow_here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +27,10 @@ def show(
     """Make a table, a figure, accuracy.csv, the claims' verdicts or the report, from networks that are there."""
     from takd.errors import ParameterError
     from takd.planning import targets
-    from takd.planning.workflow import Workflow
     from takd.reporting import deciding
     from takd.reporting.show import make
 
-    workflow = Workflow(typed=parsed_changes(changes), writes_keys=False)
+    workflow = workflow_here("show", changes)
     targets.check_result(workflow, target)
     if any(of(workflow, target) is not None for of in (targets.product_of, targets.searched_network)):
         raise ParameterError(
@@ -56,8 +55,7 @@ def publish(
     changes: Changes = "",
 ) -> None:
     """Copy what a folder of results shows to results/published, which is in git."""
-    from takd.planning.workflow import Workflow
     from takd.reporting.publish import publish as copied
 
-    copies = copied(Workflow(typed=parsed_changes(changes), writes_keys=False), results.rstrip("/"))
+    copies = copied(workflow_here("publish", changes), results.rstrip("/"))
     print(f"{len(copies)} files below {copies[0].parent if copies else results}")

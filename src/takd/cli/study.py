@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from takd.cli.options import Changes, parsed_changes
+from takd.cli.options import Changes, check_project, parsed_changes
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,6 +24,7 @@ def recipe(
     from takd.study.names import Name
     from takd.study.tree import Node, Tree
 
+    check_project("recipe")
     tree = Tree(typed=parsed_changes(changes))
     results = "results" if preset is None else f"results/{preset.stem}"
     if preset is not None and not preset.is_file():

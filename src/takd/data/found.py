@@ -55,7 +55,7 @@ class Found:
 def numbered(root: Path, train: dict[str, list[Path]], test: dict[str, list[Path]], skipped: int = 0) -> Found:
     """Images by class become images with labels: classes are numbered in the order of their names' bytes.
 
-    Raises DataError for one class alone, a class without images, a class that only the test images have, or none to test on.
+    Raises DataError for one class alone, a class without images, a class that only one of the splits has, or none to test on.
     """
     for split, images in (("train", train), ("test", test)):
         for name, paths in images.items():
@@ -65,6 +65,9 @@ def numbered(root: Path, train: dict[str, list[Path]], test: dict[str, list[Path
     for name in test:
         if name not in train:
             raise DataError(f"{root}: class {shortened(name)!r} has test images alone; add some to train on, or leave it out")
+    for name in train if test else ():
+        if name not in test:
+            raise DataError(f"{root}: class {shortened(name)!r} has train images alone; add some to test on, or leave it out")
     classes = sorted(train, key=os.fsencode)
     if len(classes) < 2:
         there = f"class {shortened(classes[0])!r} alone" if classes else "no class"

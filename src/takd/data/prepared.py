@@ -117,7 +117,8 @@ def prepare_own(
     digest = digest_of_both(content_digest(train.digests), content_digest(test.digests))
     if expected is not None and digest != expected:
         raise DataError(
-            f"{found.root}: not the images that were registered: content digest {digest[:12]}…, expected {expected[:12]}…"
+            f"{found.root}: not the images that were registered: content digest {digest[:12]}…, expected {expected[:12]}…; "
+            f"{_what_to_do(name)}"
         )
     more = None
     if spec.unlabelled is not None:
@@ -125,7 +126,7 @@ def prepare_own(
         if expected_unlabelled is not None and more.digest != expected_unlabelled:
             raise DataError(
                 f"{spec.unlabelled}: not the images that were registered: content digest {more.digest[:12]}…, "
-                f"expected {expected_unlabelled[:12]}…"
+                f"expected {expected_unlabelled[:12]}…; {_what_to_do(name)}"
             )
     trained_on = set(train.pixel_digests)
     duplicates = sum(one in trained_on for one in test.pixel_digests)
@@ -162,6 +163,11 @@ def prepare_own(
         summary = replace(summary, unlabelled=len(more.images), unlabelled_tests=among, unlabelled_digest=more.digest)
     write(output, head, rows)
     return summary
+
+
+def _what_to_do(name: str) -> str:
+    """What to do where images aren't those that their lock was written for."""
+    return f"bring those back, or delete presets/{name}.lock and run again: these count from then on, and networks are trained anew"
 
 
 @dataclass(frozen=True)

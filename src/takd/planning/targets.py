@@ -5,19 +5,44 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import takd
 from takd.data.view_names import PATTERN
-from takd.errors import NotSearchedError, ParameterError, TakdError, shortened
+from takd.errors import NotSearchedError, ParameterError, shortened
 from takd.planning.costs import Costs
 from takd.planning.workflow import Workflow
 from takd.study import layout
 from takd.study.names import Name
 from takd.study.tree import Node
 
-BEST_PATHS = tuple(f"{layout.BEST_PATH}.{suffix}" for suffix in ("csv", "md"))
+
+class Listed(NamedTuple):
+    """What a folder of results can have: files of one name that differ in their suffixes, and what they show."""
+
+    stem: str
+    suffixes: tuple[str, ...]
+    title: str
+
+    @property
+    def files(self) -> list[str]:
+        """The files' names."""
+        return [f"{self.stem}.{suffix}" for suffix in self.suffixes]
+
+    def __str__(self) -> str:
+        return self.files[0] if len(self.suffixes) == 1 else f"{self.stem}.{{{','.join(self.suffixes)}}}"  # as a shell takes it
+
+
+BEST_PATH = Listed(layout.BEST_PATH, ("csv", "md"), "The best path from a teacher to a student, beside rules of thumb")
+BEST_PATHS = tuple(BEST_PATH.files)
 FORCES = ("-F", "--forceall", "-f", "--force", "-R", "--forcerun")
-GATHERED = ("accuracy.csv", "curves.csv", "metrics.json", "claims.csv", "claims.md", "report.md", "report.html")
+GATHERED = (
+    Listed("accuracy", ("csv",), "Every network's accuracy, a row each"),
+    Listed("curves", ("csv",), "Every network's history, a row an epoch"),
+    Listed("metrics", ("json",), "The mean of each chain, for DVC"),
+    Listed("claims", ("csv", "md"), "What the networks say of each claim"),
+    Listed("report", ("md", "html"), "All of these on one page"),
+)
 
 
 _PRODUCT = re.compile(r"(?P<results>results(/.+?)?)/(?P<kind>models|soft_targets|surfaces|exports)/(?P<rest>.*)")
@@ -109,27 +134,28 @@ def decided_claim(workflow: Workflow, target: str) -> tuple[str, str] | None:
     return match["results"], match["claim"]
 
 
+def listed(workflow: Workflow, results: str) -> list[Listed]:
+    """Every table, figure and the like that a folder of results can have. Raises ParameterError where there is no such folder."""
+    artifacts = workflow.tree.folder(results).artifacts
+    found = [Listed(name, one.suffixes, f"{one.where}: {one.title}") for name, one in artifacts.items()]
+    return [*found, *GATHERED, *([BEST_PATH] if layout.path_folder(results) in workflow.tree.folders else [])]
+
+
 def files_of(workflow: Workflow, results: str) -> Iterator[str]:
     """Every file for people that a folder of results can have."""
-    for name, one in workflow.tree.folder(results).artifacts.items():
-        for suffix in one.suffixes:
-            yield layout.shown(results, name, suffix)
-    yield from (f"{results}/{name}" for name in GATHERED)
-    if layout.path_folder(results) in workflow.tree.folders:
-        yield from (f"{results}/{name}" for name in BEST_PATHS)
+    yield from (f"{results}/{file}" for one in listed(workflow, results) for file in one.files)
+
+
+def folders_for_people(workflow: Workflow) -> list[str]:
+    """Every folder of results that can be made, less those whose networks are a search's: nobody looks at their tables."""
+    tree = workflow.tree
+    whole = [name for name in tree.folders if name.partition(layout.VARIANTS)[0] not in tree.broken]
+    return [name for name in whole if layout.searched_folder(name) is None and not name.endswith("/path")]
 
 
 def all_files(workflow: Workflow) -> list[str]:
     """Every file for people that there can be."""
-    found: list[str] = []
-    for results in workflow.tree.folders:
-        if layout.searched_folder(results) is not None or results.endswith("/path"):
-            continue  # its networks are a search's, and nobody looks at their tables
-        try:
-            found += files_of(workflow, results)
-        except TakdError:
-            continue
-    return found
+    return [file for results in folders_for_people(workflow) for file in files_of(workflow, results)]
 
 
 def _nearest(workflow: Workflow, target: str) -> str:

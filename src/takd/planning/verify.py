@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from takd.errors import CheckpointError, NetworkNameError, RecordError, TakdError
+from takd.data.registry import DATASET_TITLES
+from takd.errors import CheckpointError, DataError, NetworkNameError, RecordError, TakdError
 from takd.planning.plan import nodes_of
 from takd.planning.targets import product_of
 from takd.planning.workflow import Workflow
@@ -48,7 +49,8 @@ def verify(workflow: Workflow, target: str | None = None) -> list[Found]:
     """
     root = workflow.root / "results"
     wanted = (lambda path: True) if target is None else _needed(workflow, target)
-    images = [_images(workflow, name) for name in workflow.datasets if wanted(layout.prepared(name))]
+    asked = [name for name in workflow.datasets if wanted(layout.prepared(name))]
+    images = [said for name in asked for said in (_images(workflow, name), _folder(workflow, name))]
     results = [_found(workflow, path) for path in _files(root) if wanted(str(path.relative_to(workflow.root)))]
     return [*(one for one in images if one is not None), *results]
 
@@ -67,6 +69,33 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
         return Found(layout.prepared(dataset), "changed", f"{error}; delete it, and it is prepared again")
     stale = "of other images, or of what a preset said of them before"
     return Found(layout.prepared(dataset), "as it should be" if state == "fresh" else "stale", "" if state == "fresh" else stale)
+
+
+def _folder(workflow: Workflow, dataset: str) -> Found | None:
+    """Of the folder or table of one's own images: where others are there than were prepared; None where all is well.
+
+    They are counted, and not read. Where the folder is gone nothing is said: what was prepared is enough.
+    """
+    if dataset in DATASET_TITLES or workflow.state("data", {"dataset": dataset}) != "fresh":
+        return None
+    from takd.data import own
+
+    results = f"results/{dataset}"
+    images, lock = workflow.tree.folder(results).parameters.data, workflow.keys.lock(results, dataset)
+    place = None if images is None else images.folder or images.csv
+    if images is None or lock is None or place is None or not (workflow.root / place).exists():
+        return None
+    here = {"csv" if images.csv else "folder": str(workflow.root / place)}
+    registered = f"presets/{dataset}.lock"
+    to_do = f"bring those back, or delete {registered} and run snakemake, which trains anew"
+    try:
+        found = own.find(images.model_copy(update=here))
+    except DataError as error:
+        return Found(place, "changed", f"not the images of {registered}: {error}")
+    if (len(found.train), len(found.test)) == (lock.train, lock.test):
+        return None
+    counts = f"{len(found.train)} images to train on and {len(found.test)} to test"
+    return Found(place, "changed", f"{counts}, but {lock.train} and {lock.test} in {registered}; {to_do}")
 
 
 def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:

@@ -95,5 +95,5 @@ def _column(chain: str) -> str:
 def look_up(artifacts: Mapping[str, AnyArtifact], name: str) -> AnyArtifact:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
-        raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts)}")
+        raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts) or 'none'}")
     return artifacts[name]

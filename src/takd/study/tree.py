@@ -185,7 +185,7 @@ class Tree:
             raise self.broken[main]
         if results not in self.folders:
             near = difflib.get_close_matches(results, self.folders, 3) or list(self.folders)[:5]
-            raise ParameterError(f"{results}: no preset or variant makes it; there are {', '.join(near)}")
+            raise ParameterError(f"{results}: no preset or variant makes it; there are {', '.join(near) or 'none'}")
         return self.folders[results]
 
     def recipe(self, node: Node, *last: Mapping[str, Any]) -> Recipe:

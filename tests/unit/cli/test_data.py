@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,28 @@ def test_ones_own_images_are_recorded_at_the_first_time_and_held_to_later(takd: 
     (study / "images/train/cat/00.png").unlink()
     code, _, err = takd("prepare", "pets", "--preset", "presets/pets.yaml")
     assert code == 2 and "images: not the images that were registered" in err and err.count("\n") == 1
+    assert "; bring those back, or delete presets/pets.lock and run again: these count from then on, and networks are" in err
     assert prepared.load(study / "data/prepared/pets.safetensors").digest == data.digest
+    (study / "presets/pets.lock").unlink()
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    lock = Lock.read(study / "presets/pets.lock")
+    assert lock is not None and lock.train == 5 and lock.digest != data.digest
+
+
+def test_images_that_came_later_are_noticed_by_verify(takd: Run, study: Path) -> None:
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    (study / "params.yaml").unlink()  # the preset stands alone
+    assert takd("verify") == (0, "1 files: 1 as it should be\n", "")
+    shutil.copy(study / "images/train/cat/00.png", study / "images/train/cat/more.png")
+    code, out, _ = takd("verify", "results/pets")
+    assert code == 1 and out.splitlines()[0] == (
+        "images: changed: 7 images to train on and 6 to test, but 6 and 6 in presets/pets.lock; "
+        "bring those back, or delete presets/pets.lock and run snakemake, which trains anew"
+    )
+    (study / "images/train/emu").mkdir()
+    assert "images: changed: not the images of presets/pets.lock: images: class 'emu' has no train images" in takd("verify")[1]
+    shutil.rmtree(study / "images")  # what was prepared is enough
+    assert takd("verify")[0] == 0
 
 
 def test_imagenet_is_read_from_its_folder_and_stays_in_its_files(takd: Run, study: Path) -> None:

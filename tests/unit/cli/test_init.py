@@ -21,6 +21,10 @@ def test_a_project_says_what_to_do_next(takd: Run, tmp_path: Path) -> None:
         (["--project", "there"], "there: isn't empty; a project is laid out in a folder that is new or empty"),
         (["pets", "--project", "mine"], "--project mine: lays out a project and no study; then `takd init NAME …` in its folder"),
         (["--project", "mine", "--start", "a=b"], "--project mine: lays out a project and no study"),
+        (
+            ["pets", "--data", "there", "--teacher", "plain:4", "--student", "plain:2"],
+            ": no Snakefile here; go into a clone of takd, or lay out a project first: takd init --project FOLDER",
+        ),
         ([], "takd init: NAME, --data, --teacher, --student missing; a study is NAME --data … --teacher"),
         (["pets", "--data", "pets", "--student", "plain:2"], "takd init: --teacher missing; a study is NAME --data"),
     ],
@@ -33,7 +37,8 @@ def test_what_cannot_begin_is_one_line(
     (tmp_path / "there/notes.txt").touch()
     code, out, err = takd("init", *arguments)
     assert (code, out) == (2, "")
-    assert err.startswith(f"takd: {what_is_said}") and err.count("\n") == 1
+    where = tmp_path if what_is_said.startswith(":") else ""
+    assert err.startswith(f"takd: {where}{what_is_said}") and err.count("\n") == 1
     assert files_in(tmp_path) == [tmp_path / "there/notes.txt"]
 
 

@@ -268,3 +268,33 @@ def test_a_command_is_added_as_the_docs_say(tmp_path: Path) -> None:
         check=True,
     ).stdout
     assert out.splitlines() == ["digits/plain/10-4/seed0", "digits/plain/10/seed0"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "results/toy/table2.csv"],
+        ["verify"],
+        ["list"],
+        ["list", "results/toy"],
+        ["recipe", "digits/plain/2/seed0"],
+        ["show", "results/toy/table2.csv"],
+        ["publish", "results/toy"],
+        ["adopt", "results/toy"],
+        ["search", "digits/plain/10-4/seed0"],
+    ],
+    ids=" ".join,
+)
+def test_a_folder_that_is_no_project_is_said_by_every_command_that_reads_one(
+    takd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = f"takd: {tmp_path}: no params.yaml and no presets/ here; takd {arguments[0]} works in a project's folder\n"
+    assert takd(*arguments) == (2, "", expected)
+    assert files_in(tmp_path) == []
+
+
+def test_a_project_without_anything_to_make_is_told_so(takd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "presets").mkdir()
+    assert takd("recipe", "digits/plain/2/seed0") == (2, "", "takd: results: no preset or variant makes it; there are none\n")

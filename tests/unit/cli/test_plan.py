@@ -1,10 +1,12 @@
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from takd.cli.plan import duration
 from takd.planning.plan import made_plan
+from takd.planning.targets import files_of
 from takd.planning.workflow import Workflow
 from tests.unit.cli.conftest import Run
 from tests.unit.planning.project import Project, node
@@ -129,16 +131,32 @@ def test_stale_files_are_told_how_parameters_of_the_command_line_are_said(
     assert code == 1 and "--changes" not in out  # who typed it knows it
 
 
-def test_what_can_be_made_is_listed(takd: Run) -> None:
-    code, out, _ = takd("list")
-    listed = out.splitlines()
-    assert code == 0 and {"results/table2.csv", "results/quick/figure2.png", "results/toy/report.html"} <= set(listed)
-    assert len(listed) == len(set(listed))
-    own = [path for path in listed if path.startswith("results/toy/")]
-    for folder in ("results/toy", "results/toy/"):
-        code, out, _ = takd("list", folder)
-        assert code == 0 and out.splitlines() == own
+def test_folders_of_results_are_listed_a_line_each(takd: Run) -> None:
+    code, out, err = takd("list")
+    folders = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert code == 0 and {"results", "results/toy", "results/quick"} <= set(folders) and len(folders) == len(out.splitlines())
+    assert not [folder for folder in folders if "/variants/" in folder or folder.endswith(("/search", "/path"))]
+    assert folders["results/toy"] == f"{len(list(files_of(Workflow(writes_keys=False), 'results/toy')))} targets"
+    assert err.startswith("takd list FOLDER says which") and err.count("\n") == 2
+
+
+def test_what_can_be_made_in_a_folder_is_a_line_with_its_title(takd: Run) -> None:
+    code, out, err = takd("list", "results/toy")
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (code, err) == (0, "")
+    assert rows["results/toy/table2.{csv,md}"] == (
+        "Table 2: Plain CNN student (S=2) of a teacher (T=10) by the size of its teacher assistant"
+    )
+    assert "results/toy/figure2.{csv,png,svg}" in rows and "results/toy/report.{md,html}" in rows
+    assert rows["results/toy/accuracy.csv"] == "Every network's accuracy, a row each"
+    assert takd("list", "results/toy/")[1] == out
     assert takd("list", "results/toy/variants/half")[1].startswith("results/toy/variants/half/")
+
+
+def test_a_listed_path_can_be_typed(takd: Run) -> None:
+    paths = [line.split()[0] for line in takd("list", "results/toy")[1].splitlines()]
+    typed = subprocess.run(["bash", "-c", f"printf '%s\\n' {' '.join(paths)}"], capture_output=True, text=True, check=True).stdout
+    assert typed.split() == list(files_of(Workflow(writes_keys=False), "results/toy"))
 
 
 def test_a_folder_that_nothing_makes_is_not_listed(takd: Run) -> None:

@@ -110,7 +110,7 @@ def test_wrong_folders_are_refused_in_a_line_that_names_the_class(root: Path) ->
     refused(root / "file", "not a folder")
     refused(root, "leave out test_share", test_share=0.2)
     shutil.rmtree(root / "test/dog")
-    assert len(found_in(root).test) == 3  # a class that isn't tested is one
+    refused(root, "class 'dog' has train images alone; add some to test on, or leave it out")
     (root / "test/dog").mkdir()
     refused(root, "class 'dog' has no test images")
     shutil.rmtree(root / "test/dog")
@@ -154,11 +154,13 @@ def test_a_table_tells_of_images_relative_to_it(root: Path) -> None:
         "../train/cat/0.png,cat,train",
         '"../train/dog/0.png","dog, big",train',
         "../test/cat/1.png,cat,test",
+        '../test/dog/0.png,"dog, big",test',
     ]
     path = table(root / "tables", b"\xef\xbb\xbf" + "\r\n".join(rows).encode() + b"\r\n\r\n")
     found = own.find(OwnImages(csv=str(path)))
     assert found.classes == ("cat", "dog, big") and found.root == root / "tables"
-    assert [(str(source), label) for source, label in found.test] == [(f"{root}/tables/../test/cat/1.png", 0)]
+    expected = [(f"{root}/tables/../test/cat/1.png", 0), (f"{root}/tables/../test/dog/0.png", 1)]
+    assert [(str(source), label) for source, label in found.test] == expected
 
 
 def test_a_table_without_splits_needs_a_share(root: Path) -> None:
@@ -181,6 +183,7 @@ GOOD = "path,label,split\ntrain/cat/0.png,cat,train\ntrain/dog/0.png,dog,train\n
         (GOOD + "a\0b.png,cat,test\n", "line 4: no file|not a table"),
         (GOOD + "x" * 5000 + ",cat,test\n", "line 4: no file 'xxx.*…'"),
         (GOOD + "train/cat/1.png,emu,test\n", "class 'emu' has test images alone"),
+        (GOOD + "train/cat/1.png,cat,test\n", "class 'dog' has train images alone"),
         (GOOD + "train/cat/1.png,cat,TEST\n", "line 4: split 'TEST'; it is train or test"),
         (GOOD + "train/cat/1.png,,test\n", "line 4: no label"),
         (GOOD + "train/cat/1.png,cat\n", "line 4: 2 cells; the first line has 3"),
