@@ -143,7 +143,7 @@ class _Page:
         spec = self.shown[path.stem]
         picture = base64.b64encode(path.read_bytes()).decode()
         return (
-            f'<figure class="picture" id="{escape(path.stem)}"><div tabindex="0"><img alt="{escape(one_line(spec.title))}" '
+            f'<figure class="picture" id="{escape(path.stem)}"><div><img alt="{escape(one_line(spec.title))}" '
             f'src="data:image/png;base64,{picture}"></div>\n<figcaption><strong>{escape(spec.where)}.</strong> '
             f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
         )

@@ -238,6 +238,14 @@ def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
     assert "<td>1</td>" in text and "<script" not in text and "<img" not in text
 
 
+def test_texts_in_cells_wrap_and_numbers_stay_on_a_line() -> None:
+    sentence = "A comparison of chains that is longer than forty characters"
+    text = as_html(f"| a | b | c |\n|---|---|---|\n| 72.00 ± 1.41 (10) | 14 reproduced, 16 undecided | {sentence} |\n")
+    assert "<td>72.00 ± 1.41 (10)</td>" in text
+    assert '<td><div class="words">14 reproduced, 16 undecided</div></td>' in text
+    assert f'<td><div class="long">{sentence}</div></td>' in text
+
+
 def test_a_section_of_no_artifact_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="unknown table or figure 'table9'"):
         report_markdown("x", RECORDS, ARTIFACTS, [tmp_path / "table9.md"], None)
