@@ -12,7 +12,7 @@ from takd.errors import ParameterError
 from takd.records.metrics import Epoch, packed_answers
 from takd.records.surface import read_rises
 from takd.reporting import facts, kinds
-from takd.reporting.claims_page import as_markdown
+from takd.reporting.claims_page import HOW_PAGE, as_markdown
 from takd.reporting.judging import Measured, judge
 from takd.reporting.page import report_html
 from takd.reporting.rendering import as_html
@@ -244,6 +244,13 @@ def test_texts_in_cells_wrap_and_numbers_stay_on_a_line() -> None:
     assert "<td>72.00 ± 1.41 (10)</td>" in text
     assert '<td><div class="words">14 reproduced, 16 undecided</div></td>' in text
     assert f'<td><div class="long">{sentence}</div></td>' in text
+
+
+def test_the_page_leads_to_how_claims_are_judged_where_that_is_known(sections: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "claims.md").write_text(f"{HOW_PAGE} says how.\n")
+    page = report_html("x", RECORDS, ARTIFACTS, [tmp_path / "claims.md"], None, "", how_judged=f"../../{HOW_PAGE}")
+    assert f'<a href="../../{HOW_PAGE}">{HOW_PAGE}</a> says how.' in page
+    assert f"<p>{HOW_PAGE} says how." in report_html("x", RECORDS, ARTIFACTS, [tmp_path / "claims.md"], None, "")
 
 
 def test_a_section_of_no_artifact_is_refused(tmp_path: Path) -> None:
