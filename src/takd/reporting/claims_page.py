@@ -42,17 +42,22 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
     "seeds_to_decide": lambda row: row.seeds_to_decide,
 }  # and `premise`, whether what the claim supposes is met there
 
+HOW_PAGE = "docs/how-a-claim-is-judged.md"
 HOW = (
     "Intervals are over seeds. A comparison is {reproduced} where its whole interval is above zero, contradicted where it is "
     "below, equal where it holds zero and lies within ± {equal_within:g} points, and else undecided. The intervals of a claim hold "
-    "together in 95 of 100 claims, where chance is as large in each chain. docs/how-a-claim-is-judged.md says how, and what else "
+    f"together in 95 of 100 claims, where chance is as large in each chain. {HOW_PAGE} says how, and what else "
     "costs, with an example.\n\n"
 )
 ROWS_SAY = (
     "n: seeds that both sides have. By: `model`, an effect for each chain and each seed, by least squares; `pairs`, Student's t of "
     "the differences within seeds, where a premise of the model fails or there are two chains; `samples`, Welch's t, where no "
-    "seeds are shared. Small: within the margin of equality, as a whole. Where seeds vary the last hop alone (`vary: student`), "
-    "effects are those of other students of the same teacher and assistant."
+    "seeds are shared. A verdict with `small` has its whole interval within the margin of equality. Where seeds vary the last "
+    "hop alone (`vary: student`), effects are those of other students of the same teacher and assistant."
+)
+ONE_SEED_SAYS = " A row of one seed has no interval: it takes two to tell an effect from chance."
+ALIKE_SAYS = (
+    " A row of several seeds has no interval where their differences are equal to the digit: nothing tells how large chance is."
 )
 PAPER_SAYS = (
     " Paper: its effect, and whether our interval holds it; `constant`: against a number that it quotes. Seeds: how many would "
@@ -169,7 +174,14 @@ def _beside_the_paper(claims: Claims, judged: Judged, measured: Measured) -> str
 
 def _rows_say(rows: Sequence[Row]) -> str:
     matched = any(row.unit == "nats, matched" for row in rows)
-    return ROWS_SAY + (PAPER_SAYS if _has_paper(rows) else "") + (MATCHED_SAYS if matched else "")
+    seeds = [row.found.n for row in rows if not row.found.has_interval]
+    return (
+        ROWS_SAY
+        + (ONE_SEED_SAYS if any(n < 2 for n in seeds) else "")
+        + (ALIKE_SAYS if any(n >= 2 for n in seeds) else "")
+        + (PAPER_SAYS if _has_paper(rows) else "")
+        + (MATCHED_SAYS if matched else "")
+    )
 
 
 def _has_paper(rows: Sequence[Row]) -> bool:

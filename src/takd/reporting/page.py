@@ -14,6 +14,7 @@ from takd.markdown import one_line
 from takd.networks.registry import PAPER_FAMILIES
 from takd.records.metrics import Metrics
 from takd.reporting import curves, facts, not_run
+from takd.reporting.claims_page import HOW_PAGE
 from takd.reporting.context import family_title, of_all_accuracies, titles_of
 from takd.reporting.curves import Chain
 from takd.reporting.facts import Records
@@ -41,13 +42,14 @@ def report_html(
     chosen_on: JudgedOn = "held_out",
     *,
     own: bool = False,
+    how_judged: str | None = None,
 ) -> str:
     """The page. records: of all networks, each with its variant, empty for the main one; teachers first.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
     a comparison, as claims.csv. verify_line: what `takd verify` says.
     metric: what networks are compared by. chosen_on: the images by which recipes were chosen. own: verdicts are on a study of one's
-    own, and not on the paper.
+    own, and not on the paper. how_judged: address of the page that says how claims are judged, which claims.md names.
 
     Raises ParameterError where a section is of no artifact.
     """
@@ -66,7 +68,7 @@ def report_html(
         + (page.figure(main) if main else ""),
         "Tables": "".join(map(page.table, tables)),
         "Figures": "".join(page.figure(path) for path in figures if path != main),
-        "Claims": as_html(claims, page.href),
+        "Claims": as_html(claims.replace(HOW_PAGE, f"[{HOW_PAGE}]({how_judged})", 1) if how_judged else claims, page.href),
         "Cost": as_html(f"{facts.what_was_run(records)}\n# Recipes\n\n{facts.recipes(records)}", page.href),
         "Networks": curves.as_html(page.chains, page.shown_in(run)),
     }
@@ -143,7 +145,7 @@ class _Page:
         spec = self.shown[path.stem]
         picture = base64.b64encode(path.read_bytes()).decode()
         return (
-            f'<figure class="picture" id="{escape(path.stem)}"><div tabindex="0"><img alt="{escape(one_line(spec.title))}" '
+            f'<figure class="picture" id="{escape(path.stem)}"><div><img alt="{escape(one_line(spec.title))}" '
             f'src="data:image/png;base64,{picture}"></div>\n<figcaption><strong>{escape(spec.where)}.</strong> '
             f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
         )

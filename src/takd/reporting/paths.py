@@ -64,7 +64,8 @@ def draw(spec: Paths, numbers: pd.DataFrame, context: Context) -> Any:
     entries: list[Any] = [
         Patch(facecolor=COLOURS[method], edgecolor="0.3", label=text) for method, text in METHODS.items() if method in there
     ]
-    entries.append(Patch(facecolor="none", edgecolor="none", label="bold: the best of its column"))
+    if _best(numbers):
+        entries.append(Patch(facecolor="none", edgecolor="none", label="bold: the best of its column"))
     picture.legend(
         handles=entries, loc="outside lower center", ncols=len(entries) if width * len(spec.members) > 1.5 * len(entries) else 2
     )
@@ -141,10 +142,11 @@ def _drawn(whole: list[Members], cells: dict[Members, Any], order: Members) -> l
 
 
 def _best(numbers: pd.DataFrame) -> set[str]:
-    """Of each column the chains with the highest mean, by the digits that are drawn."""
+    """Of each column the chains with the highest mean, by the digits that are drawn; none where all are alike."""
     run = numbers[numbers["n"] > 0]
-    drawn = run["value"].round(2)
-    return set(run[drawn == drawn.groupby(run["x"]).transform("max")]["chain"])
+    drawn = run["value"].round(2).groupby([run["dataset"], run["x"]])
+    highest, lowest = drawn.transform("max"), drawn.transform("min")
+    return set(run[(run["value"].round(2) == highest) & (lowest < highest)]["chain"])
 
 
 def _members(chain: str) -> Members:

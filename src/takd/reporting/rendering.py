@@ -1,5 +1,6 @@
 """Markdown that takd wrote as HTML: tables in boxes that scroll, verdicts in colour and words, cells that lead somewhere."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ COLOURED = (
     *("reproduced", "reproduced in part", "confirmed", "confirmed in part"),
     *("contradicted", "equal", "undecided", "not run", "met", "not met"),
 )
-LONG = 40  # characters of a cell, from which on it may have several lines
+LONG, SHORT = 40, 16  # characters: a longer cell is wide and has several lines, a shorter one has one
+WORD = re.compile(r"[^\W\d_]{2,}")  # between the two a cell with several may have several lines, and numbers have one
 HEADINGS = {"h1": "h3", "h2": "h4"}  # the page has its own above them
 
 
@@ -42,6 +44,8 @@ def as_html(markdown: str, href: Href = lambda head, row, column: None) -> str:
         for column, (name, token) in enumerate(zip(head, row, strict=True)):
             if len(texts[column]) > LONG:
                 _surround(token, "div", {"class": "long"})
+            elif len(texts[column]) > SHORT and name != "verdict" and len(WORD.findall(texts[column])) > 1:
+                _surround(token, "div", {"class": "words"})
             if name == "verdict":
                 _surround(token, "span", {"class": f"verdict {verdict_class(texts[column])}"})
             elif texts[column] and (address := href(head, texts, column)):

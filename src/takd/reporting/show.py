@@ -260,7 +260,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     sections = [Path(results, f"{name}.{look_up(folder.artifacts, name).suffixes[1]}") for name in names]
     if not records:
         raise ParameterError(f"{results}: no network is there, so there is nothing to report")
-    deviations = None if folder.is_own else "../" * len(Path(results).parts) + "docs/deviations.md"
+    top = "../" * len(Path(results).parts)
+    deviations, how_judged = (None, None) if folder.is_own else (f"{top}docs/deviations.md", f"{top}{claims_page.HOW_PAGE}")
     artifacts = {name: folder.artifacts[name] for name in names}
     title = folder.study or results
     files = [Path(results, "report.md"), Path(results, "report.html")]
@@ -269,7 +270,16 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     said = f"takd verify: {len(records)} networks as they should be, when this page was made"
     html = page.report_html(
-        title, records, artifacts, with_claims, verdicts, said, given.metric, given.chosen_on, own=folder.is_own
+        title,
+        records,
+        artifacts,
+        with_claims,
+        verdicts,
+        said,
+        given.metric,
+        given.chosen_on,
+        own=folder.is_own,
+        how_judged=how_judged,
     )
     write_text(files[1], html)
     return files

@@ -182,6 +182,29 @@ def test_a_study_of_one_s_own_confirms_and_the_paper_s_claims_are_reproduced(pag
     assert "reproduced" in pages[1] and "confirmed" not in pages[1]
 
 
+@pytest.mark.parametrize(
+    ("seeds", "apart", "said"),
+    [
+        (1, 0.0, "A row of one seed has no interval"),
+        (3, 0.0, "A row of several seeds has no interval where their differences are equal"),
+        (3, 0.1, None),
+    ],
+)
+def test_the_page_says_why_there_is_no_interval(seeds: int, apart: float, said: str | None) -> None:
+    own = of_own_study("plain", ["10", "4", "2"])
+    chains = {"2": 70.0, "10-2": 71.0, "10-4-2": 71.0}
+    rows = [
+        ("cifar10", "plain", chain, "", seed, accuracy + seed + apart * seed * chain.count("-"))
+        for chain, accuracy in chains.items()
+        for seed in range(seeds)
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "family", "chain", "variant", "seed", "accuracy"])
+    table = table.assign(best_test_accuracy=table["accuracy"], epochs=10, training_share=1.0)
+    measured = Measured(table, NO_RISES, PUBLISHED.iloc[:0], 0.3)
+    text = as_markdown(own, judge(own, ("cifar10",), measured), measured, own=True)
+    assert ("has no interval" in text) == (said is not None) and (said or "") in text
+
+
 # docs/how-a-claim-is-judged.md
 
 

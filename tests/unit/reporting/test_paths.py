@@ -63,6 +63,15 @@ def test_paths_that_are_equally_good_are_bold_alike() -> None:
     assert bold.count("72.00") == 2 and "60.00" not in bold
 
 
+def test_where_all_of_a_column_are_alike_none_is_bold() -> None:
+    spec = study(MEMBERS)
+    table = accuracy_of_all(spec).accuracy.assign(accuracy=50.0)
+    assert "50.00" not in [text.get_text() for text in texts(spec, context(table, ("pets",))) if text.get_weight() == "bold"]
+    picture = paths.draw(spec, paths.numbers("paths", spec, context(table, ("pets",))), context(table, ("pets",)))
+    assert not [text for text in picture.legends[0].get_texts() if text.get_text().startswith("bold")]
+    pyplot.close(picture)
+
+
 def test_a_teacher_that_came_in_with_its_weights_is_not_drawn_as_trained_from_labels() -> None:
     spec = study(MEMBERS)
     table = accuracy_of_all(spec).accuracy

@@ -12,7 +12,7 @@ from takd.errors import ParameterError
 from takd.records.metrics import Epoch, packed_answers
 from takd.records.surface import read_rises
 from takd.reporting import facts, kinds
-from takd.reporting.claims_page import as_markdown
+from takd.reporting.claims_page import HOW_PAGE, as_markdown
 from takd.reporting.judging import Measured, judge
 from takd.reporting.page import report_html
 from takd.reporting.rendering import as_html
@@ -236,6 +236,21 @@ def test_nothing_that_a_name_says_is_markup(sections: list[Path]) -> None:
     assert r"\<script\>" in report_markdown(evil, RECORDS, ARTIFACTS, [], None).splitlines()[0]
     text = as_html(f"**Table.** Ours\n\n| a | b |\n|---|---|\n| 1 | {evil} |\n")
     assert "<td>1</td>" in text and "<script" not in text and "<img" not in text
+
+
+def test_texts_in_cells_wrap_and_numbers_stay_on_a_line() -> None:
+    sentence = "A comparison of chains that is longer than forty characters"
+    text = as_html(f"| a | b | c |\n|---|---|---|\n| 72.00 ± 1.41 (10) | 14 reproduced, 16 undecided | {sentence} |\n")
+    assert "<td>72.00 ± 1.41 (10)</td>" in text
+    assert '<td><div class="words">14 reproduced, 16 undecided</div></td>' in text
+    assert f'<td><div class="long">{sentence}</div></td>' in text
+
+
+def test_the_page_leads_to_how_claims_are_judged_where_that_is_known(sections: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "claims.md").write_text(f"{HOW_PAGE} says how.\n")
+    page = report_html("x", RECORDS, ARTIFACTS, [tmp_path / "claims.md"], None, "", how_judged=f"../../{HOW_PAGE}")
+    assert f'<a href="../../{HOW_PAGE}">{HOW_PAGE}</a> says how.' in page
+    assert f"<p>{HOW_PAGE} says how." in report_html("x", RECORDS, ARTIFACTS, [tmp_path / "claims.md"], None, "")
 
 
 def test_a_section_of_no_artifact_is_refused(tmp_path: Path) -> None:
