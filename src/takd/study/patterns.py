@@ -23,6 +23,10 @@ def check_patterns(patterns: Mapping[str, Any], datasets: tuple[str, ...], famil
             raise ParameterError(
                 f"overrides: {shortened(pattern)!r} matches no network, as names end in /seedN; say {shortened(pattern)}/*"
             )
+        if unknown := [said for said in _methods(pattern) if said not in OBJECTIVES]:
+            raise ParameterError(
+                f"overrides: {shortened(pattern)!r}: no method +{unknown[0][:60]}; there are {', '.join(OBJECTIVES)}"
+            )
         matches = re.compile(translate(pattern)).match
         if not any(matches(f"{dataset}/{name}") for name in _examples(pattern, families) for dataset in datasets):
             family, members = next(iter(families.items()))
@@ -41,6 +45,11 @@ def _check_fields(pattern: str, settings: Mapping[str, Any], objective: Objectiv
             raise ParameterError(
                 f"overrides: {shortened(pattern)!r}: {field} is a field of {owner}, but this network learns by {objective.name}"
             )
+
+
+def _methods(pattern: str) -> list[str]:
+    """What a pattern says after each +, where it is spelt out."""
+    return re.findall(r"\+([A-Za-z0-9_]+)(?![A-Za-z0-9_*?\[])", pattern)
 
 
 def _chain(pattern: str) -> str:
@@ -67,7 +76,8 @@ def _examples(pattern: str, families: Mapping[str, Mapping[str, str]]) -> Iterat
             chains = iter([chain] if _is_of(chain, family, list(members)) else [])
         else:
             said: list[str | None] = [None, *OBJECTIVES] if re.search(r"[+?\[]", pattern) else [None]
-            chains = _chains(list(members), said)
+            named = _methods(pattern)
+            chains = _chains(list(members), said) if len(named) < 2 else _under(list(members), named)
         yield from (f"{family}/{each}/seed{seed}" for each in chains for seed in seeds)
 
 
@@ -86,3 +96,12 @@ def _chains(members: list[str], objectives: list[str | None]) -> Iterator[str]:
                 for place in range(1, count) if objective else [0]:
                     hops = [f"{member}+{objective}" if objective and at == place else member for at, member in enumerate(path)]
                     yield "-".join(hops)
+
+
+def _under(members: list[str], objectives: list[str]) -> Iterator[str]:
+    """Chains some of whose hops, in this order, have these objectives, one each."""
+    for count in range(len(objectives) + 1, len(members) + 1):
+        for path in combinations(members, count):
+            for places in combinations(range(1, count), len(objectives)):
+                said = dict(zip(places, objectives, strict=True))
+                yield "-".join(f"{member}+{said[at]}" if at in said else member for at, member in enumerate(path))

@@ -158,7 +158,6 @@ def test_a_pattern_of_what_there_can_be_is_taken(pattern: str) -> None:
         "*/plain/4-10/*",
         "*/plain/10-4-4/*",
         "*/plain/1٠/*",
-        "*/resnet/*+mutua1/*",
         "*/plain/10+mutual/*",
         "*/plain/10/seed01",
         "*/plain/10/seed0/",
@@ -173,6 +172,19 @@ def test_a_pattern_of_what_there_can_be_is_taken(pattern: str) -> None:
 def test_a_pattern_that_matches_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(ParameterError, match=r"^overrides: .* matches no network"):
         check_patterns({pattern: {}}, DATASETS, PAPER_FAMILIES)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*/resnet/*+dkd-*+at/*", "*/resnet/26-*+dkd-8+dkd/*", "cifar10/resnet/*+dist-*+at-*+dkd/seed1"]
+)
+def test_a_pattern_may_name_several_methods(pattern: str) -> None:
+    check_patterns({pattern: {}}, DATASETS, PAPER_FAMILIES)
+
+
+@pytest.mark.parametrize("method", ["att", "mutua1", "AT"])
+def test_a_pattern_s_unknown_method_is_named_with_those_that_there_are(method: str) -> None:
+    with pytest.raises(ParameterError, match=rf"there is no method \+{method}; there are mutual, dkd"):
+        check_patterns({f"*/resnet/*+{method}/*": {}}, DATASETS, PAPER_FAMILIES)
 
 
 def test_patterns_are_of_a_studys_own_members() -> None:
