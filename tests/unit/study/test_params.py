@@ -74,7 +74,9 @@ def test_a_parameter_that_cannot_be_used_is_named_in_one_line(typed: dict[str, A
     with pytest.raises(ParameterError, match=what_is_said) as raised:
         parameters(**typed)
     said = str(raised.value)
-    assert said.startswith(f"{PARAMS}: ") and "\n" not in said and "\x1b" not in said and len(said) < 700
+    assert (
+        said.startswith(f"--config or --changes, over {PARAMS}: ") and "\n" not in said and "\x1b" not in said and len(said) < 700
+    )
 
 
 def own(**changes: Any) -> dict[str, Any]:
