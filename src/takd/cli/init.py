@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def init(
     name: Annotated[str | None, typer.Argument(help="What the study, its data set and its family are called.")] = None,
     data: Annotated[
-        str | None, typer.Option(help="A folder with a folder a class, a .csv of path and label, or torchvision:NAME.")
+        str | None, typer.Option(help="A folder with one folder for each class, a .csv of path and label, or torchvision:NAME.")
     ] = None,
     teacher: Builder = None,
     student: Builder = None,
