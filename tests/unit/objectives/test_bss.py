@@ -8,6 +8,7 @@ from takd.objectives import bss
 from takd.objectives.batch import Asked, Batch
 from takd.objectives.bss import boundary_weight, loss, made, moved, soft_loss
 from takd.objectives.registry import BSSFields
+from takd.training.steps import generator_for
 
 RANDOM = torch.Generator().manual_seed(0)
 WEIGHT = torch.randn(4, 3 * 2 * 2, generator=RANDOM)  # a teacher of one layer: its boundaries are planes
@@ -125,3 +126,9 @@ def test_the_class_to_move_to_is_drawn_by_the_teachers_probabilities_of_the_wron
     even = logits_of(0.4, 0.2, 0.2, 0.2)
     first, again, other = (drawn(even, student, seed, monkeypatch) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other) and set(first.tolist()) == {1, 2, 3}
+
+
+def test_random_numbers_are_by_seed_epoch_step_and_purpose() -> None:
+    asked = [(0, 0, 0, "boundary"), (1, 0, 0, "boundary"), (0, 1, 0, "boundary"), (0, 0, 1, "boundary"), (0, 0, 0, "teachers")]
+    once, again = ([tuple(torch.rand(3, generator=generator_for(*each)).tolist()) for each in asked] for _ in range(2))
+    assert once == again and len(set(once)) == len(asked)
