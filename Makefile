@@ -34,8 +34,9 @@ lint: .venv/ready
 
 docs: .venv/ready  ## these pages as a site, in site/: open site/index.html
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "site/index.html is written; a browser opens it"
 
-report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 334 trainings of 80 to 2,400 epochs)
+report: .venv/ready  ## everything under PRESET, and one page of it: make report PRESET=toy (without PRESET: 354 trainings of 80 to 2,400 epochs)
 	snakemake --cores $(CORES) results/$(if $(PRESET),$(PRESET)/)report.html
 
 publish: .venv/ready  ## copy what PRESET's results are to results/published, which is in git: make publish PRESET=quick

@@ -140,6 +140,22 @@ def test_what_is_said_of_equal_cost_is_what_was_measured() -> None:
     )
 
 
+def test_what_is_said_of_large_plain_networks_is_what_was_measured() -> None:
+    note = (NOTES / "2026-11-28-cifar-100s-large-plain-networks.md").read_text()
+
+    def of(variant: str, member: str) -> str:
+        file = PUBLISHED / f"large_plain/{variant}models/cifar100/plain/{member}/seed0/metrics.json"
+        record = json.loads(file.read_text()) if file.is_file() else None
+        assert record is None or record["measured_on"] == "validation"
+        return "" if record is None else f"{record['accuracy']:.2f} "
+
+    base = of("", "10"), of("", "6")
+    assert f"plain 10 has {base[0]}% by the quick preset's recipe, and plain 6 has {base[1]}%" in note
+    told = {"variants/decay/": "weight decay 5e-4", "variants/slower/": "rate 0.01", "variants/faster/": "rate 0.05"}
+    for variant, recipe in told.items():
+        assert f"| {recipe} | {of(variant, '10')}| {of(variant, '6')}|" in note
+
+
 def test_what_is_said_of_assistants_under_later_losses_is_what_was_measured() -> None:
     text = (NOTES / "assistants-under-modern-losses.md").read_text()
     note = " ".join(text.split())

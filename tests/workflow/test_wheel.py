@@ -71,7 +71,7 @@ def test_a_wheel_lays_out_a_project_that_works(installed: Path, tmp_path: Path) 
     assert re.search(r"^train +10$", typed("snakemake", "-n", "results/toy/table2.csv"), flags=re.MULTILINE)
     assert "10 to train, 0 there" in typed("takd", "plan", "results/toy/table2.csv")
     typed("snakemake", "--cores=1", "--quiet=all", "results/toy/models/digits/plain/2/seed0/model.safetensors")
-    assert "as it should be" in typed("takd", "verify")
+    assert "as they should be" in typed("takd", "verify")
 
     pictures(project / "data/pets", 24)
     (project / "nets.py").write_text(NETS)

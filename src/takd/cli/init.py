@@ -80,6 +80,7 @@ def _study(
 ) -> None:
     from takd.cli.plan import cost_line
     from takd.errors import ParameterError, shortened
+    from takd.planning.plan import cores_here
     from takd.starting.recipes import IMBALANCED, times_larger
     from takd.starting.study import begin
     from takd.starting.text import SEEDS, chains, growing
@@ -88,7 +89,10 @@ def _study(
         raise ParameterError(
             f"{Path.cwd()}: no Snakefile here; go into a clone of takd, or lay out a project first: takd init --project FOLDER"
         )
-    made = begin(name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts)
+    cores = cores or cores_here()
+    made = begin(
+        name, data, teacher, assistants, student, size=size, test_share=test_share, weights=weights, starts=starts, cores=cores
+    )
     summary = made.summary
     print(
         f"{summary.train} images to train on and {summary.test} to test, {len(summary.labels)} classes, "
@@ -109,11 +113,10 @@ def _study(
     if larger := growing(made.members):
         print(f"warning: {larger}")
     print(f"ways to the student, {SEEDS} networks each: {', '.join(chains(made.members))}")
-    print("and what teaches on the way; for the figure of all paths, each network from labels alone as well")
+    print("their teachers are trained too, and each network from labels alone for the figure of all paths")
     target = f"results/{name}/report.html"
-    costs, counted_with = cost_line(target, cores)
-    print(costs)
-    print(f"{made.preset} is written. Next:\n\n    snakemake --cores {counted_with} {target}\n")
+    print(cost_line(target, cores))
+    print(f"{made.preset} is written. Next:\n\n    snakemake --cores {cores} {target}\n")
 
 
 def adopt(

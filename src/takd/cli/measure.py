@@ -41,7 +41,12 @@ def evaluate(
         from takd.reporting.confusion import write
 
         write(confusion, found.confusion.numpy(), found.labels, found.name)
-    print(json.dumps(found.as_json()) if as_json else found.as_text())
+    if as_json:
+        print(json.dumps(found.as_json()))
+        return
+    print(found.as_text())
+    if confusion is not None:
+        print(f"{confusion}: which classes it takes for which")
 
 
 def surface(

@@ -50,10 +50,9 @@ def plan(
     print(_in_a_line(made))
 
 
-def cost_line(target: str, cores: int | None) -> tuple[str, int]:
-    """What a target takes, in a line, and the number of cores that it counts with. cores: None for all that are here."""
-    made = _plan([target], cores, "", measure=True)
-    return _in_a_line(made), made.cores
+def cost_line(target: str, cores: int) -> str:
+    """What a target takes with so many cores, in a line."""
+    return _in_a_line(_plan([target], cores, "", measure=True))
 
 
 def duration(seconds: float) -> str:
@@ -66,14 +65,19 @@ def duration(seconds: float) -> str:
 def _plan(targets: list[str], cores: int | None, changes: str, measure: bool) -> "Plan":
     """The plan for targets; what no record tells of is timed by a few steps, where that is asked for."""
     from takd.planning.costs import FILE, add_to_file
-    from takd.planning.plan import cores_here, made_plan
+    from takd.planning.plan import busy, cores_here, made_plan
 
     workflow = workflow_here("plan", changes)
     known = _of_claims(workflow, targets)
     made = made_plan(workflow, targets, cores or cores_here(), known)
     if made.unknown and measure:
-        add_to_file(FILE, _measured(workflow, [planned.node for planned in made.unknown]))
-        made = made_plan(workflow, targets, cores or cores_here(), known)
+        was_busy = busy()
+        measured = _measured(workflow, [planned.node for planned in made.unknown])
+        if was_busy:
+            print(f"takd: {was_busy}", file=sys.stderr)
+        else:
+            add_to_file(FILE, measured)
+        made = made_plan(workflow, targets, cores or cores_here(), known, measured)
     return made
 
 
@@ -142,10 +146,14 @@ def verify(
         print(
             "stale by the parameters in files: what --config said isn't kept; say it again, as in --changes 'search: {trials: 20}'"
         )
-    said = ", ".join(f"{count} {finding}" for finding, count in counts.items())
-    print(f"{len(found)} files: {said or 'nothing is there yet'}")
+    said = ", ".join(f"{count} {_of(finding, count)}" for finding, count in counts.items())
+    print(f"{len(found)} {'file' if len(found) == 1 else 'files'}: {said or 'nothing is there yet'}")
     if set(counts) - {"as it should be", "adopted"}:
         raise typer.Exit(1)
+
+
+def _of(finding: str, count: int) -> str:
+    return "as they should be" if finding == "as it should be" and count != 1 else finding
 
 
 def list_targets(

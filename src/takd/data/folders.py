@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from takd.data import pictures
-from takd.data.found import Found, divided, numbered
+from takd.data.found import TEST_SHARE, Found, divided, numbered
 from takd.data.registry import OwnImages
 from takd.errors import DataError
 
@@ -22,7 +22,7 @@ def find(root: Path, spec: OwnImages) -> Found:
         tree = root / "train" if there else root
         if spec.test_share is None:
             missing = "no test/ or val/ beside train/" if there else "no train/ with test/ or val/"
-            raise DataError(f"{root}: {missing}; add one, or give a test_share")
+            raise DataError(f"{root}: {missing}; add one, or give a {TEST_SHARE}")
         images, skipped = _classes(tree, root)
         train, test = divided(tree, images, spec.test_share, spec.test_seed)
         return numbered(root, train, test, skipped)

@@ -12,6 +12,8 @@ from takd.data import pictures
 from takd.data.randomness import generator
 from takd.errors import DataError, shortened
 
+TEST_SHARE = "test_share (--test-share for takd init)"  # as errors call it: of a preset, and as it is typed
+
 
 @dataclass(frozen=True)
 class Stored:

@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from takd.data.found import Found, Item, Stored, checked_name
+from takd.data.found import TEST_SHARE, Found, Item, Stored, checked_name
 from takd.errors import DataError, shortened
 
 _TRAIN, _TEST = ("train", "trainval"), ("test", "val")
@@ -52,7 +52,7 @@ def _split(name: str, raw: Path, names: tuple[str, ...]) -> Any:
     elif "split" in parameters:
         choices = [{"split": one} for one in names]
     else:
-        raise DataError(f"torchvision's {name}: has no train and test images of its own; give its folder and a test_share")
+        raise DataError(f"torchvision's {name}: has no train and test images of its own; give its folder and a {TEST_SHARE}")
     reason: Exception | None = None
     for choice in choices:
         for download in [{}, {"download": True}] if "download" in parameters else [{}]:

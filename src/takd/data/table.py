@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import TextIO
 
-from takd.data.found import Found, divided, numbered
+from takd.data.found import TEST_SHARE, Found, divided, numbered
 from takd.data.registry import OwnImages
 from takd.errors import DataError, shortened
 
@@ -44,7 +44,7 @@ def _by_split(path: Path, file: TextIO, spec: OwnImages) -> dict[str, dict[str, 
     columns = ["path", "label"] if spec.test_share is not None else ["path", "label", "split"]
     for name in columns:
         if header.count(name) != 1:
-            hint = ", or give a test_share" if name == "split" else ""
+            hint = f", or give a {TEST_SHARE}" if name == "split" else ""
             raise DataError(f"{path}: the first line needs one column {name!r}{hint}; it has {shortened(','.join(header))!r}")
     if spec.test_share is not None and "split" in header:
         raise DataError(f"{path}: has a column 'split' already; leave out test_share")

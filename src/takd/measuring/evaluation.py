@@ -44,7 +44,7 @@ class Evaluation:
 
     def as_text(self) -> str:
         """What people read of it: a line each, a line a class."""
-        lines = [f"{self.name}: {self.accuracy:.2f} %"]
+        lines = [f"{self.name}: top-1 {self.accuracy:.2f} %"]
         if self.top5 is not None:
             lines.append(f"top-5: {self.top5:.2f} %")
         lines.append(f"expected calibration error: {self.calibration_error:.2f} % ({BINS} bins)")

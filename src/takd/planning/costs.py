@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -27,8 +27,11 @@ class Costs:
         self.seconds, self.builders = seconds, builders
 
     @classmethod
-    def of(cls, workflow: "Workflow", nodes: Iterable[Node]) -> Self:
-        """From the records of networks of those kinds, and from the cost file for what none tells of."""
+    def of(cls, workflow: "Workflow", nodes: Iterable[Node], measured: Mapping[Kind, float] | None = None) -> Self:
+        """From the records of networks of those kinds, and from the cost file for what none tells of.
+
+        measured: what was timed just now, and isn't in that file.
+        """
         seen: dict[Kind, list[float]] = {}
         for results in workflow.tree.folders:
             for path in sorted((workflow.root / results / "models").glob("*/*/*/seed*/metrics.json"))[:2000]:
@@ -39,7 +42,7 @@ class Costs:
                 if record.epochs and record.recipe is not None and record.network.peer is None:
                     share = record.recipe.images_an_epoch
                     seen.setdefault((record.network.dataset, record.builder), []).append(record.seconds / record.epochs / share)
-        seconds = _from_file(workflow.root / FILE)
+        seconds = _from_file(workflow.root / FILE) | dict(measured or {})
         seconds |= {kind: statistics.median(values) for kind, values in seen.items()}
         costs = cls(seconds, {})
         costs.know(workflow, nodes)

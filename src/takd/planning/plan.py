@@ -9,7 +9,7 @@ from takd.data.registry import IN_MEMORY_BYTES
 from takd.data.view_names import views_name
 from takd.errors import TakdError
 from takd.files import read_metadata
-from takd.planning.costs import Costs
+from takd.planning.costs import Costs, Kind
 from takd.planning.targets import check_result, decided_claim, networks_of_path, product_of, searched_network
 from takd.planning.workflow import Workflow
 from takd.records.metrics import Epoch
@@ -74,6 +74,12 @@ def cores_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def busy() -> str:
+    """Where more is at work on this machine than it has cores: a line about it; else an empty one."""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"the machine was busy: load {load:.0f} on {cores} cores; times are too long, and not kept" if load > cores else ""
+
+
 def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     """The networks that a target needs, teachers first; of a claim that is to be decided all that it may come to need.
 
@@ -100,15 +106,21 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     return workflow.tree.needed(results, workflow.tree.shown(results))
 
 
-def made_plan(workflow: Workflow, targets: list[str], cores: int, known: Mapping[str, list[Node]] | None = None) -> Plan:
+def made_plan(
+    workflow: Workflow,
+    targets: list[str],
+    cores: int,
+    known: Mapping[str, list[Node]] | None = None,
+    measured: Mapping[Kind, float] | None = None,
+) -> Plan:
     """The plan for tables, figures, the report, or networks, each network once. Raises ParameterError for another target.
 
-    known: the networks of targets that more is known of than their names tell.
+    known: the networks of targets that more is known of than their names tell. measured: seconds of an epoch that no file keeps.
     """
     needed = {target: nodes_of(workflow, target) for target in targets} | dict(known or {})
     nodes = list(dict.fromkeys(node for its in needed.values() for node in its))
     searches = list(dict.fromkeys(node for target in targets if (node := searched_network(workflow, target)) is not None))
-    costs = Costs.of(workflow, [*nodes, *searches])
+    costs = Costs.of(workflow, [*nodes, *searches], measured)
     planned: list[Planned] = []
     missing: set[Node] = set()
     done_after: dict[Node, float] = {}

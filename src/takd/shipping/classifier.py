@@ -18,7 +18,7 @@ class Classifier(Predictor):
     """
 
     def __init__(self, network: nn.Module, about: About) -> None:
-        super().__init__(about.size, about.classes, about.labels)
+        super().__init__(about.name, about.size, about.classes, about.labels)
         self.network = network
         self.about = about
 

@@ -27,8 +27,7 @@ class OnnxClassifier(Predictor):
         self._path = path
         self._network = OnnxNetwork.read(path)
         about = self._network.about
-        self.name = about.name
-        super().__init__(about.size, len(about.labels), about.labels)
+        super().__init__(about.name, about.size, len(about.labels), about.labels)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Probabilities of the classes: (B, C), float32. images: (B, S, S, 3), uint8.

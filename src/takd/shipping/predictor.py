@@ -10,6 +10,8 @@ from torch import Tensor
 from takd.data import pictures
 from takd.errors import CheckpointError, DataError
 
+SHOWN = 10  # classes that it names where it is printed
+
 
 class Answer(NamedTuple):
     """A class and how likely it is, in 0…1."""
@@ -21,14 +23,19 @@ class Answer(NamedTuple):
 class Predictor(ABC):
     """What answers for pictures, however it is stored.
 
-    size: pixels along a side of its images. labels: of the classes, in the order of its answers. labelled: whether its file names
-    them; where it doesn't, they are numbered from 0.
+    name: of the network. size: pixels along a side of its images. labels: of the classes, in the order of its answers.
+    labelled: whether its file names them; where it doesn't, they are numbered from 0.
     """
 
-    def __init__(self, size: int, classes: int, labels: tuple[str, ...]) -> None:
+    def __init__(self, name: str, size: int, classes: int, labels: tuple[str, ...]) -> None:
+        self.name = name
         self.size = size
         self.labelled = bool(labels)
         self.labels: tuple[str, ...] = labels or tuple(map(str, range(classes)))
+
+    def __repr__(self) -> str:
+        some = ", ".join((*self.labels[:SHOWN], *(["…"] if len(self.labels) > SHOWN else [])))
+        return f"<{type(self).__name__} {self.name}, {self.size}×{self.size} pixels, {len(self.labels)} classes: {some}>"
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Tensor:

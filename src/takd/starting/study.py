@@ -18,7 +18,7 @@ from takd.networks.checkpoints import load_into, read_state_dict
 from takd.networks.library import library_weights
 from takd.networks.registry import kind_and_name
 from takd.planning.lock import Lock, digest_of
-from takd.starting.text import Member, preset_text
+from takd.starting.text import CORES, Member, preset_text
 from takd.study import artifacts, layout
 from takd.study.section import first_problem
 
@@ -49,11 +49,13 @@ def begin(
     test_share: float | None = None,
     weights: str | None = None,
     starts: Sequence[str] = (),
+    cores: int = CORES,
     root: Path = Path(),
 ) -> Beginning:
     """Write presets/NAME.yaml and its lock, and the prepared images. weights: a file with the trained teacher.
 
-    starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. Raises a TakdError where a name is
+    starts: `MEMBER=FILE` each, or `MEMBER=library` for the weights that torchvision publishes. cores: for the command in the
+    preset's head. Raises a TakdError where a name is
     taken, images can't be read, or a network can't be built for the classes found; nothing is left behind then.
     """
     preset = _free_place(name, root)
@@ -65,7 +67,7 @@ def begin(
         members = _members([teacher, *assistants, student], summary, weights, starts, root)
         counts = load(prepared).train.labels.bincount(minlength=len(summary.labels)).tolist()
         lock_of(summary, spec).write(preset.with_suffix(".lock"))
-        write_text(preset, preset_text(name, spec, summary, members, counts))
+        write_text(preset, preset_text(name, spec, summary, members, counts, cores))
     except BaseException:
         for path in (prepared, preset.with_suffix(".lock")):
             path.unlink(missing_ok=True)

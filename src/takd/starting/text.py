@@ -10,6 +10,7 @@ from takd.data.prepared import PreparedSummary
 from takd.data.registry import OwnImages
 from takd.starting.recipes import FROM_WEIGHTS, IMBALANCED, recipe_for, times_larger
 
+CORES = 4  # of the command in a study's head, where nobody counted them
 SEEDS = 3  # students of each way, in a study that begins
 
 
@@ -24,8 +25,15 @@ class Member:
     start: str | None = None
 
 
-def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: Sequence[Member], counts: Sequence[int] = ()) -> str:
-    """presets/NAME.yaml. counts: training images of each class, where they are known."""
+def preset_text(
+    name: str,
+    spec: OwnImages,
+    summary: PreparedSummary,
+    members: Sequence[Member],
+    counts: Sequence[int] = (),
+    cores: int = CORES,
+) -> str:
+    """presets/NAME.yaml. counts: training images of each class, where they are known. cores: for the command in its head."""
     teacher, *assistants, student = members
     through = f", directly and through {', '.join(member.name for member in assistants)}" if assistants else ""
     pretrained = any(member.weights or member.start for member in members)
@@ -36,7 +44,7 @@ def preset_text(name: str, spec: OwnImages, summary: PreparedSummary, members: S
     imbalanced = bool(counts) and times_larger([*counts]) >= IMBALANCED
     lines = [
         f"# A study of one's own: {student.name}, taught by {teacher.name}{through}.",
-        f"# snakemake --cores 4 results/{name}/report.html",
+        f"# snakemake --cores {cores} results/{name}/report.html",
         "",
         f"data:              # {summary.train} images to train on, {summary.test} to test, {len(summary.labels)} classes",
         *(f"  {field}: {_scalar(value)}" for field, value in spec.model_dump(exclude_none=True).items() if value != 0),

@@ -20,6 +20,7 @@ from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
 
 FILE_NAME = r"^[a-z0-9_]{1,60}$"  # of an artifact or a variant, which name files and folders
+TYPED = "--config or --changes"  # where parameters come from that were typed, of snakemake and of takd
 MOST_FOUND = 100  # files of `overrides_from`
 GONE = {
     "shown_families": "`run: there` shows the networks that are there, and trains none",
@@ -228,13 +229,24 @@ def load_parameters(path: Path, preset: Path | None, typed: Mapping[str, Any]) -
     values, source = read_yaml(path) if preset is None else read_yaml(preset), preset or path
     if preset is not None and "members" not in values:
         values, source = merged(read_yaml(path), values), Path(f"{path} with {preset}")
+    over = f"{TYPED}, over {source}"
     for name, successor in GONE.items():
         if name in values or name in typed:
-            raise ParameterError(f"{source}: {name}: is gone; {successor}")
+            raise ParameterError(f"{source if name in values else over}: {name}: is gone; {successor}")
     try:
         return Parameters.model_validate(_with_found(merged(values, typed), path.parent))
     except ValidationError as error:
-        raise ParameterError(f"{source}: {first_problem(error)}{_nearest(error)}") from None
+        where = over if typed and _can_be_used(values, path.parent) else source
+        raise ParameterError(f"{where}: {first_problem(error)}{_nearest(error)}") from None
+
+
+def _can_be_used(values: dict[str, Any], root: Path) -> bool:
+    """Whether a file's parameters are right without what was typed."""
+    try:
+        Parameters.model_validate(_with_found(values, root))
+    except (ValidationError, TakdError):
+        return False
+    return True
 
 
 def _nearest(error: ValidationError) -> str:

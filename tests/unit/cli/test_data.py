@@ -61,7 +61,7 @@ def test_ones_own_images_are_recorded_at_the_first_time_and_held_to_later(takd: 
 def test_images_that_came_later_are_noticed_by_verify(takd: Run, study: Path) -> None:
     assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
     (study / "params.yaml").unlink()  # the preset stands alone
-    assert takd("verify") == (0, "1 files: 1 as it should be\n", "")
+    assert takd("verify") == (0, "1 file: 1 as it should be\n", "")
     shutil.copy(study / "images/train/cat/00.png", study / "images/train/cat/more.png")
     code, out, _ = takd("verify", "results/pets")
     assert code == 1 and out.splitlines()[0] == (

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,12 @@ def begin(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.parametrize("cores", [3, 7])
-def test_what_to_type_next_has_the_cores_that_were_counted_with(begin: Run, cores: int) -> None:
+def test_what_to_type_next_has_the_cores_that_were_counted_with(begin: Run, workspace: Path, cores: int) -> None:
     code, out, err = begin("--teacher", "plain:4", "--student", "plain:2", "--cores", cores)
     assert code == 0, err
     assert f" on {cores} cores" in out and f"\n    snakemake --cores {cores} results/pets/report.html\n" in out
     assert "warning" not in out
+    assert f"\n# snakemake --cores {cores} results/pets/report.html\n" in (workspace / "presets/pets.yaml").read_text()
 
 
 def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(begin: Run, workspace: Path) -> None:
@@ -97,6 +99,13 @@ def test_photos_of_a_data_set_of_torchvisions_get_a_size_too(takd: Run, workspac
     code, out, err = takd("init", "photos", "--data", "torchvision:Flowers102", "--teacher", "plain:4", "--student", "plain:2")
     assert code == 0, err
     assert ", 16 pixels a side\n" in out
+
+
+def test_images_without_any_to_test_on_are_told_the_option(begin: Run, workspace: Path) -> None:
+    shutil.rmtree(workspace / "data/pets/test")
+    code, _, err = begin("--teacher", "plain:4", "--student", "plain:2")
+    assert code == 2 and "add one, or give a test_share (--test-share for takd init)" in err
+    assert begin("--teacher", "plain:4", "--student", "plain:2", "--test-share", "0.25")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -260,14 +260,15 @@ def test_a_command_is_added_as_the_docs_say(tmp_path: Path) -> None:
     (tmp_path / "src/takd/cli/mine.py").write_text(module)
     rooms = tmp_path / "src/takd/cli/__init__.py"
     rooms.write_text(re.sub(r"(?<=^ROOMS = \()(.*?)(?=^\))", rf"\g<1>{line}", rooms.read_text(), flags=re.MULTILINE | re.DOTALL))
-    out = subprocess.run(
-        [sys.executable, "-m", "takd", "teachers", "digits/plain/10-4-2/seed0"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert out.splitlines() == ["digits/plain/10-4/seed0", "digits/plain/10/seed0"]
+
+    def typed(network: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
+        command = [sys.executable, "-m", "takd", "teachers", network]
+        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert typed("digits/plain/10-4-2/seed0").stdout.splitlines() == ["digits/plain/10-4/seed0", "digits/plain/10/seed0"]
+    grown = typed("digits/plain/4-10/seed0")
+    assert (grown.returncode, grown.stdout) == (2, "") and "members must shrink from teacher to student" in grown.stderr
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,12 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(
 def test_an_evaluation_is_printed_and_its_confusion_drawn(takd: Run, digits: Path, model: Path, tmp_path: Path) -> None:
     code, out, _ = takd("evaluate", model, "--data", digits, "--confusion", tmp_path / "c.png")
     lines = out.splitlines()
-    assert code == 0 and lines[0].startswith("digits/plain/2/seed0: ") and len(lines) == 13
+    assert code == 0 and lines[0].startswith("digits/plain/2/seed0: top-1 ") and len(lines) == 14
+    assert lines[-1] == f"{tmp_path / 'c.png'}: which classes it takes for which"
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     code, out, _ = takd("evaluate", model, "--data", digits, "--json", "--confusion", tmp_path / "c.csv")
     said = json.loads(out)
-    assert code == 0 and f"{said['network']}: {said['accuracy']:.2f} %" == lines[0]
+    assert code == 0 and f"{said['network']}: top-1 {said['accuracy']:.2f} %" == lines[0]
     assert sum(map(sum, said["confusion"])) == said["images"] == 359 and len(said["accuracy_by_class"]) == 10
     assert (tmp_path / "c.csv").read_text().splitlines()[1] == ",".join(map(str, (0, *said["confusion"][0])))
 

@@ -20,6 +20,7 @@ def here(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     builders = [f"plain:{size}" for size in (2, 4, 6, 8, 10)] + [f"resnet:{size}" for size in (8, 14, 20, 26, 32, 44, 56, 110)]
     seconds = {builder: float(builder.partition(":")[2]) for builder in builders}
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     (workspace / ".takd").mkdir()
     (workspace / ".takd/costs.json").write_text(json.dumps(dict.fromkeys(DATASETS, seconds)))
 
@@ -78,6 +79,20 @@ def test_what_no_record_tells_of_is_timed_once(takd: Run, workspace: Path, monke
     assert timed == ["plain:10", "plain:4", "plain:2"]
     takd("plan", target)
     assert len(timed) == 3
+
+
+def test_what_was_timed_on_a_busy_machine_is_said_and_not_kept(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / ".takd/costs.json").unlink()
+    monkeypatch.setattr("takd.measuring.costs.epoch_seconds", lambda *_: 1800.0)
+    monkeypatch.setattr("os.getloadavg", lambda: (10.2, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    target = "results/toy/models/digits/plain/10-4-2/seed0/metrics.json"
+    code, out, err = takd("plan", target, "--cores", "1")
+    assert code == 0 and "about 6.00 hours on 1 cores" in out
+    assert err == "takd: the machine was busy: load 10 on 2 cores; times are too long, and not kept\n"
+    assert not (workspace / ".takd/costs.json").exists()
+    monkeypatch.setattr("os.getloadavg", lambda: (1.9, 0.0, 0.0))
+    assert takd("plan", target)[2] == "" and (workspace / ".takd/costs.json").is_file()
 
 
 @pytest.mark.parametrize("command", ["plan", "verify", "show"])

@@ -120,7 +120,7 @@ def test_wrong_folders_are_refused_in_a_line_that_names_the_class(root: Path) ->
     (root / "train/emu/a.txt").write_text("")
     refused(root, "class 'emu' has no train images; the kinds read are .bmp")
     shutil.rmtree(root / "test")
-    refused(root, "no test/ or val/ beside train/; add one, or give a test_share")
+    refused(root, "no test/ or val/ beside train/; add one, or give a test_share .--test-share for takd init")
     shutil.move(root / "train", root / "val")
     refused(root, "has val/, but no train/ beside it")
     shutil.move(root / "val", root / "tree")
@@ -168,7 +168,7 @@ def test_a_table_without_splits_needs_a_share(root: Path) -> None:
     path = table(root, "\n".join(["label,path", *lines]))
     found = own.find(OwnImages(csv=str(path), test_share=0.25))
     assert (len(found.train), len(found.test)) == (6, 2)
-    with pytest.raises(DataError, match="the first line needs one column 'split', or give a test_share; it has 'label,path'"):
+    with pytest.raises(DataError, match=r"column 'split', or give a test_share \(--test-share for takd init\); it has 'label"):
         own.find(OwnImages(csv=str(path)))
 
 

@@ -96,7 +96,7 @@ def test_the_confusion_matrix_is_scikit_learns() -> None:
 def test_what_is_said_of_a_class_without_images() -> None:
     found = Evaluation("n", ("cat", "dog", "eel"), 75.0, None, 12.345, torch.tensor([[2, 0, 0], [1, 1, 0], [0, 0, 0]]))
     assert found.as_text().splitlines() == [
-        "n: 75.00 %",
+        "n: top-1 75.00 %",
         "expected calibration error: 12.35 % (15 bins)",
         "  cat: 100.00 % of 2",
         "  dog: 50.00 % of 2",

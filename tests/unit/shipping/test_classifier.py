@@ -60,6 +60,25 @@ def test_images_of_another_shape_are_refused(model: Path) -> None:
             network(images)
 
 
+def test_a_network_says_what_it_is(model: Path) -> None:
+    assert repr(takd.load(model)) == f"<Classifier digits/plain/2/seed0, 32×32 pixels, 10 classes: {', '.join(LABELS)}>"
+
+
+def test_of_many_classes_the_first_are_named() -> None:
+    class Many(Predictor):
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            return images
+
+    assert repr(Many("a/b/c/seed0", 8, 100, ())).endswith("100 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …>")
+
+
+def test_a_record_in_the_place_of_a_network_is_told_which_file_is_wanted(model: Path) -> None:
+    record = model.with_name("metrics.json")
+    record.write_text('{"name": "digits/plain/2/seed0"}')
+    with pytest.raises(CheckpointError, match=r"metrics\.json: what was measured of a network; the network is model\.safetensors"):
+        takd.load(record)
+
+
 def test_classes_without_names_are_numbered(digits: Path, tmp_path: Path, model: Path) -> None:
     path = write_network(tmp_path / "unnamed", prepared.load(digits), "digits/plain/2/seed0", "plain:2")
     assert takd.load(path).labels == tuple("0123456789") and not takd.load(path).labelled
@@ -72,7 +91,7 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
             return torch.full((len(images), 2), float("nan"))
 
     with pytest.raises(CheckpointError, match=r"a\.png: the network's answers to it aren't finite"):
-        Broken(8, 2, ("cat", "dog")).predict(save(tmp_path / "a.png", random_pixels(0)))
+        Broken("digits/plain/2/seed0", 8, 2, ("cat", "dog")).predict(save(tmp_path / "a.png", random_pixels(0)))
 
 
 def test_an_answer_has_a_label_and_a_probability() -> None:
