@@ -25,11 +25,6 @@ class Fields(BaseModel):
         return 0
 
     @property
-    def rate_before(self) -> float | None:
-        """The learning rate of that stage; None where it is the one at the start of the schedule."""
-        return None
-
-    @property
     def epochs_that_differ(self) -> int:
         """After how many epochs the loss function stays what it is; of losses over logits alone."""
         return self.epochs_before
@@ -211,29 +206,18 @@ class FSPFields(Fields):
         Field(
             ge=0,
             le=100_000,
-            description="Epochs in which the student learns the teacher's FSP matrices alone, before `epochs` from labels.",
+            description="Epochs in which the student learns the teacher's FSP matrices alone, before `epochs` from labels; the "
+            "learning rate stays at its start meanwhile.",
         ),
     ] = 40
-    fsp_learning_rate: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=10,
-            description="The learning rate meanwhile: eq. 2 is a sum of squares, so it takes small steps. Paper: 0.001, a tenth of "
-            "it after about half of the stage, and again after three quarters.",
-        ),
-    ] = 0.001
-    fsp_weight: Annotated[float, Weight, Field(description="λ of eq. 2, the same for all pairs of stages.")] = 1
+    fsp_weight: Annotated[
+        float, Weight, Field(description="λ of eq. 2, of a mean over each matrix's entries; the same for all pairs of stages.")
+    ] = 1
 
     @property
     def epochs_before(self) -> int:
         """Those of the matrices."""
         return self.fsp_epochs
-
-    @property
-    def rate_before(self) -> float:
-        """That of the matrices."""
-        return self.fsp_learning_rate
 
 
 class BSSFields(Fields):

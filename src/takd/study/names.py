@@ -7,6 +7,7 @@ A chain is the paper's distillation path, members of a family from the teacher d
 eq. 3 unless it says another objective at its end: `26-14+at-8`. Nothing else splits, joins or counts a chain's text.
 """
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,8 +55,8 @@ class Name:
         """The name that a text spells; its members are a study's affair. Raises NetworkNameError where it spells none."""
         match = _NAME.fullmatch(text) if len(text) <= 400 else None
         if match is None:
-            if len(parts := text.split("/")) == 4 and "+" in parts[2]:
-                hops_of(parts[2])  # which says what is wrong with its methods
+            if len(parts := text.split("/")) == 4:
+                check_methods(parts[2])
             raise NetworkNameError(f"network {text[:200]!r}: expected dataset/family/chain/seedN, as in cifar10/plain/10-4-2/seed0")
         return cls(match["dataset"], match["family"], hops_of(match["chain"]), int(match["seed"]))
 
@@ -121,17 +122,13 @@ def hops_of(chain: str) -> tuple[Hop, ...]:
     """The hops of a chain's text, teacher first. Raises NetworkNameError where it isn't one, or its objectives can't stand so."""
     if len(chain) > LONGEST_TEXT:
         raise NetworkNameError(f"chain {shortened(chain, 60)}: {len(chain)} characters; a folder's name has at most {LONGEST_TEXT}")
+    check_methods(chain)
     if not re.fullmatch(CHAIN, chain):
-        _check_methods(chain)
         raise NetworkNameError(f"chain {chain[:200]!r}: expected members joined by '-', teacher first, as in 10-4-2")
     hops = tuple(Hop(member, said) for member, _, said in (part.partition("+") for part in chain.split("-")))
     if len(hops) > LONGEST_CHAIN:
         raise NetworkNameError(f"chain {shortened(chain, 60)}: {len(hops)} hops; the longest has {LONGEST_CHAIN}")
     for position, hop in enumerate(hops):
-        if hop.objective and hop.objective not in OBJECTIVES:
-            raise NetworkNameError(
-                f"chain {chain[:200]!r}: unknown objective {hop.objective[:60]!r}; there are {', '.join(OBJECTIVES)}"
-            )
         if hop.objective and position == 0:
             raise NetworkNameError(
                 f"chain {chain[:200]!r}: {hop.member[:60]} comes first, so it is trained from labels alone, not by +{hop.objective}"
@@ -149,14 +146,21 @@ def hops_of(chain: str) -> tuple[Hop, ...]:
     return hops
 
 
-def _check_methods(chain: str) -> None:
-    """Raises NetworkNameError where what a hop says after its `+` can't be a method."""
+def check_methods(chain: str) -> None:
+    """Whether what each hop of a chain says after its `+` is one method. Raises NetworkNameError where it isn't."""
     for hop in chain.split("-"):
-        member, plus, said = hop.partition("+")
-        if plus and not re.fullmatch("[a-z_]+", said):
-            right = said.lower() if said.lower() in OBJECTIVES else ""
-            expected = f"did you mean {member}+{right}?" if right else f"a hop takes one of {', '.join(OBJECTIVES)}"
-            raise NetworkNameError(f"chain {chain[:200]!r}: {hop[:60]!r} says no method; {expected}")
+        _, plus, said = hop.partition("+")
+        if plus and said not in OBJECTIVES:
+            raise NetworkNameError(f"chain {chain[:200]!r}: {what_is_wrong(said)}")
+
+
+def what_is_wrong(said: str) -> str:
+    """Why what a hop says after its `+` is no method, and which there are."""
+    if said == "" or "+" in said:
+        return f"a hop takes one method, not {shortened(repr('+' + said), 60)}; there are {', '.join(OBJECTIVES)}"
+    near = difflib.get_close_matches(said.lower(), OBJECTIVES, 1)
+    meant = f"did you mean +{near[0]}? " if near else ""
+    return f"unknown objective {shortened(repr(said), 60)}; {meant}there are {', '.join(OBJECTIVES)}"
 
 
 def check_members(chain: str, family: str, members: Sequence[str]) -> tuple[Hop, ...]:

@@ -1,16 +1,20 @@
 """Patterns of networks' names, as `overrides` has them: whether one matches a network, and whether its fields can matter there."""
 
 import re
-from collections.abc import Iterator, Mapping
-from fnmatch import translate
-from itertools import combinations
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from takd.errors import NetworkNameError, ParameterError, shortened
 from takd.objectives.registry import ALL, DISTILLATION, FIELDS, LABELS, OBJECTIVES, Objective
-from takd.study.names import check_members
+from takd.study.names import hops_of, what_is_wrong
 
 WILD = r"[*?\[]"
+PART = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)  # of a pattern, as fnmatch reads it: `*`, or what stands for one character
+SAID = re.compile(r"\+([\w+]*)(?=[-/]|$)")  # what a hop says after its `+`, where nothing in it is wild
+
+Places = frozenset[int]
 
 
 def check_patterns(patterns: Mapping[str, Any], datasets: tuple[str, ...], families: Mapping[str, Mapping[str, str]]) -> None:
@@ -19,23 +23,20 @@ def check_patterns(patterns: Mapping[str, Any], datasets: tuple[str, ...], famil
     Raises ParameterError where one doesn't.
     """
     for pattern, settings in patterns.items():
-        if pattern.count("/") != 3 and not re.search(r"[*?\]]", pattern):
-            raise ParameterError(
-                f"overrides: {shortened(pattern)!r} matches no network, as names end in /seedN; say {shortened(pattern)}/*"
-            )
-        if unknown := [said for said in _methods(pattern) if said not in OBJECTIVES]:
-            raise ParameterError(
-                f"overrides: {shortened(pattern)!r}: no method +{unknown[0][:60]}; there are {', '.join(OBJECTIVES)}"
-            )
-        matches = re.compile(translate(pattern)).match
-        if not any(matches(f"{dataset}/{name}") for name in _examples(pattern, families) for dataset in datasets):
-            family, members = next(iter(families.items()))
-            raise ParameterError(
-                f"overrides: {shortened(pattern)!r} matches no network of {', '.join(datasets)}; names are as in "
-                f"{datasets[0]}/{family}/{next(iter(members))}/seed0"
-            )
+        if not _can_match(pattern, datasets, families):
+            raise ParameterError(f"overrides: {shortened(pattern)!r} matches no network{_why_not(pattern, datasets, families)}")
         if (objective := _objective(_chain(pattern))) is not None:
             _check_fields(pattern, settings, objective)
+
+
+def _why_not(pattern: str, datasets: tuple[str, ...], families: Mapping[str, Mapping[str, str]]) -> str:
+    """The rest of a sentence on a pattern that matches no network."""
+    if wrong := [said for said in SAID.findall(pattern) if said not in OBJECTIVES]:
+        return f": {what_is_wrong(wrong[0])}"
+    if _can_match(f"{pattern}/*", datasets, families):
+        return f", as names end in /seedN; say {shortened(pattern)}/*"
+    family, members = next(iter(families.items()))
+    return f" of {', '.join(datasets)}; names are as in {datasets[0]}/{family}/{next(iter(members))}/seed0"
 
 
 def _check_fields(pattern: str, settings: Mapping[str, Any], objective: Objective) -> None:
@@ -45,11 +46,6 @@ def _check_fields(pattern: str, settings: Mapping[str, Any], objective: Objectiv
             raise ParameterError(
                 f"overrides: {shortened(pattern)!r}: {field} is a field of {owner}, but this network learns by {objective.name}"
             )
-
-
-def _methods(pattern: str) -> list[str]:
-    """What a pattern says after each +, where it is spelt out."""
-    return re.findall(r"\+([A-Za-z0-9_]+)(?![A-Za-z0-9_*?\[])", pattern)
 
 
 def _chain(pattern: str) -> str:
@@ -67,41 +63,90 @@ def _objective(chain: str) -> Objective | None:
     return DISTILLATION if "-" in chain else LABELS
 
 
-def _examples(pattern: str, families: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Names of networks less their data sets: of the pattern's chain, or every chain, under objectives too if it names one."""
-    seeds = {0, *(int(seed) for seed in re.findall(r"seed([0-9]{1,6})", pattern)[:3])}
-    chain = _chain(pattern)
+class _Pattern:
+    """A pattern that is read along with a text: of a text's beginning it knows the places where the text's rest must go on.
+
+    So all names are tried at once, where there are too many to make each.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.parts = PART.findall(pattern)
+        self.start = self._over_stars({0})
+
+    def after(self, places: Places, *texts: str) -> Places:
+        """Where it may go on after any one of some texts, from any one of some places; empty where none of them fits."""
+        ends: Places = frozenset()
+        for text in texts:
+            now = places
+            for character in text:
+                now = self._over_stars(
+                    {
+                        place if self.parts[place] == "*" else place + 1
+                        for place in now
+                        if place < len(self.parts) and fnmatchcase(character, self.parts[place])
+                    }
+                )
+            ends |= now
+        return ends
+
+    def is_done(self, places: Places) -> bool:
+        """Whether a text may end there."""
+        return len(self.parts) in places
+
+    def _over_stars(self, places: set[int]) -> Places:
+        """With the places after a `*`, which may stand for nothing."""
+        found = set(places)
+        for place in places:
+            while place < len(self.parts) and self.parts[place] == "*":
+                place += 1
+                found.add(place)
+        return frozenset(found)
+
+
+def _can_match(text: str, datasets: tuple[str, ...], families: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a pattern matches the name of any network that there can be."""
+    pattern = _Pattern(text)
     for family, members in families.items():
-        if chain and not re.search(WILD, chain):
-            chains = iter([chain] if _is_of(chain, family, list(members)) else [])
-        else:
-            said: list[str | None] = [None, *OBJECTIVES] if re.search(r"[+?\[]", pattern) else [None]
-            named = _methods(pattern)
-            chains = _chains(list(members), said) if len(named) < 2 else _under(list(members), named)
-        yield from (f"{family}/{each}/seed{seed}" for each in chains for seed in seeds)
+        begun = pattern.after(pattern.start, *(f"{dataset}/{family}/" for dataset in datasets))
+        if _can_end(pattern, _after_chains(pattern, begun, members)):
+            return True
+    return False
 
 
-def _is_of(chain: str, family: str, members: list[str]) -> bool:
+def _after_chains(pattern: _Pattern, begun: Places, members: Iterable[str]) -> Places:
+    """Where a pattern may go on after any chain of a family's members, largest first.
+
+    Of all chains that end in the same hop one is kept, by its methods, with the places after any: what may follow is a matter of
+    that hop, and of whether it is the first.
+    """
+    found: dict[tuple[bool, str], tuple[tuple[str, ...], Places]] = {}
+    for member in members:
+        larger = [each for each in found.values() if each[1]]
+        found[True, member] = ("",), pattern.after(begun, member)
+        for method in ("", *OBJECTIVES):
+            before = [(methods, places) for methods, places in larger if _can_stand((*methods, method))]
+            if before:
+                hop = f"{member}+{method}" if method else member
+                places = pattern.after(frozenset().union(*(places for _, places in before)), f"-{hop}")
+                found[False, hop] = (*before[0][0], method), places
+    return frozenset().union(*(places for _, places in found.values()))
+
+
+@cache
+def _can_stand(methods: tuple[str, ...]) -> bool:
+    """Whether the hops of a chain can have these methods, empty where one says none."""
     try:
-        check_members(chain, family, members)
+        hops_of("-".join(f"member+{method}" if method else "member" for method in methods))
     except NetworkNameError:
         return False
     return True
 
 
-def _chains(members: list[str], objectives: list[str | None]) -> Iterator[str]:
-    for count in range(1, len(members) + 1):
-        for path in combinations(members, count):
-            for objective in objectives:
-                for place in range(1, count) if objective else [0]:
-                    hops = [f"{member}+{objective}" if objective and at == place else member for at, member in enumerate(path)]
-                    yield "-".join(hops)
-
-
-def _under(members: list[str], objectives: list[str]) -> Iterator[str]:
-    """Chains some of whose hops, in this order, have these objectives, one each."""
-    for count in range(len(objectives) + 1, len(members) + 1):
-        for path in combinations(members, count):
-            for places in combinations(range(1, count), len(objectives)):
-                said = dict(zip(places, objectives, strict=True))
-                yield "-".join(f"{member}+{said[at]}" if at in said else member for at, member in enumerate(path))
+def _can_end(pattern: _Pattern, places: Places) -> bool:
+    """Whether a name that has come as far as its chain can end in a seed, 0 to 999999."""
+    zero, places = pattern.after(places, "/seed0"), pattern.after(places, *(f"/seed{digit}" for digit in "123456789"))
+    ends = [zero, places]
+    for _ in range(5):
+        places = pattern.after(places, *"0123456789")
+        ends.append(places)
+    return any(map(pattern.is_done, ends))

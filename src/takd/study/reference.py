@@ -69,7 +69,6 @@ UNITS = {
     "fitnet_last_weight": "",
     "fitnet_temperature": "",
     "fsp_epochs": "epochs",
-    "fsp_learning_rate": "",
     "fsp_weight": "",
     "bss_weight": "",
     "bss_soft_weight": "",

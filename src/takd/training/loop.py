@@ -177,10 +177,7 @@ def initialised(builder: str, classes: int, seed: int, size: int, root: Path = P
 def _check_finite(losses: Tensor, name: Name, epoch: int, recipe: Recipe) -> None:
     if not losses.isfinite().all():
         step = int((~losses.isfinite()).nonzero()[0])
-        before = recipe.objective.rate_before if epoch < recipe.objective.epochs_before else None
-        rate = recipe.schedule.learning_rate if before is None else before
-        which = "a learning rate" if before is None else f"{recipe.objective.name}_learning_rate"
         raise DivergenceError(
             f"{name}: the loss became {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of {len(losses)}; "
-            f"try {which} below {rate:g}"
+            f"try a learning rate below {recipe.schedule.learning_rate:g}"
         )

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from takd.objectives.distillation import distillation_loss
+from takd.objectives import batch as given
+from takd.objectives.distillation import KLReduction, distillation_loss, loss, unlabelled_loss
+from takd.objectives.registry import DistillationFields
 
 BATCH, CLASSES = 16, 7
 
@@ -71,6 +73,18 @@ def test_the_authors_reduction_divides_the_soft_loss_by_the_classes(batch: Batch
     paper = distillation_loss(*batch, trade_off=1, temperature=4)
     code = distillation_loss(*batch, trade_off=1, temperature=4, kl_reduction="elementmean")
     assert code.item() == pytest.approx(paper.item() / CLASSES, rel=1e-12)
+
+
+@pytest.mark.parametrize(("kl_reduction", "share"), [("batchmean", 1), ("elementmean", 1 / CLASSES)])
+def test_a_recipe_s_fields_count(batch: Batch, kl_reduction: KLReduction, share: float) -> None:
+    student, teacher, labels = batch
+    fields, shown = (
+        DistillationFields(trade_off=0.3, temperature=2.5, kl_reduction=kl_reduction),
+        given.Batch(labels, teacher.half(), 0),
+    )
+    hard, soft = (eq_3(student.numpy(), teacher.half().double().numpy(), labels.numpy(), weight, 2.5) for weight in (0, 1))
+    assert loss(student, shown, fields).item() == pytest.approx(0.7 * hard + 0.3 * soft * share, rel=1e-6)
+    assert unlabelled_loss(student, shown, fields).item() == pytest.approx(soft * share, rel=1e-6)
 
 
 def test_large_logits_stay_finite() -> None:

@@ -46,7 +46,9 @@ def test_with_the_teachers_doubt_as_beta_it_is_what_it_decouples() -> None:
         assert parts.item() == pytest.approx(whole.item(), rel=1e-9)
 
 
-@pytest.mark.parametrize(("epochs", "epoch", "weight"), [(20, 0, 0.05), (20, 9, 0.5), (20, 19, 1), (20, 50, 1), (0, 0, 1)])
+@pytest.mark.parametrize(
+    ("epochs", "epoch", "weight"), [(20, 0, 0.05), (20, 9, 0.5), (20, 19, 1), (20, 50, 1), (8, 1, 0.25), (0, 0, 1)]
+)
 def test_its_weight_rises_in_the_warm_up(epochs: int, epoch: int, weight: float) -> None:
     student, teacher, labels = made()
     teacher = teacher.half().double()

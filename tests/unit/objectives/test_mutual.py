@@ -3,8 +3,10 @@ import pytest
 import torch
 from torch import nn
 
+from takd.objectives import batch as given
 from takd.objectives.distillation import distillation_loss
-from takd.objectives.mutual import Pair, mutual_loss, pair_loss
+from takd.objectives.mutual import Pair, loss, mutual_loss, pair_loss
+from takd.objectives.registry import MutualFields
 
 BATCH, CLASSES = 16, 7
 
@@ -80,6 +82,13 @@ def test_separately_each_has_its_own_cross_entropy(batch: Batch) -> None:
     expected = (logits.detach().softmax(dim=2) - nn.functional.one_hot(labels, CLASSES)) / BATCH
     assert logits.grad is not None
     torch.testing.assert_close(logits.grad, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_a_recipe_s_separate_epochs_count(batch: Batch) -> None:
+    logits, labels = batch
+    found = [loss(logits, given.Batch(labels, None, epoch), MutualFields(separate_epochs=3)).item() for epoch in range(5)]
+    separate, together = (pair_loss(logits, labels, separate=each).item() for each in (True, False))
+    assert found == [separate] * 3 + [together] * 2
 
 
 def test_a_pair_answers_student_first() -> None:

@@ -86,8 +86,8 @@ EXPECTED = "expected dataset/family/chain/seedN"
         ("cifar10/plain/10-4-2+mutual/seed0", r"two networks from nothing, so it takes two members, as in 4-2\+mutual"),
         ("cifar10/plain/10--2/seed0", EXPECTED),
         ("cifar10/plain/10-/seed0", EXPECTED),
-        ("cifar10/plain/10-2+/seed0", "says no method"),
-        ("cifar10/plain/10-2+mutual+mutual/seed0", "says no method"),
+        ("cifar10/plain/10-2+/seed0", "a hop takes one method"),
+        ("cifar10/plain/10-2+mutual+mutual/seed0", "a hop takes one method"),
         ("cifar10/plain/10", EXPECTED),
         ("cifar10/plain/10/seed01", EXPECTED),
         ("cifar10/plain/10/seed-1", EXPECTED),
@@ -136,9 +136,10 @@ def test_a_chain_too_long_for_a_folder_is_shown_without_its_escapes() -> None:
 @pytest.mark.parametrize(
     ("chain", "says"),
     [
-        ("26-8+at+dkd", "'8+at+dkd' says no method; a hop takes one of mutual, dkd"),
-        ("26-8+AT", "'8+AT' says no method; did you mean 8+at?"),
-        ("26-8+", "'8+' says no method; a hop takes one of mutual"),
+        ("26-8+at+dkd", "a hop takes one method, not '+at+dkd'; there are mutual, dkd"),
+        ("26-8+AT", "unknown objective 'AT'; did you mean +at? there are mutual, dkd"),
+        ("26-8+", "a hop takes one method, not '+'; there are mutual, dkd"),
+        ("26-8+fitnets", "unknown objective 'fitnets'; did you mean +fitnet? there are mutual, dkd"),
         ("26-14+mutual-8+dgkd", "+dgkd takes two teachers at least"),
     ],
 )

@@ -45,10 +45,3 @@ def test_the_rate_rises_from_a_tenth_of_what_the_schedule_says(schedule: str) ->
 def test_a_pair_warms_up_in_its_separate_epochs() -> None:
     how = mutual(epochs=4, separate_epochs=2, learning_rate=0.1, warm_up_epochs=2)
     assert [learning_rate(how, epoch, 0) for epoch in (0, 1, 2)] == pytest.approx([0.01, 0.055, 0.1])
-
-
-def test_a_stage_before_may_have_a_rate_of_its_own() -> None:
-    how = recipe(
-        objective="fsp", epochs=4, fsp_epochs=2, fsp_learning_rate=0.003, learning_rate=0.1, warm_up_epochs=1, schedule="constant"
-    )
-    assert [learning_rate(how, epoch, 0.5) for epoch in (0, 1, 2)] == pytest.approx([0.55 * 0.003, 0.003, 0.1])
