@@ -113,7 +113,7 @@ class _Ran:
     """What a module put out while the example ran. shape: empty where it was no tensor, or it ran more than once.
 
     side: height and width, where it is a map of features, (B, C, H, W), square as the images are. trained: whether anything with
-    parameters had ended by then, itself included.
+    parameters had ended by then, itself included unless it cuts the pixels into patches.
     """
 
     shape: tuple[int, ...]
@@ -145,12 +145,23 @@ def _of_other(network: nn.Module, example: Tensor) -> Sources:
 def _is_block(name: str, module: nn.Module, ran: dict[str, _Ran]) -> bool:
     """Whether a module makes one step: its parts are at two resolutions at most, where a whole trunk has more, or it makes tokens.
 
-    A row of layers is no block.
+    A row of layers without a class of its own is no block, unless its last layer alone has weights: the others prepare its input.
     """
-    if isinstance(module, nn.Sequential) or len(ran[name].shape) < 3:
+    if len(ran[name].shape) < 3 or (type(module) is nn.Sequential and not _is_weighted_at_its_end(module)):
         return False
     sides = {found.side for other, found in ran.items() if other == name or other.startswith(f"{name}.")}
     return ran[name].side is None or len(sides - {None, (1, 1)}) <= 2
+
+
+def _is_weighted_at_its_end(row: nn.Sequential) -> bool:
+    """As the normalisation and convolution are between two stages of ConvNeXt. A normalisation has vectors, and no weights."""
+    weighted = [any(parameter.dim() > 1 for parameter in layer.parameters()) for layer in row]
+    return sum(weighted) == 1 and weighted[-1]
+
+
+def _cuts_patches(module: nn.Module) -> bool:
+    """Whether a module is a convolution whose kernel steps by its own size, as the first of a transformer does."""
+    return isinstance(module, nn.Conv2d) and module.stride == module.kernel_size != (1, 1)
 
 
 def _run(network: nn.Module, example: Tensor) -> tuple[dict[str, _Ran], str | None]:
@@ -161,10 +172,11 @@ def _run(network: nn.Module, example: Tensor) -> tuple[dict[str, _Ran], str | No
 
     def note(name: str, module: nn.Module, output: Any) -> None:
         nonlocal trained
+        on_pixels = not trained
         trained = trained or next(module.parameters(), None) is not None
         shape = tuple(output.shape) if isinstance(output, Tensor) and name not in ran else ()
         is_map = len(shape) == 4 and (not square or shape[2] == shape[3])
-        ran[name] = _Ran(shape, shape[2:] if is_map else None, trained)
+        ran[name] = _Ran(shape, shape[2:] if is_map else None, trained and not (on_pixels and _cuts_patches(module)))
 
     hooks = [
         module.register_forward_hook(lambda module, inputs, output, name=name: note(name, module, output))

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -79,8 +81,31 @@ def test_gradients_flow_from_features() -> None:
         # Strides at rows 2, 3, 5 and 10 of table 2 of Howard et al. (2019).
         ("torchvision:mobilenet_v3_small", ("features.0", "features.1", "features.3", "features.8", "features", "pooled")),
         ("torchvision:shufflenet_v2_x0_5", ("conv1", "maxpool", "stage2", "stage3", "conv5", "pooled")),
+        # Strides at stages 3, 4, 6 and 9 of table 1 of Tan and Le (2019); features.1 is its stage 2.
+        (
+            "torchvision:efficientnet_b0",
+            ("features.1", "features.2", "features.3", "features.5", "features", "pooled"),
+        ),
+        (
+            "torchvision:regnet_y_400mf",
+            ("stem", "trunk_output.block1", "trunk_output.block2", "trunk_output.block3", "trunk_output", "pooled"),
+        ),
+        # The ReLU before each of the five poolings (Simonyan and Zisserman 2015, table 1, A); the last one's output is 2x2.
+        (
+            "torchvision:vgg11",
+            ("features.1", "features.4", "features.9", "features.14", "features.19", "features", "pooled"),
+        ),
+        # A transition normalises, and narrows what a dense block made, before it pools (Huang et al. 2017, table 1).
+        (
+            "torchvision:densenet121",
+            ("features.relu0", "features.denseblock1", "features.denseblock2", "features.denseblock3", "features", "pooled"),
+        ),
+        # Between two stages a normalisation and a 2x2 convolution stand in a row: features.2, 4 and 6 (Liu et al. 2022).
+        ("torchvision:convnext_tiny", ("features.1", "features.3", "features.5", "features", "pooled")),
         ("torchvision:squeezenet1_1", None),
         ("timm:test_resnet", ("act1", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        ("timm:resnet26", ("act1", "layer1", "layer2", "layer3", "layer4", "pooled")),
+        ("timm:edgenext_xx_small", ("stages.0", "stages.1", "stages.2", "norm_pre", "pooled")),
     ],
 )
 def test_other_networks_have_features_at_each_resolution(builder: str, expected: tuple[str, ...] | None) -> None:
@@ -97,7 +122,7 @@ def test_other_networks_have_features_at_each_resolution(builder: str, expected:
     assert logits.shape == (2, 5) and sides == sorted(set(sides), reverse=True) and len(sides) >= 3
 
 
-@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:resnet18"])
+@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:resnet18", "torchvision:densenet121"])
 def test_frozen_networks_have_the_same_places(builder: str) -> None:
     network, images = build(builder, 5), torch.randn(4, 3, 32, 32)
     network(images)
@@ -161,3 +186,21 @@ class Attention(nn.Module):
 def test_maps_of_attention_are_no_features() -> None:
     network = nn.Sequential(Attention(), nn.Flatten(), nn.Linear(3 * 64, 5))
     assert stages(network, torch.randn(2, 3, 8, 8)) == ()
+
+
+def test_patches_of_pixels_are_no_features() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 4, stride=4), nn.Flatten(2), nn.Linear(16, 4), nn.Flatten(), nn.Linear(32, 5))
+    assert stages(network, torch.randn(2, 3, 16, 16)) == ()
+
+
+def test_what_prepares_a_step_to_smaller_images_belongs_to_the_next_stage() -> None:
+    step = nn.Sequential(nn.BatchNorm2d(8), nn.Conv2d(8, 8, 2, stride=2))
+    network = nn.Sequential(convolution(3), nn.ReLU(), step, nn.ReLU(), nn.Flatten(), nn.Linear(512, 5))
+    assert stages(network, torch.randn(2, 3, 16, 16)) == ("1", "3")
+
+
+@pytest.mark.parametrize("smaller", [nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, stride=2, padding=1)])
+def test_a_row_of_layers_that_makes_images_smaller_at_its_end_has_a_stage_before(smaller: nn.Module) -> None:
+    rows = [nn.Sequential(convolution(3 if n == 0 else 8), nn.ReLU(), copy.deepcopy(smaller)) for n in range(2)]
+    network = nn.Sequential(*rows, nn.Flatten(), nn.Linear(128, 5))
+    assert stages(network, torch.randn(2, 3, 16, 16)) == ("0.1", "1.1", "1")
