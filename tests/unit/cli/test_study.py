@@ -31,7 +31,7 @@ def test_a_recipe_is_resolved_from_parameters_preset_and_changes(takd: Run) -> N
         (["digits/plain/3/seed0"], "plain has no member 3; it has 10, 8, 6, 4, 2"),
         (["digits/plane/2/seed0"], "unknown family 'plane'"),
         (["mnist/plain/2/seed0"], "unknown data set 'mnist'"),
-        (["digits/plain/10+2/seed0"], "says no method; a hop takes one of mutual"),
+        (["digits/plain/10+2/seed0"], "unknown objective '2'; there are mutual"),
         (["digits/plain/2/seed0", "--preset", "presets/slow.yaml"], "presets/slow.yaml: no such file"),
         (["digits/plain/2/seed0", "--preset", "quick"], "quick: no such file; did you mean presets/quick.yaml?"),
         (

@@ -30,7 +30,7 @@ def test_a_chain_by_hand(takd: Run, digits: Path, tmp_path: Path) -> None:
     assert (record.network.method, record.teacher, record.parameters) == ("BLKD", "digits/plain/4/seed0", 13_082)
     assert record.recipe == taught(**SMALL)
     code, out, _ = takd("evaluate", student / "out" / "model.safetensors", "--data", digits)
-    assert code == 0 and out.startswith(f"digits/plain/4-2/seed1: {record.accuracy:.2f} %\n")
+    assert code == 0 and out.startswith(f"digits/plain/4-2/seed1: top-1 {record.accuracy:.2f} %\n")
 
     beside = tmp_path / "beside"
     assert takd(*train_arguments(beside, digits, "digits/plain/4-2/seed1", teacher=model, recipe=tmp_path / "recipe.json"))[0] == 0
