@@ -165,6 +165,12 @@ def prepare_own(
     return summary
 
 
+def digest_of_found(found: Found, size: int) -> str:
+    """The content digest of images as they lie there now, which are read for it. Raises DataError where one is damaged."""
+    splits = [_read(found, items, size, keep=False) for items in (found.train, found.test)]
+    return digest_of_both(*(content_digest(split.digests) for split in splits))
+
+
 def _what_to_do(name: str) -> str:
     """What to do where images aren't those that their lock was written for."""
     return f"bring those back, or delete presets/{name}.lock and run again: these count from then on, and networks are trained anew"

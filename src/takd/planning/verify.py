@@ -74,11 +74,13 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
 def _folder(workflow: Workflow, dataset: str) -> Found | None:
     """Of the folder or table of one's own images: where others are there than were prepared; None where all is well.
 
-    They are counted, and not read. Where the folder is gone nothing is said: what was prepared is enough.
+    They are counted, and read only where one of them, or the table, was written or moved after they were prepared. Where the
+    folder is gone nothing is said: what was prepared is enough.
     """
     if dataset in DATASET_TITLES or workflow.state("data", {"dataset": dataset}) != "fresh":
         return None
     from takd.data import own
+    from takd.data.prepared import digest_of_found
 
     results = f"results/{dataset}"
     images, lock = workflow.tree.folder(results).parameters.data, workflow.keys.lock(results, dataset)
@@ -90,12 +92,18 @@ def _folder(workflow: Workflow, dataset: str) -> Found | None:
     to_do = f"bring those back, or delete {registered} and run snakemake, which trains anew"
     try:
         found = own.find(images.model_copy(update=here))
+        counts = (len(found.train), len(found.test))
+        if counts != (lock.train, lock.test):
+            said = f"{counts[0]} images to train on and {counts[1]} to test, but {lock.train} and {lock.test} in {registered}"
+            return Found(place, "changed", f"{said}; {to_do}")
+        files = [path for path, _ in (*found.train, *found.test) if isinstance(path, Path)]
+        newest = max((*files, *([workflow.root / place] if images.csv else [])), key=lambda path: path.stat().st_ctime_ns)
+        prepared = workflow.root / layout.prepared(dataset)
+        if newest.stat().st_ctime_ns > prepared.stat().st_ctime_ns and digest_of_found(found, lock.size) != lock.digest:
+            return Found(place, "changed", f"not the images of {registered}: others lie in their place, perhaps {newest}; {to_do}")
     except DataError as error:
         return Found(place, "changed", f"not the images of {registered}: {error}")
-    if (len(found.train), len(found.test)) == (lock.train, lock.test):
-        return None
-    counts = f"{len(found.train)} images to train on and {len(found.test)} to test"
-    return Found(place, "changed", f"{counts}, but {lock.train} and {lock.test} in {registered}; {to_do}")
+    return None
 
 
 def _needed(workflow: Workflow, target: str) -> Callable[[str], bool]:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -72,6 +73,41 @@ def test_images_that_came_later_are_noticed_by_verify(takd: Run, study: Path) ->
     assert "images: changed: not the images of presets/pets.lock: images: class 'emu' has no train images" in takd("verify")[1]
     shutil.rmtree(study / "images")  # what was prepared is enough
     assert takd("verify")[0] == 0
+
+
+def test_a_picture_that_was_replaced_is_noticed_by_verify(takd: Run, study: Path) -> None:
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    (study / "params.yaml").unlink()
+    picture = study / "images/train/cat/00.png"
+    os.utime(picture, (0, 0))
+    assert takd("verify")[0] == 0, "written anew, and the same"
+    before = picture.read_bytes()
+    shutil.copy2(study / "images/train/dog/10.png", picture)
+    os.utime(picture, (0, 0))  # a copy that keeps an old date
+    code, out, _ = takd("verify")
+    assert code == 1 and out.startswith("images: changed: not the images of presets/pets.lock: others lie in their place, perhaps ")
+    assert "images/train/cat/00.png; bring those back" in out
+    picture.write_bytes(before[:40])
+    assert "images: changed: not the images of presets/pets.lock: " in takd("verify")[1]
+    picture.write_bytes(before)
+    assert takd("verify")[0] == 0
+
+
+def test_a_label_that_was_changed_in_a_table_is_noticed_by_verify(takd: Run, study: Path) -> None:
+    parts = [(part, label, path) for part in ("train", "test") for label in ("cat", "dog") for path in _sorted(study, part, label)]
+    table = study / "labels.csv"
+    table.write_text("path,label,split\n" + "".join(f"{path},{label},{part}\n" for part, label, path in parts))
+    (study / "presets/pets.yaml").write_text(PRESET.format(folder="images").replace("folder: images", "csv: labels.csv"))
+    (study / "params.yaml").unlink()
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    assert takd("verify")[0] == 0
+    table.write_text(table.read_text().replace("cat,train", "dog,train", 1))
+    code, out, _ = takd("verify")
+    assert code == 1 and "labels.csv: changed: not the images of presets/pets.lock: others lie in their place, perhaps " in out
+
+
+def _sorted(study: Path, part: str, label: str) -> list[str]:
+    return sorted(str(path.relative_to(study)) for path in (study / "images" / part / label).iterdir())
 
 
 def test_imagenet_is_read_from_its_folder_and_stays_in_its_files(takd: Run, study: Path) -> None:
