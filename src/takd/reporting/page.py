@@ -143,9 +143,12 @@ class _Page:
     def figure(self, path: Path) -> str:
         """A figure with its picture, and what it shows."""
         spec = self.shown[path.stem]
-        picture = base64.b64encode(path.read_bytes()).decode()
+        content = path.read_bytes()
+        picture = base64.b64encode(content).decode()
+        readable = int.from_bytes(content[16:20]) * 2 // 5  # a PNG's width; at two fifths of it the text is as small as can be read
         return (
-            f'<figure class="picture" id="{escape(path.stem)}"><div><img alt="{escape(one_line(spec.title))}" '
+            f'<figure class="picture" id="{escape(path.stem)}"><div><img style="--readable: {readable}px" '
+            f'alt="{escape(one_line(spec.title))}" '
             f'src="data:image/png;base64,{picture}"></div>\n<figcaption><strong>{escape(spec.where)}.</strong> '
             f"{escape(one_line(spec.title))}. {escape(spec.how_to_read)}</figcaption></figure>\n"
         )

@@ -1,6 +1,7 @@
 """How report.html looks: light and dark as the reader's system has it, from 400 pixels of width on.
 
-A table that is wider than the page scrolls in its box: a shadow lies on the side where more of it is. Pictures shrink instead.
+A table that is wider than the page scrolls in its box: a shadow lies on the side where more of it is. Pictures shrink, until
+their text would be too small; then they scroll too. In the dark they are turned over: white is dark, and hues stay.
 """
 
 STYLE = """
@@ -11,7 +12,7 @@ STYLE = """
   :root { --ground: #16181c; --text: #e6e8eb; --quiet: #a2a9b4; --edge: #3a3f47; --link: #7db7f5; --line: #6cb8ec;
     --good: #8fe0b0; --good-ground: #12402a; --bad: #ffb3a5; --bad-ground: #571d14; --open: #f5d27a; --open-ground: #4a3705;
     --even: #a9cbfb; --even-ground: #1b3559; --none: #b4bac4; --none-ground: #2d323a; --head: #e6e8eb12; --shade: #aeb6c266; }
-  .picture div { filter: brightness(.82); } }
+  .picture div { filter: invert(.91) hue-rotate(180deg); } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 72rem; padding: 1.2rem 1rem 3rem; background: var(--ground); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
@@ -43,8 +44,8 @@ tbody th { font-weight: 400; color: var(--quiet); white-space: normal; }
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
 .claims li { padding: .5rem .7rem; border: 1px solid var(--edge); border-radius: 6px; }
 .picture { margin: .6rem 0 1rem; }
-.picture div { background: #fff; border: 1px solid var(--edge); border-radius: 10px; padding: .6rem; }
-.picture img { display: block; max-width: min(100%, 56rem); height: auto; margin: 0 auto; }
+.picture div { background: #fff; border: 1px solid var(--edge); border-radius: 10px; padding: .6rem; overflow-x: auto; }
+.picture img { display: block; min-width: var(--readable); max-width: min(100%, 56rem); height: auto; margin: 0 auto; }
 figcaption { font-size: .9rem; margin-top: .3rem; }
 .curves { display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11.5rem), 1fr)); }
 .curves figure { margin: 0; padding: .4rem .6rem; border: 1px solid var(--edge); border-radius: 6px; }

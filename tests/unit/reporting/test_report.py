@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from takd.errors import ParameterError
 from takd.records.metrics import Epoch, packed_answers
@@ -132,6 +133,16 @@ def test_the_page_needs_nothing_else_and_is_whole(sections: list[Path]) -> None:
     assert all(lead.startswith(("#", "data:image/png;base64,")) for lead in checker.leads)
     assert len(checker.ids) == len(set(checker.ids))
     assert {lead[1:] for lead in checker.leads if lead.startswith("#")} <= set(checker.ids)
+
+
+def test_a_picture_stays_as_wide_as_its_text_can_be_read(sections: list[Path]) -> None:
+    wide = {}
+    for path in sections:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                wide[path.stem] = picture.width
+    shown = dict(re.findall(r'<figure class="picture" id="(\w+)"><div><img style="--readable: (\d+)px"', html(sections)))
+    assert shown and {name: int(pixels) for name, pixels in shown.items()} == {name: wide[name] * 2 // 5 for name in shown}
 
 
 def test_the_page_opens_on_the_result_and_ends_with_what_verify_says(sections: list[Path]) -> None:
