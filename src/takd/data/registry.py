@@ -55,7 +55,7 @@ class OwnImages(BaseModel):
 
     folder: _Place | None = Field(
         default=None,
-        description="A folder with train/ and test/ (or val/), each with a folder a class; or one tree with a folder a class, of "
+        description="A folder with train/ and test/ (or val/), each with one folder for each class; or one such tree, of "
         "which `test_share` is kept for testing.",
     )
     csv: _Place | None = Field(

@@ -97,7 +97,7 @@ def _images(data: str, size: int | None, test_share: float | None) -> OwnImages:
     """Where images are, from what was typed: a folder, a table, or torchvision:NAME."""
     kind, _, rest = data.partition(":")
     if not data.endswith(".csv") and Path(data).is_file():
-        raise ParameterError(f"--data {shortened(data)}: a file; give a folder with a folder a class, a .csv, or torchvision:NAME")
+        raise ParameterError(f"--data {shortened(data)}: a file; give a folder with one a class, a .csv, or torchvision:NAME")
     place = {"torchvision": rest} if kind == "torchvision" else {"csv" if data.endswith(".csv") else "folder": data}
     given = {"size": size, "test_share": test_share}
     try:

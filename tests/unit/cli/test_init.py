@@ -129,5 +129,5 @@ def test_a_file_in_the_place_of_images_is_told_what_they_may_be(
     monkeypatch.chdir(workspace)
     code, _, err = takd("init", "pets", "--data", "params.yaml", "--teacher", "plain:4", "--student", "plain:2")
     assert (code, err) == (
-        2, "takd: --data params.yaml: a file; give a folder with a folder a class, a .csv, or torchvision:NAME\n"
+        2, "takd: --data params.yaml: a file; give a folder with one a class, a .csv, or torchvision:NAME\n"
     )  # fmt: skip
