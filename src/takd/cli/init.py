@@ -30,11 +30,13 @@ def init(
     assistant: Annotated[
         list[str] | None, typer.Option(help="A network between them, built as they are; any number of them.")
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels along a side; by default the images' own, at most 224.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Pixels along a side; by default the middle one of the shorter sides, at most 224.")
+    ] = None,
     test_share: Annotated[float | None, typer.Option(help="Share kept for testing, where images aren't split: 0.2.")] = None,
     weights: Annotated[str | None, typer.Option(help="The teacher's weights (.pth, .safetensors), trained already.")] = None,
     start: Annotated[
-        list[str] | None, typer.Option(help="MEMBER=FILE: its training begins from there; MEMBER=library: from torchvision's own.")
+        list[str] | None, typer.Option(help="MEMBER=FILE: weights that its training begins from; MEMBER=library: torchvision's.")
     ] = None,
     cores: Annotated[int | None, typer.Option(min=1, max=100_000, help="Cores to count with; by default all.")] = None,
     project: Annotated[

@@ -164,7 +164,10 @@ class ATFields(Fields):
     ] = 1000
     at_distance: Annotated[
         Literal["norm", "squared"],
-        Field(description="Half the norm of the maps' difference. Paper: `norm`; its authors' code: the whole norm, `squared`."),
+        Field(
+            description="Half the norm of the maps' difference, or the square of the norm. Paper: `norm`; its authors' code: "
+            "`squared`."
+        ),
     ] = "norm"
 
 
