@@ -33,18 +33,18 @@ GIGABYTE, SECONDS = 1_000_000_000, 10
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """A block that ends in a MemoryError where it takes more than a gigabyte, and fails where it takes more than ten seconds."""
+    """A block that ends in a MemoryError where it takes more than a gigabyte, and fails after ten seconds of a core."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + GIGABYTE, before[1]))
-    started = time.monotonic()
+    started = time.process_time()
     try:
         yield
     except TakdError as error:
         one_line(error)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 FILLINGS = [b"[],", b"{},", b'{"a":1},', b"1,", b'"a",', b"1e5,", b"[[],[]],", b'{"a":{"b":[]}},']
