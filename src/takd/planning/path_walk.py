@@ -65,11 +65,12 @@ def steps(asked: AskedPath) -> list[str]:
 def at_most(asked: AskedPath, measured: Mapping[Path, float], assistants_at_most: int | None) -> list[Path]:
     """The most paths whose networks are needed, whatever those that aren't there will measure.
 
-    Of paths that aren't measured the longest is taken for the best: then none is among those that every search measures.
+    Of paths that aren't measured the longest is taken for the best: then none is among those that every search measures. One that a
+    wider search measured, and this one doesn't ask for, isn't among them.
     """
-    guessed = dict(measured)
+    guessed: dict[Path, float] = {}
     while (now := step(asked, guessed, assistants_at_most)).paths:
-        guessed |= {path: 100.0 + len(path) for path in now.paths}
+        guessed |= {path: measured.get(path, 100.0 + len(path)) for path in now.paths}
     return sorted(guessed, key=len)
 
 

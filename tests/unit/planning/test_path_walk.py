@@ -11,7 +11,7 @@ from takd.planning.plan import nodes_of
 from takd.planning.verify import verify
 from takd.study import layout
 from takd.study.path_networks import UNAUGMENTED, AskedPath
-from takd.study.paths import Path, recursion
+from takd.study.paths import Path, all_paths, recursion
 from tests.unit.planning.project import Project, node
 
 RESULTS, TARGET = "results", "results/best_path.csv"
@@ -93,6 +93,20 @@ def test_a_search_goes_on_by_what_is_there(project: Project) -> None:
     trained = {("10", "8"), ("10", "6"), ("10", "4"), ("10", "8", "6"), ("10", "8", "4"), ("10", "6", "4")}
     assert set(walks.finished(of).means) == {*of.from_labels, *trained}
     assert [path for path in walks.lacking(of, walks.step(of)) if UNAUGMENTED not in path] == []
+
+
+def test_networks_of_a_wider_search_do_not_count_in_a_narrower_one(project: Project) -> None:
+    """All paths are there, each network took an hour, and all are as good: the recursion leaves 10-8-6-4 out."""
+    project.train(epochs=1)
+    of, whole = asked(project, exhaustive=True), ("10", "8", "6", "4")
+    make(project, of, [*of.from_labels, *all_paths(of.members, "10", "4")])
+    assert whole in project.workflow().paths.finished(of).means
+    of = asked(project, exhaustive=False)
+    assert whole not in project.workflow().paths.finished(of).means
+    assert len(project.workflow().paths.networks_at_most(RESULTS)) == 7 + 2 * 6
+    of = asked(project, core_hours=9)
+    assert set(project.workflow().paths.finished(of).means) == {*of.from_labels, ("10", "4")}
+    assert len(project.workflow().paths.networks_at_most(RESULTS)) == 9
 
 
 def test_a_budget_says_how_many_assistants_there_may_be(project: Project) -> None:
