@@ -45,6 +45,8 @@ def test_a_search_trains_networks_of_the_pipeline_and_goes_on_where_it_ended(tak
     assert code == 0 and "trial" not in out and {path: path.read_bytes() for path in files} == files
     code, out, _ = takd(*given, "--trials", "3")
     assert code == 0 and out.startswith("trial 2: learning_rate ")
+    code, out, _ = takd(*given)  # the first two, as if nobody had asked for a third
+    assert code == 0 and "trial" not in out and (folder / "2.csv").read_bytes() == files[folder / "2.csv"]
 
     # by a name of its own it takes part in the recipe
     (project / "presets/later.yaml").write_text(PRESET + "overrides_from: [results/mini/search/digits/plain/2.yaml]\n")
