@@ -56,7 +56,11 @@ class Searches:
         return [Node(node.results, node.name.with_seed(first + number)) for number in range(self.section(node).fresh_seeds + 1)]
 
     def lacking(self, node: Node) -> list[str]:
-        """The files that a search reads and that aren't as they should be: images, and the weights of teachers."""
+        """The files that a search reads and that aren't as they should be: images, and the weights of teachers.
+
+        Raises ParameterError where a teacher learns from images that decide.
+        """
+        self.tree.check_held_out(node)
         there = self.keys.state_of_data(node.name.dataset, node.results) == "fresh"
         images = [] if there else [layout.prepared(node.name.dataset)]
         teachers = dict.fromkeys(teacher for each in self.seeds(node) for teacher in self.tree.teachers(each))

@@ -219,6 +219,16 @@ class Tree:
             found.append(self.teacher(found[-1]))
         return found
 
+    def check_held_out(self, node: Node) -> None:
+        """Raises ParameterError where a teacher learns from images that the network holds out."""
+        views = self.recipe(node).views
+        for teacher in self.teachers(node):
+            if views.validation_share and views.held_out != self.recipe(teacher).views.held_out:
+                raise ParameterError(
+                    f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
+                    "validation_share and _seed"
+                )
+
     def lineage(self, node: Node) -> list[Node]:
         """Every network above one, and itself, teachers first."""
         above = [each for teacher in reversed(self.teachers(node)) for each in self.lineage(teacher)]

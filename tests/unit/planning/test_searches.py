@@ -33,6 +33,12 @@ def test_a_search_reads_teachers_that_hold_out_the_same_images(project: Project)
     assert [path.split("/")[-2] for path in searches(project).lacking(STUDENT)[1:]] == ["seed0", "seed1"]
 
 
+def test_a_teacher_that_learns_from_the_images_that_decide_is_refused(project: Project) -> None:
+    project.write(overrides={"*/plain/10/*": {"validation_seed": 3}})
+    with pytest.raises(ParameterError, match="its teacher digits/plain/10/seed0 learns from images that it holds out"):
+        searches(project).lacking(STUDENT)
+
+
 def test_the_papers_protocol_shares_the_teachers_of_all_images(project: Project) -> None:
     project.write(search=project.values["search"] | {"judged_on": "test"})
     of = searches(project)
