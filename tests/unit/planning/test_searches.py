@@ -61,6 +61,44 @@ def test_trials_begin_anew_where_what_they_share_changes(changes: dict[str, Any]
     assert (trials_key(project) == before) == same
 
 
+@pytest.mark.parametrize(
+    ("fields", "changes"),
+    [
+        ({"schedule": ["constant", "step"]}, {"learning_rate_drops": [7]}),
+        ({"schedule": ["constant", "step"], "epochs": [6, 9]}, {"learning_rate_drops": [5, 7]}),
+        ({"weight_decay": {"low": 0, "high": 0.1}}, {"weight_decay_on": "weights"}),
+        ({"optimiser": ["sgd", "adamw"]}, {"beta2": 0.9}),
+        ({"optimiser": ["adamw", "sgd"]}, {"nesterov": False}),
+        ({"trade_off": [1, 0.5]}, {"label_smoothing": 0.1}),
+        ({"unlabelled": ["none", "rest"]}, {"unlabelled_batch": 3}),
+    ],
+)
+def test_trials_begin_anew_where_what_some_of_them_have_changes(
+    fields: dict[str, Any], changes: dict[str, Any], project: Project
+) -> None:
+    """Another recipe for the student alone, of a field that the first of the values leaves out."""
+    given = {"learning_rate_drops": [5], "training_share": 0.5}
+    project.write(search={"fields": fields}, overrides={"digits/plain/10-2/*": given})
+    before = trials_key(project)
+    project.write(overrides={"digits/plain/10-2/*": given | changes})
+    assert trials_key(project) != before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"schedule": ["constant", "step"]}, "learning_rate_drops: none before the end of 150 epochs"),
+        ({"patience": [0, 3]}, "patience: 3 needs `select: best_held_out`"),
+    ],
+)
+def test_a_value_that_does_not_go_with_the_others_is_told_before_the_first_trial(
+    fields: dict[str, Any], said: str, project: Project
+) -> None:
+    project.write(search={"fields": fields})
+    with pytest.raises(ParameterError, match=said):
+        searches(project).expected(STUDENT)
+
+
 @pytest.mark.parametrize(("field", "same"), [("trials", True), ("fresh_seeds", True), ("sampler_seed", False), ("pruner", False)])
 def test_more_trials_go_on_in_what_is_there(field: str, same: bool, project: Project) -> None:
     before, result = trials_key(project), searches(project).expected(STUDENT)[1]
