@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from takd.errors import ParameterError
-from takd.planning.costs import Costs
+from takd.planning.costs import Costs, core_seconds
 from takd.planning.keys import Keys
 from takd.records.metrics import Metrics
 from takd.study import layout
@@ -113,7 +113,7 @@ class PathWalks:
             if all(keys.has_record(node) for node in nodes):
                 records = {node.name.seed: Metrics.read(self.tree.root / layout.metrics(*node)) for node in nodes}
                 accuracies[path] = {seed: record.selected_accuracy for seed, record in records.items()}
-                spent[path] = {seed: record.seconds * record.threads for seed, record in records.items()}
+                spent[path] = {seed: core_seconds(record) for seed, record in records.items()}
         limit = asked.section.assistants_at_most
         if asked.section.core_hours is not None and all(path in spent for path in asked.from_labels):
             limit = within_budget(asked, lambda member: fmean(spent[member,].values()))

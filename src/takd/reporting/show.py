@@ -9,6 +9,7 @@ import pandas as pd
 from takd.errors import ParameterError, RecordError
 from takd.files import write_text
 from takd.objectives.registry import DistillationFields
+from takd.planning.costs import core_seconds
 from takd.planning.workflow import Workflow
 from takd.records import accuracy as accuracies
 from takd.records import surface
@@ -154,7 +155,7 @@ def _spent(
     workflow: Workflow, nodes: list[Node], records: list[tuple[str, Metrics]]
 ) -> dict[tuple[str, str, str, str], dict[int, float]]:
     """Core-seconds of networks and all above them, by chain and seed, where the records of all of those are among them."""
-    own = {node: record.seconds * record.threads for node, (_, record) in zip(nodes, records, strict=True)}
+    own = {node: core_seconds(record) for node, (_, record) in zip(nodes, records, strict=True)}
     spent: dict[tuple[str, str, str, str], dict[int, float]] = {}
     for node, (variant, _) in zip(nodes, records, strict=True):
         line, name = workflow.tree.lineage(node), node.name

@@ -124,6 +124,13 @@ def test_a_budget_says_how_many_assistants_there_may_be(project: Project) -> Non
         project.workflow().paths.walked(of)
 
 
+def test_core_seconds_are_of_all_threads_of_all_processes(project: Project) -> None:
+    project.train(epochs=1)
+    of = asked(project)
+    project.make(of.networks(("10",))[0], seconds=50.0, threads=3, processes=2)
+    assert project.workflow().paths.walked(of).spent == {("10",): {0: 300.0}}
+
+
 def test_a_budget_is_held_against_what_is_known_before_anything_is_trained(project: Project) -> None:
     project.train(epochs=1)
     for member in ("10", "8", "6", "4"):
