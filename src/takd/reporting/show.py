@@ -192,10 +192,11 @@ def _best_path(workflow: Workflow, results: str) -> list[Path]:
         within=asked.section.within,
         exhaustive=asked.section.exhaustive,
         labels_alike=all(record.measured_on == "validation" for _, record in alone.values()),
+        metric=asked.metric,
+        chosen_on=workflow.tree.folder(results).parameters.chosen_on,
     )
-    said = of_all_accuracies(False, workflow.tree.folder(results).parameters.chosen_on)
     title = f"{titles_of((asked.dataset,))[asked.dataset]}, {asked.family}"
-    return best_path.write(title, measured, Path(results, layout.BEST_PATH), said)
+    return best_path.write(title, measured, Path(results, layout.BEST_PATH))
 
 
 def _gather(workflow: Workflow, results: str) -> list[Path]:

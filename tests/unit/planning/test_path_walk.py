@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from takd.errors import ParameterError, TakdError
+from takd.errors import ParameterError, RecordError, TakdError
 from takd.planning import targets
 from takd.planning.path_walk import FIRST, OF_LABELS, PathWalks, at_most, step, steps
 from takd.planning.plan import nodes_of
@@ -129,6 +129,17 @@ def test_core_seconds_are_of_all_threads_of_all_processes(project: Project) -> N
     of = asked(project)
     project.make(of.networks(("10",))[0], seconds=50.0, threads=3, processes=2)
     assert project.workflow().paths.walked(of).spent == {("10",): {0: 300.0}}
+
+
+def test_a_path_is_compared_by_the_metric_of_the_study(project: Project) -> None:
+    project.train(epochs=1)
+    project.write(metric="macro_f1")
+    of = asked(project)
+    project.make(of.networks(("10",))[0], selected_accuracy=60, macro_f1=40)
+    assert project.workflow().paths.walked(of).means == {("10",): 40}
+    project.make(of.networks(("10",))[0], selected_accuracy=60, macro_f1=None)
+    with pytest.raises(RecordError, match="digits/plain/10/seed0: its record has no macro_f1"):
+        project.workflow().paths.walked(of)
 
 
 def test_a_budget_is_held_against_what_is_known_before_anything_is_trained(project: Project) -> None:
