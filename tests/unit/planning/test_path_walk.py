@@ -9,6 +9,7 @@ from takd.planning import targets
 from takd.planning.path_walk import FIRST, OF_LABELS, PathWalks, at_most, step, steps
 from takd.planning.plan import nodes_of
 from takd.planning.verify import verify
+from takd.records.metrics import Epoch
 from takd.study import layout
 from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.paths import Path, all_paths, recursion
@@ -129,6 +130,14 @@ def test_core_seconds_are_of_all_threads_of_all_processes(project: Project) -> N
     of = asked(project)
     project.make(of.networks(("10",))[0], seconds=50.0, threads=3, processes=2)
     assert project.workflow().paths.walked(of).spent == {("10",): {0: 300.0}}
+
+
+def test_the_weights_that_were_kept_are_compared(project: Project) -> None:
+    project.train(epochs=2)
+    of = asked(project)
+    epochs = [Epoch(epoch=n, learning_rate=0.1, loss=1, accuracy=each, seconds=1) for n, each in ((1, 62.0), (2, 60.0))]
+    project.make(of.networks(("10",))[0], history=epochs, accuracy=60.0, selected_accuracy=62.0, best_test_accuracy=None)
+    assert project.workflow().paths.walked(of).means == {("10",): 62}
 
 
 def test_a_path_is_compared_by_the_metric_of_the_study(project: Project) -> None:

@@ -12,6 +12,10 @@ from takd.records.made import Made
 from takd.study.search import searched
 from tests.unit.planning.project import Project, node
 
+FIELDS = {
+    "trade_off": {"low": 0.05, "high": 1}, "temperature": {"low": 1, "high": 20, "log": True},
+    "learning_rate": {"low": 1e-3, "high": 0.1, "log": True},
+}  # fmt: skip
 STUDENT, BY = node("digits/plain/10-2/seed0", "results/search"), {"results": "results", "dataset": "digits", "family": "plain"}
 
 
@@ -53,6 +57,13 @@ def test_the_papers_protocol_shares_the_teachers_of_all_images(project: Project)
         ({"overrides": {"digits/plain/10-2/*": {"momentum": 0.5}}}, False),
         ({"overrides": {"digits/plain/10/*": {"learning_rate": 0.03}}}, False),  # its teacher's
         ({"seeds": 1}, True),
+        ({"metric": "macro_f1"}, False),
+        ({"search": {"fields": {"temperature": {"low": 1, "high": 20, "log": True}}}}, False),
+        ({"search": {"fields": FIELDS}}, True),
+        ({"search": {"fields": FIELDS | {"temperature": {"low": 1, "high": 21, "log": True}}}}, False),
+        ({"search": {"fields": FIELDS | {"temperature": {"low": 1, "high": 20}}}}, False),
+        ({"search": {"fields": FIELDS, "judged_on": "test"}}, False),
+        ({"search": {"fields": FIELDS, "held_out_share": 0.2}}, False),
     ],
 )
 def test_trials_begin_anew_where_what_they_share_changes(changes: dict[str, Any], same: bool, project: Project) -> None:

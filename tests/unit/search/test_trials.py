@@ -73,8 +73,9 @@ def test_a_trial_that_diverges_counts_and_is_not_the_best(tmp_path: Path) -> Non
         if which == "trial0":
             raise DivergenceError("the loss is infinite")
 
-    found = tried(run(tmp_path / "journal", 2, diverges))
+    found = tried(study := run(tmp_path / "journal", 2, diverges))
     assert [(one.state, one.accuracy is None) for one in found] == [("diverged", True), ("complete", False)]
+    assert study.trials[0].value == 0  # so that the sampler keeps away
     assert best(found) == found[1]
 
 
