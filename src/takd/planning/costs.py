@@ -20,6 +20,11 @@ FILE = Path(".takd/costs.json")  # seconds an epoch on one core or GPU, by data 
 Kind = tuple[str, str]
 
 
+def core_seconds(record: Metrics) -> float:
+    """What a training took: seconds by the clock times threads, of all processes that shared it."""
+    return record.seconds * record.threads * (record.processes or 1)
+
+
 class Costs:
     """Seconds of an epoch, by data set and member's builder."""
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from takd.errors import ParameterError
-from takd.planning.costs import Costs
+from takd.errors import ParameterError, RecordError
+from takd.planning.costs import Costs, core_seconds
 from takd.planning.keys import Keys
 from takd.records.metrics import Metrics
 from takd.study import layout
+from takd.study.metric import Metric
 from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.paths import Path, all_paths, next_step, through_one
 from takd.study.tree import Node, Tree
@@ -22,7 +23,8 @@ OF_LABELS = "labels"  # the one before it, where a budget decides how many assis
 class Walked:
     """What a search for a path measured: accuracies, in per cent, and core-seconds, of each path's networks by seed.
 
-    assistants_at_most: of a path, as asked or as the budget allows; None where nothing limits them.
+    accuracies: of the weights that were kept, or another metric of the study's in their place. assistants_at_most: of a path, as
+    asked or as the budget allows; None where nothing limits them.
     """
 
     accuracies: Mapping[Path, Mapping[int, float]]
@@ -65,11 +67,12 @@ def steps(asked: AskedPath) -> list[str]:
 def at_most(asked: AskedPath, measured: Mapping[Path, float], assistants_at_most: int | None) -> list[Path]:
     """The most paths whose networks are needed, whatever those that aren't there will measure.
 
-    Of paths that aren't measured the longest is taken for the best: then none is among those that every search measures.
+    Of paths that aren't measured the longest is taken for the best: then none is among those that every search measures. One that a
+    wider search measured, and this one doesn't ask for, isn't among them.
     """
-    guessed = dict(measured)
+    guessed: dict[Path, float] = {}
     while (now := step(asked, guessed, assistants_at_most)).paths:
-        guessed |= {path: 100.0 + len(path) for path in now.paths}
+        guessed |= {path: measured.get(path, 100.0 + len(path)) for path in now.paths}
     return sorted(guessed, key=len)
 
 
@@ -91,6 +94,13 @@ def within_budget(asked: AskedPath, seconds: Callable[[str], float]) -> int:
     )
 
 
+def _compared(record: Metrics, metric: Metric) -> float:
+    value: float | None = record.selected_accuracy if metric == "accuracy" else getattr(record, metric)
+    if value is None:
+        raise RecordError(f"{record.name}: its record has no {metric}, by which networks are compared")
+    return value
+
+
 class PathWalks:
     """Of one reading of the workflow; what is there is looked up anew at each question, as Snakemake asks while networks train."""
 
@@ -102,7 +112,10 @@ class PathWalks:
         return AskedPath.of(self.tree, results)
 
     def walked(self, asked: AskedPath) -> Walked:
-        """What the networks that are there measured. Raises ParameterError where the budget is too small."""
+        """What the networks that are there measured.
+
+        Raises ParameterError where the budget is too small, RecordError where a record lacks what the study compares networks by.
+        """
         keys = Keys(self.tree)
         accuracies: dict[Path, dict[int, float]] = {}
         spent: dict[Path, dict[int, float]] = {}
@@ -111,8 +124,8 @@ class PathWalks:
             nodes = asked.networks(path)
             if all(keys.has_record(node) for node in nodes):
                 records = {node.name.seed: Metrics.read(self.tree.root / layout.metrics(*node)) for node in nodes}
-                accuracies[path] = {seed: record.selected_accuracy for seed, record in records.items()}
-                spent[path] = {seed: record.seconds * record.threads for seed, record in records.items()}
+                accuracies[path] = {seed: _compared(record, asked.metric) for seed, record in records.items()}
+                spent[path] = {seed: core_seconds(record) for seed, record in records.items()}
         limit = asked.section.assistants_at_most
         if asked.section.core_hours is not None and all(path in spent for path in asked.from_labels):
             limit = within_budget(asked, lambda member: fmean(spent[member,].values()))

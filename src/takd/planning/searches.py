@@ -1,6 +1,7 @@
 """What a search reads, and whether what it came to is there: by the name of the network that it searches for."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from takd.code import code_hash
 from takd.errors import ParameterError
@@ -10,7 +11,7 @@ from takd.records.key import key_of
 from takd.study import layout
 from takd.study.layout import VARIANTS
 from takd.study.names import Name
-from takd.study.search import Range, Search, searched
+from takd.study.search import LEFT_OUT_BY, Range, Search, searched
 from takd.study.tree import Node, Tree
 
 JOB = "takd.search.job"  # whose code, and all that it imports, is what searches
@@ -56,21 +57,41 @@ class Searches:
         return [Node(node.results, node.name.with_seed(first + number)) for number in range(self.section(node).fresh_seeds + 1)]
 
     def lacking(self, node: Node) -> list[str]:
-        """The files that a search reads and that aren't as they should be: images, and the weights of teachers."""
+        """The files that a search reads and that aren't as they should be: images, and the weights of teachers.
+
+        Raises ParameterError where a teacher learns from images that decide.
+        """
+        self.tree.check_held_out(node)
         there = self.keys.state_of_data(node.name.dataset, node.results) == "fresh"
         images = [] if there else [layout.prepared(node.name.dataset)]
         teachers = dict.fromkeys(teacher for each in self.seeds(node) for teacher in self.tree.teachers(each))
         return images + [layout.model(*teacher) for teacher in teachers if not self.keys.has_model(teacher)]
 
     def trials_key(self, node: Node, fields: Mapping[str, Range]) -> str:
-        """Over everything that the trials of a search share, however many there are; not over what is searched."""
-        shared = self.keys.recipe(node, {name: where.example for name, where in fields.items()})
+        """Over everything that the trials of a search share, however many there are; not over what is searched.
+
+        Raises ParameterError where a value that is searched doesn't go with the others.
+        """
+        first = {name: where.examples[0] for name, where in fields.items()}
+        shared = self.keys.recipe(node, first)
+        for name, where in fields.items():
+            for value in where.examples[1:]:
+                self.keys.recipe(node, first | {name: value})  # says what a trial of it would end with
         ranges = {name: where.model_dump(mode="json") for name, where in fields.items()}
         section = self.section(node)
         metric = self.keys.metric(node.results)
         judged = section.judged_on if metric == "accuracy" else [section.judged_on, metric]
         pruner = [] if section.pruner == "none" else [section.pruner]
-        return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed, *pruner)
+        more = [said] if (said := self._left_out(node, fields)) else []
+        return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed, *pruner, *more)
+
+    def _left_out(self, node: Node, fields: Mapping[str, Range]) -> dict[str, Any]:
+        """What is said of fields that not every trial's recipe has, so that one example doesn't tell."""
+        names = {name for field in fields for name in LEFT_OUT_BY.get(field, ())} - fields.keys()
+        said: dict[str, Any] = {}
+        for settings in self.tree.folder(node.results).settings(node.name):
+            said |= {name: value for name, value in settings.items() if name in names}
+        return said
 
     def key(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
         """Of what a search of so many trials came to."""

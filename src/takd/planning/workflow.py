@@ -103,13 +103,8 @@ class Workflow:
         node = self.node(wildcards)
         if not node.name.is_distilled or self.tree.folder(node.results).imported(node.name):
             return []
+        self.tree.check_held_out(node)
         recipe, teachers = self.tree.recipe(node), self.tree.teachers(node)
-        for teacher in teachers:
-            if recipe.views.validation_share and recipe.views.held_out != self.tree.recipe(teacher).views.held_out:
-                raise ParameterError(
-                    f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
-                    "validation_share and _seed"
-                )
         if recipe.only_online or self.soft_targets_bytes(node) > self.soft_targets_at_most:
             return [(teacher, "teacher", layout.model(*teacher)) for teacher in teachers]
         views = self._views(node)

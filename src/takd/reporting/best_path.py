@@ -16,7 +16,9 @@ from scipy.special import log_softmax
 from takd.files import write_text
 from takd.markdown import aligned, escaped
 from takd.planning.path_walk import Walked
+from takd.reporting.context import of_all_accuracies
 from takd.reporting.effects import Effect, SharedSeeds
+from takd.study.metric import Metric, said_of_others
 from takd.study.paths import (
     Path,
     all_paths,
@@ -28,6 +30,7 @@ from takd.study.paths import (
     recursion,
     through_one,
 )
+from takd.study.search import JudgedOn
 
 COLUMNS = (
     *("rule", "path", "assistants", "accuracy", "deviation", "n", "behind_best", "low", "high"),
@@ -51,7 +54,8 @@ class Measured:
     """What rules choose by. members: from the teacher down to the student. sizes: parameters of each.
 
     gaps: of each two members, larger first, the soft-target loss in nats of the smaller under the larger, both from labels alone.
-    labels_alike: whether the accuracies from labels are all of held-out images, so that they can be compared.
+    labels_alike: whether the accuracies from labels are all of held-out images, so that they can be compared. metric: by what
+    accuracies are. chosen_on: the images by which recipes were chosen.
     """
 
     members: Path
@@ -61,6 +65,8 @@ class Measured:
     within: float
     exhaustive: bool
     labels_alike: bool = True
+    metric: Metric = "accuracy"
+    chosen_on: JudgedOn = "held_out"
 
 
 @dataclass(frozen=True)
@@ -158,16 +164,22 @@ def gaps_of(answers: Mapping[str, Logits], temperature: float) -> dict[tuple[str
     return {(larger, smaller): gap(answers[larger], answers[smaller], temperature) for larger, smaller in combinations(answers, 2)}
 
 
-def write(title: str, measured: Measured, place: File, said: str = "") -> list[File]:
-    """Write the table for programs and for people; both files. title: of the data set and family. said: of all accuracies."""
+def write(title: str, measured: Measured, place: File) -> list[File]:
+    """Write the table for programs and for people; both files. title: of the data set and family."""
     table = numbers(measured)
     files = [place.with_name(f"{place.name}.{suffix}") for suffix in ("csv", "md")]
-    write_text(files[0], table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    write_text(files[1], as_markdown(title, measured, table, said))
+    write_text(files[0], _marked(table, measured).to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    write_text(files[1], as_markdown(title, measured, table))
     return files
 
 
-def as_markdown(title: str, measured: Measured, table: pd.DataFrame, said: str = "") -> str:
+def _marked(table: pd.DataFrame, measured: Measured) -> pd.DataFrame:
+    """The table, with a column that says so where accuracies are by another metric, or recipes were chosen by test images."""
+    marks = {"metric": measured.metric} if measured.metric != "accuracy" else {}
+    return table.assign(**marks, **({"chosen_on": "test"} if measured.chosen_on == "test" else {}))
+
+
+def as_markdown(title: str, measured: Measured, table: pd.DataFrame) -> str:
     """The page: what is chosen, each rule's choice, and every path that was trained."""
     chosen = table.iloc[0]
     teacher, student = measured.members[0], measured.members[-1]
@@ -179,6 +191,8 @@ def as_markdown(title: str, measured: Measured, table: pd.DataFrame, said: str =
     ranked = sorted((path for path in means if len(path) > 1 and path[-1] == student), key=lambda path: -means[path])
     every = [["path", "accuracy, %", "core-seconds"], *(_path_line(measured.walked, path) for path in ranked)]
     alone = _accuracy(list(measured.walked.accuracies[student,].values()))
+    compared_by = f"{said_of_others(measured.metric)}\n\n" if measured.metric != "accuracy" else ""
+    said = of_all_accuracies(False, measured.chosen_on) + compared_by
     return (
         f"# The path from {escaped(teacher)} to {escaped(student)}: {escaped(title)}\n\n{said}"
         f"Chosen: **{escaped(chosen['path'])}**, {how}, {_accuracy(list(_of(measured.walked, chosen['path'])))} %.\n"

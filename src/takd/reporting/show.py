@@ -9,6 +9,7 @@ import pandas as pd
 from takd.errors import ParameterError, RecordError
 from takd.files import write_text
 from takd.objectives.registry import DistillationFields
+from takd.planning.costs import core_seconds
 from takd.planning.workflow import Workflow
 from takd.records import accuracy as accuracies
 from takd.records import surface
@@ -154,7 +155,7 @@ def _spent(
     workflow: Workflow, nodes: list[Node], records: list[tuple[str, Metrics]]
 ) -> dict[tuple[str, str, str, str], dict[int, float]]:
     """Core-seconds of networks and all above them, by chain and seed, where the records of all of those are among them."""
-    own = {node: record.seconds * record.threads for node, (_, record) in zip(nodes, records, strict=True)}
+    own = {node: core_seconds(record) for node, (_, record) in zip(nodes, records, strict=True)}
     spent: dict[tuple[str, str, str, str], dict[int, float]] = {}
     for node, (variant, _) in zip(nodes, records, strict=True):
         line, name = workflow.tree.lineage(node), node.name
@@ -191,10 +192,11 @@ def _best_path(workflow: Workflow, results: str) -> list[Path]:
         within=asked.section.within,
         exhaustive=asked.section.exhaustive,
         labels_alike=all(record.measured_on == "validation" for _, record in alone.values()),
+        metric=asked.metric,
+        chosen_on=workflow.tree.folder(results).parameters.chosen_on,
     )
-    said = of_all_accuracies(False, workflow.tree.folder(results).parameters.chosen_on)
     title = f"{titles_of((asked.dataset,))[asked.dataset]}, {asked.family}"
-    return best_path.write(title, measured, Path(results, layout.BEST_PATH), said)
+    return best_path.write(title, measured, Path(results, layout.BEST_PATH))
 
 
 def _gather(workflow: Workflow, results: str) -> list[Path]:

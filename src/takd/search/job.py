@@ -127,8 +127,8 @@ def search(
         if not mine:
             print(f"another worker trains the best in fresh seeds, and writes {place.with_suffix('.csv')}")
             return []
-        outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study))
-        files = [*outcome.write(place), *plots.draw(study, outcome.what, place)]
+        outcome = _outcome(section.judged_on, trainer, fields, trials.tried(study, count))
+        files = [*outcome.write(place), *plots.draw(study, outcome.what, place, count)]
         Made.of(key, files).write(place.with_suffix(".json"))
         return files
 

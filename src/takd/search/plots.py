@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from takd.files import written_whole
-from takd.search.trials import state_of
+from takd.search.trials import counted, state_of
 
 matplotlib.use("Agg")
 
@@ -25,9 +25,12 @@ TOO_FEW = f"Fewer than {FEWEST} trials ended, or all alike:\nhow much a field ma
 STYLE: dict[Any, Any] = {"savefig.dpi": 150, "figure.figsize": (6.4, 4), "text.parse_math": False}
 
 
-def draw(study: Study, what: str, place: Path) -> list[Path]:
-    """Write both pictures beside `place`, a search's table; the files. what: the number that decides, as people write it."""
-    ended = _of_those_that_ended(study)
+def draw(study: Study, what: str, place: Path, count: int | None = None) -> list[Path]:
+    """Write both pictures beside `place`, a search's table; the files. what: the number that decides, as people write it.
+
+    count: of the trials that were asked for, as in `trials.counted`.
+    """
+    ended = _of_those_that_ended(counted(study, count))
     files = [place.with_name(f"{place.stem}.{name}") for name in (HISTORY, IMPORTANCE)]
     with warnings.catch_warnings(), pyplot.rc_context(STYLE):
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -38,10 +41,10 @@ def draw(study: Study, what: str, place: Path) -> list[Path]:
     return files
 
 
-def _of_those_that_ended(study: Study) -> Study:
-    """The same trials, in memory, by the same numbers; all but those that ended well have no accuracy."""
+def _of_those_that_ended(trials: list[FrozenTrial]) -> Study:
+    """A study of the same trials, in memory, by the same numbers; all but those that ended well have no accuracy."""
     copy = optuna.create_study(direction="maximize")
-    copy.add_trials([_without_others(trial) for trial in study.get_trials(deepcopy=False)])
+    copy.add_trials([_without_others(trial) for trial in trials])
     return copy
 
 

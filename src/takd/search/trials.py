@@ -63,9 +63,19 @@ def this_worker() -> str:
     return f"{socket.gethostname()} {os.getpid()}"
 
 
-def tried(study: Study) -> list[Tried]:
-    """All trials that drew values, by number."""
-    return [_tried(trial) for trial in study.get_trials(deepcopy=False) if trial.params]
+def tried(study: Study, count: int | None = None) -> list[Tried]:
+    """Trials that drew values, by number: all, or those that count where so many were asked for."""
+    return [_tried(trial) for trial in counted(study, count) if trial.params]
+
+
+def counted(study: Study, count: int | None = None) -> list[FrozenTrial]:
+    """Trials by number, up to so many that weren't lost: a search for more may have gone on from there. All, where none is said."""
+    found: list[FrozenTrial] = []
+    for trial in study.get_trials(deepcopy=False):
+        if count is not None and sum(state_of(each) != "lost" for each in found) >= count:
+            break
+        found.append(trial)
+    return found
 
 
 def _tried(trial: FrozenTrial) -> Tried:

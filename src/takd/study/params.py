@@ -287,7 +287,7 @@ def _with_found(values: dict[str, Any], root: Path) -> dict[str, Any]:
                 f"overrides_from: {shortened(file)}: was judged on the test images; "
                 "who means that says `search: {judged_on: test}`"
             )
-        found |= one.overrides
+        found = merged(found, one.overrides)
         marks |= {"chosen_on": "test"} if one.judged_on == "test" else {}
     first = {pattern: settings for pattern, settings in typed.items() if pattern not in found}
     last = {pattern: {**typed.get(pattern, {}), **settings} for pattern, settings in found.items()}

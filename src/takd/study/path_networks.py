@@ -5,6 +5,7 @@ from typing import Self
 
 from takd.errors import ParameterError
 from takd.study import layout
+from takd.study.metric import Metric
 from takd.study.names import Hop, Name
 from takd.study.path_section import PathSection
 from takd.study.paths import Path, all_paths, between
@@ -42,6 +43,11 @@ class AskedPath:
             raise ParameterError(f"path: {len(through)} members lie between; at most {LONGEST - 2}")
         members = (section.teacher, *through, section.student)
         return cls(tree, results, folder, section, section.of_datasets(study.datasets), family, members)
+
+    @property
+    def metric(self) -> Metric:
+        """What the study compares networks by."""
+        return self.tree.folder(self.results).parameters.metric
 
     @property
     def between(self) -> Path:

@@ -12,6 +12,7 @@ from takd.errors import ParameterError
 
 Path = tuple[str, ...]
 SPARSITY = 0.2  # its weight beside performance: MiniDisc's λ
+ROUNDING = 1e-9  # points: what a difference of accuracies may be off by
 
 
 def between(members: Sequence[str], teacher: str, student: str) -> Path:
@@ -155,5 +156,5 @@ def cheapest(accuracies: Mapping[Path, float], costs: Mapping[Path, float], with
     accuracies: in per cent, of the same student. costs: of all that a path trains, in any unit.
     """
     best = max(accuracies.values())
-    good = [path for path, accuracy in accuracies.items() if accuracy >= best - within]
+    good = [path for path, accuracy in accuracies.items() if best - accuracy <= within + ROUNDING]
     return min(good, key=lambda path: (costs[path], -accuracies[path]))

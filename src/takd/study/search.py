@@ -15,7 +15,15 @@ _MODELS = (*Recipe.TYPED.values(), *(objective.fields for objective in ALL.value
 WHOLE = {name for model in _MODELS for name, field in model.model_fields.items() if field.annotation is int}  # whole numbers
 # They say which images trials are judged on, and at which epoch: trials that differ in them can't be compared.
 JUDGING = ("validation_share", "validation_seed", "select")
-
+# Fields that a recipe leaves out at some values of another, so that trials of one search may have them or not.
+LEFT_OUT_BY = {
+    "schedule": ("learning_rate_drops",),
+    "epochs": ("learning_rate_drops",),
+    "weight_decay": ("weight_decay_on",),
+    "optimiser": ("nesterov", "beta2"),
+    "unlabelled": ("unlabelled_batch",),
+    "trade_off": ("label_smoothing", "class_weights"),
+}
 
 Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
 JudgedOn = Literal["held_out", "test"]
@@ -64,9 +72,9 @@ class Range(Section):
         return self
 
     @property
-    def example(self) -> Any:
-        """A value of it."""
-        return self.choices[0] if self.choices else self.low
+    def examples(self) -> tuple[Any, ...]:
+        """Values of it: all choices, or both ends."""
+        return self.choices or (self.low, self.high)
 
 
 class Search(Section):
@@ -105,7 +113,7 @@ class Search(Section):
         for name, where in fields.items():
             if name in JUDGING:
                 raise ValueError(f"{name}: trials that differ in it can't be compared; leave it to `judged_on`")
-            for value in where.choices or (where.low, where.high):
+            for value in where.examples:
                 check_settings({name: _as_typed(name, value)})
         return fields
 

@@ -98,6 +98,15 @@ class Folder:
         """The file of weights that a network's training begins from, where there is one."""
         return self.parameters.start.get(name.member)
 
+    def settings(self, name: Name) -> list[Mapping[str, Any]]:
+        """What is said of a network's recipe, the later counting; what can't matter too."""
+        given = self.parameters
+        general, own = (
+            [change for pattern, change in overrides.items() if fnmatchcase(str(name), pattern)]
+            for overrides in (given.overrides, self.overrides)
+        )
+        return [given.train, given.families.get(name.family, {}), *general, *self.changes, *own]
+
     def recipe(self, name: Name, *last: Mapping[str, Any]) -> Recipe:
         """A network's recipe: `train`, its family's changes, each matching override's, the variant's, those of its own overrides.
 
@@ -109,13 +118,8 @@ class Folder:
         given = self.parameters
         family = self.families[name.family]
         network = NetworkSection(builder=family[name.member], peer=family[name.peer] if name.peer else None)
-        general, own = (
-            [change for pattern, change in overrides.items() if fnmatchcase(str(name), pattern)]
-            for overrides in (given.overrides, self.overrides)
-        )
-        settings = (given.train, given.families.get(name.family, {}), *general, *self.changes, *own, *last)
         try:
-            recipe = resolve(network, name.objective, settings)
+            recipe = resolve(network, name.objective, [*self.settings(name), *last])
         except ParameterError as error:
             raise ParameterError(f"{name}: {error}") from None
         if recipe.views.unlabelled == "folder" and (given.data is None or given.data.unlabelled is None):
@@ -218,6 +222,16 @@ class Tree:
         while node.name.objective.ancestors and found[-1].name.is_distilled:
             found.append(self.teacher(found[-1]))
         return found
+
+    def check_held_out(self, node: Node) -> None:
+        """Raises ParameterError where a teacher learns from images that the network holds out."""
+        views = self.recipe(node).views
+        for teacher in self.teachers(node):
+            if views.validation_share and views.held_out != self.recipe(teacher).views.held_out:
+                raise ParameterError(
+                    f"{node.name}: its teacher {teacher.name} learns from images that it holds out; give both the same "
+                    "validation_share and _seed"
+                )
 
     def lineage(self, node: Node) -> list[Node]:
         """Every network above one, and itself, teachers first."""

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -45,12 +46,28 @@ def test_a_search_trains_networks_of_the_pipeline_and_goes_on_where_it_ended(tak
     assert code == 0 and "trial" not in out and {path: path.read_bytes() for path in files} == files
     code, out, _ = takd(*given, "--trials", "3")
     assert code == 0 and out.startswith("trial 2: learning_rate ")
+    code, out, _ = takd(*given)  # the first two, as if nobody had asked for a third
+    assert code == 0 and "trial" not in out and (folder / "2.csv").read_bytes() == files[folder / "2.csv"]
 
     # by a name of its own it takes part in the recipe
     (project / "presets/later.yaml").write_text(PRESET + "overrides_from: [results/mini/search/digits/plain/2.yaml]\n")
     code, out, _ = takd("recipe", f"{NETWORK}/seed0", "--preset", "presets/later.yaml")
     found = yaml.safe_load((folder / "2.yaml").read_text())["overrides"][f"{NETWORK}/*"]
     assert code == 0 and json.loads(out)["schedule"]["learning_rate"] == found["learning_rate"]
+
+
+def test_by_the_papers_protocol_the_best_epoch_on_the_test_images_decides(takd: Run, project: Path) -> None:
+    section = '{"judged_on": "test", "fresh_seeds": 0, "fields": {"learning_rate": {"low": 0.08}}}'
+    changes = f'{{"search": {section}, "train": {{"epochs": 4}}}}'
+    code, _, err = takd("search", f"{NETWORK}/seed0", "--preset", "presets/mini.yaml", "--changes", changes)
+    assert code == 0, err
+    folder = project / "results/mini/search/digits/plain"
+    table = pd.read_csv(folder / "2.csv")
+    for number, accuracy in enumerate(table["accuracy"]):
+        record = Metrics.read(folder / f"2/trial{number}/metrics.json")
+        assert record.measured_on == "test"
+        assert max(epoch.accuracy for epoch in record.history) == pytest.approx(accuracy)
+    assert set(table["judged_on"]) == {"test"} and yaml.safe_load((folder / "2.yaml").read_text())["judged_on"] == "test"
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from takd.errors import ParameterError, TakdError
+from takd.errors import ParameterError, RecordError, TakdError
 from takd.planning import targets
 from takd.planning.path_walk import FIRST, OF_LABELS, PathWalks, at_most, step, steps
 from takd.planning.plan import nodes_of
 from takd.planning.verify import verify
+from takd.records.metrics import Epoch
 from takd.study import layout
 from takd.study.path_networks import UNAUGMENTED, AskedPath
-from takd.study.paths import Path, recursion
+from takd.study.paths import Path, all_paths, recursion
 from tests.unit.planning.project import Project, node
 
 RESULTS, TARGET = "results", "results/best_path.csv"
@@ -95,6 +96,20 @@ def test_a_search_goes_on_by_what_is_there(project: Project) -> None:
     assert [path for path in walks.lacking(of, walks.step(of)) if UNAUGMENTED not in path] == []
 
 
+def test_networks_of_a_wider_search_do_not_count_in_a_narrower_one(project: Project) -> None:
+    """All paths are there, each network took an hour, and all are as good: the recursion leaves 10-8-6-4 out."""
+    project.train(epochs=1)
+    of, whole = asked(project, exhaustive=True), ("10", "8", "6", "4")
+    make(project, of, [*of.from_labels, *all_paths(of.members, "10", "4")])
+    assert whole in project.workflow().paths.finished(of).means
+    of = asked(project, exhaustive=False)
+    assert whole not in project.workflow().paths.finished(of).means
+    assert len(project.workflow().paths.networks_at_most(RESULTS)) == 7 + 2 * 6
+    of = asked(project, core_hours=9)
+    assert set(project.workflow().paths.finished(of).means) == {*of.from_labels, ("10", "4")}
+    assert len(project.workflow().paths.networks_at_most(RESULTS)) == 9
+
+
 def test_a_budget_says_how_many_assistants_there_may_be(project: Project) -> None:
     """An hour a network: from labels 7. No assistant: 10-4 twice, 9 in all. One: 17. Two: 21."""
     project.train(epochs=1)
@@ -107,6 +122,32 @@ def test_a_budget_says_how_many_assistants_there_may_be(project: Project) -> Non
     of = asked(project, core_hours=8.9)
     said = "path.core_hours: 8.9 are too few: the shortest path, 10-4, and each member from labels alone take 9"
     with pytest.raises(ParameterError, match=re.escape(said)):
+        project.workflow().paths.walked(of)
+
+
+def test_core_seconds_are_of_all_threads_of_all_processes(project: Project) -> None:
+    project.train(epochs=1)
+    of = asked(project)
+    project.make(of.networks(("10",))[0], seconds=50.0, threads=3, processes=2)
+    assert project.workflow().paths.walked(of).spent == {("10",): {0: 300.0}}
+
+
+def test_the_weights_that_were_kept_are_compared(project: Project) -> None:
+    project.train(epochs=2)
+    of = asked(project)
+    epochs = [Epoch(epoch=n, learning_rate=0.1, loss=1, accuracy=each, seconds=1) for n, each in ((1, 62.0), (2, 60.0))]
+    project.make(of.networks(("10",))[0], history=epochs, accuracy=60.0, selected_accuracy=62.0, best_test_accuracy=None)
+    assert project.workflow().paths.walked(of).means == {("10",): 62}
+
+
+def test_a_path_is_compared_by_the_metric_of_the_study(project: Project) -> None:
+    project.train(epochs=1)
+    project.write(metric="macro_f1")
+    of = asked(project)
+    project.make(of.networks(("10",))[0], selected_accuracy=60, macro_f1=40)
+    assert project.workflow().paths.walked(of).means == {("10",): 40}
+    project.make(of.networks(("10",))[0], selected_accuracy=60, macro_f1=None)
+    with pytest.raises(RecordError, match="digits/plain/10/seed0: its record has no macro_f1"):
         project.workflow().paths.walked(of)
 
 

@@ -12,6 +12,10 @@ from takd.records.made import Made
 from takd.study.search import searched
 from tests.unit.planning.project import Project, node
 
+FIELDS = {
+    "trade_off": {"low": 0.05, "high": 1}, "temperature": {"low": 1, "high": 20, "log": True},
+    "learning_rate": {"low": 1e-3, "high": 0.1, "log": True},
+}  # fmt: skip
 STUDENT, BY = node("digits/plain/10-2/seed0", "results/search"), {"results": "results", "dataset": "digits", "family": "plain"}
 
 
@@ -33,6 +37,12 @@ def test_a_search_reads_teachers_that_hold_out_the_same_images(project: Project)
     assert [path.split("/")[-2] for path in searches(project).lacking(STUDENT)[1:]] == ["seed0", "seed1"]
 
 
+def test_a_teacher_that_learns_from_the_images_that_decide_is_refused(project: Project) -> None:
+    project.write(overrides={"*/plain/10/*": {"validation_seed": 3}})
+    with pytest.raises(ParameterError, match="its teacher digits/plain/10/seed0 learns from images that it holds out"):
+        searches(project).lacking(STUDENT)
+
+
 def test_the_papers_protocol_shares_the_teachers_of_all_images(project: Project) -> None:
     project.write(search=project.values["search"] | {"judged_on": "test"})
     of = searches(project)
@@ -47,12 +57,57 @@ def test_the_papers_protocol_shares_the_teachers_of_all_images(project: Project)
         ({"overrides": {"digits/plain/10-2/*": {"momentum": 0.5}}}, False),
         ({"overrides": {"digits/plain/10/*": {"learning_rate": 0.03}}}, False),  # its teacher's
         ({"seeds": 1}, True),
+        ({"metric": "macro_f1"}, False),
+        ({"search": {"fields": {"temperature": {"low": 1, "high": 20, "log": True}}}}, False),
+        ({"search": {"fields": FIELDS}}, True),
+        ({"search": {"fields": FIELDS | {"temperature": {"low": 1, "high": 21, "log": True}}}}, False),
+        ({"search": {"fields": FIELDS | {"temperature": {"low": 1, "high": 20}}}}, False),
+        ({"search": {"fields": FIELDS, "judged_on": "test"}}, False),
+        ({"search": {"fields": FIELDS, "held_out_share": 0.2}}, False),
     ],
 )
 def test_trials_begin_anew_where_what_they_share_changes(changes: dict[str, Any], same: bool, project: Project) -> None:
     before = trials_key(project)
     project.write(**changes)
     assert (trials_key(project) == before) == same
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes"),
+    [
+        ({"schedule": ["constant", "step"]}, {"learning_rate_drops": [7]}),
+        ({"schedule": ["constant", "step"], "epochs": [6, 9]}, {"learning_rate_drops": [5, 7]}),
+        ({"weight_decay": {"low": 0, "high": 0.1}}, {"weight_decay_on": "weights"}),
+        ({"optimiser": ["sgd", "adamw"]}, {"beta2": 0.9}),
+        ({"optimiser": ["adamw", "sgd"]}, {"nesterov": False}),
+        ({"trade_off": [1, 0.5]}, {"label_smoothing": 0.1}),
+        ({"unlabelled": ["none", "rest"]}, {"unlabelled_batch": 3}),
+    ],
+)
+def test_trials_begin_anew_where_what_some_of_them_have_changes(
+    fields: dict[str, Any], changes: dict[str, Any], project: Project
+) -> None:
+    """Another recipe for the student alone, of a field that the first of the values leaves out."""
+    given = {"learning_rate_drops": [5], "training_share": 0.5}
+    project.write(search={"fields": fields}, overrides={"digits/plain/10-2/*": given})
+    before = trials_key(project)
+    project.write(overrides={"digits/plain/10-2/*": given | changes})
+    assert trials_key(project) != before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"schedule": ["constant", "step"]}, "learning_rate_drops: none before the end of 150 epochs"),
+        ({"patience": [0, 3]}, "patience: 3 needs `select: best_held_out`"),
+    ],
+)
+def test_a_value_that_does_not_go_with_the_others_is_told_before_the_first_trial(
+    fields: dict[str, Any], said: str, project: Project
+) -> None:
+    project.write(search={"fields": fields})
+    with pytest.raises(ParameterError, match=said):
+        searches(project).expected(STUDENT)
 
 
 @pytest.mark.parametrize(("field", "same"), [("trials", True), ("fresh_seeds", True), ("sampler_seed", False), ("pruner", False)])

@@ -12,6 +12,7 @@ from scipy import stats
 from takd.objectives.distillation import distillation_loss
 from takd.planning.path_walk import Walked
 from takd.reporting.best_path import Choice, Measured, choices, gap, gaps_of, numbers, write
+from takd.reporting.context import CHOSEN_ON_TEST
 from takd.study.paths import Path
 
 # Teacher T, A and B between, student S: three seeds, S's own deviations on top of each path's mean.
@@ -125,3 +126,12 @@ def test_the_page_says_what_is_chosen_and_the_table_can_be_read_again(tmp_path: 
     text = page.read_text(encoding="utf-8")
     assert "Chosen: **T-B-S**, 1 of 2 assistants, 74.80 ± 0.00 %." in text and text.count("T-A-B-S") == 2
     assert "Chosen: **T-S**, no assistant" in write("", measured(within=5), tmp_path / "best_path")[1].read_text(encoding="utf-8")
+
+
+def test_another_metric_and_recipes_chosen_by_test_images_are_marked_in_both_files(tmp_path: File) -> None:
+    csv, page = write("", measured(), tmp_path / "best_path")
+    assert not {"metric", "chosen_on"} & {*pd.read_csv(csv)} and "test images" not in page.read_text(encoding="utf-8")
+    csv, page = write("", measured(metric="macro_f1", chosen_on="test"), tmp_path / "best_path")
+    table, text = pd.read_csv(csv), page.read_text(encoding="utf-8")
+    assert set(table["metric"]) == {"macro_f1"} and set(table["chosen_on"]) == {"test"}
+    assert CHOSEN_ON_TEST in text and "Networks are compared by macro-F1, %, and not by top-1 accuracy." in text

@@ -85,6 +85,7 @@ def test_an_accuracy_csv_has_the_metric_beside_accuracy_and_is_read_again(tmp_pa
 def test_a_search_is_judged_by_it() -> None:
     one = record("digits/plain/2/seed0", (60.0, 50.0), macro_f1=33.0)
     assert judged(one, on_test=True) == 60 and judged(one, on_test=True, metric="macro_f1") == 33
+    assert judged(one.model_copy(update={"selected_accuracy": 60.0}), on_test=False) == 60  # of the weights that were kept
     with pytest.raises(RecordError, match="has no top5_accuracy"):
         judged(one, on_test=False, metric="top5_accuracy")
 

@@ -39,3 +39,10 @@ def test_the_same_trials_give_the_same_files_and_few_say_so(tmp_path: Path) -> N
     for name in ("history", "importance"):
         with Image.open(tmp_path / f"a.{name}.png") as picture:
             assert picture.width > 400
+
+
+def test_trials_beyond_those_that_were_asked_for_are_not_drawn(tmp_path: Path) -> None:
+    few = [path.read_bytes() for path in plots.draw(run(tmp_path / "journal", 5), "accuracy, %", tmp_path / "a.csv")]
+    more = run(tmp_path / "journal", 8)
+    assert [path.read_bytes() for path in plots.draw(more, "accuracy, %", tmp_path / "a.csv", 5)] == few
+    assert [path.read_bytes() for path in plots.draw(more, "accuracy, %", tmp_path / "a.csv")] != few

@@ -19,6 +19,7 @@ def by_hand(trials: list[Tried]) -> list[bool]:
 def test_a_trial_below_the_median_ends_there_and_says_so(tmp_path: Path) -> None:
     """After its second epoch of four, the first in which accuracy says something: 4 of 8 seconds."""
     found = tried(study := run(tmp_path / "journal", 14, pruner="median", epochs=4))
+    assert {min(trial.intermediate_values) for trial in study.trials} == {1}  # the epoch before says nothing
     assert [one.state == "pruned" for one in found] == by_hand(found) and 2 < sum(by_hand(found)) < 9
     assert {(one.seconds, one.accuracy) for one in found if one.state == "pruned"} == {(4.0, None)}
     assert taken(study) == 14

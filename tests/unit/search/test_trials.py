@@ -45,6 +45,20 @@ run(Path(sys.argv[1]), 4, lambda which: os.kill(os.getpid(), signal.SIGKILL) if 
     assert [one.state for one in tried(run(journal, 4))] == ["complete", "complete", "lost", "complete", "complete"]
 
 
+def test_of_a_search_that_went_on_the_first_trials_count(tmp_path: Path) -> None:
+    """As many as were asked for, of those that weren't lost: here 0, 1 and 3."""
+
+    def mistaken(which: str) -> None:
+        if which == "trial2":
+            raise ParameterError("no")
+
+    with pytest.raises(ParameterError):
+        run(tmp_path / "journal", 5, mistaken)
+    study = run(tmp_path / "journal", 5)
+    assert [one.number for one in tried(study)] == [0, 1, 2, 3, 4, 5]
+    assert [one.number for one in tried(study, 3)] == [0, 1, 2, 3] and tried(study, 5) == tried(study)
+
+
 def test_a_mistake_ends_the_search_and_loses_one_trial(tmp_path: Path) -> None:
     def mistaken(which: str) -> None:
         raise ParameterError("no")
@@ -59,8 +73,9 @@ def test_a_trial_that_diverges_counts_and_is_not_the_best(tmp_path: Path) -> Non
         if which == "trial0":
             raise DivergenceError("the loss is infinite")
 
-    found = tried(run(tmp_path / "journal", 2, diverges))
+    found = tried(study := run(tmp_path / "journal", 2, diverges))
     assert [(one.state, one.accuracy is None) for one in found] == [("diverged", True), ("complete", False)]
+    assert study.trials[0].value == 0  # so that the sampler keeps away
     assert best(found) == found[1]
 
 

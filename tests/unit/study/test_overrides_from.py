@@ -28,6 +28,12 @@ def test_what_a_search_found_counts_after_overrides_and_leaves_other_fields(proj
     assert found["digits/plain/4-2/*"] == {"temperature": 9, "epochs": 7, "learning_rate": 0.03}
 
 
+def test_what_two_searches_of_a_network_found_counts_together(project: Path) -> None:
+    (project / "more.yaml").write_text('judged_on: held_out\noverrides: {"digits/plain/4-2/*": {learning_rate: 0.05}}\n')
+    found = overrides(project, overrides_from=["found.yaml", "more.yaml"])
+    assert found["digits/plain/4-2/*"] == {"temperature": 9, "learning_rate": 0.05}
+
+
 def test_what_was_judged_on_test_images_is_taken_by_that_name_alone(project: Path) -> None:
     (project / "found.yaml").write_text(FOUND.format("test"))
     with pytest.raises(ParameterError, match=r"found\.yaml: was judged on the test images; who means that says"):

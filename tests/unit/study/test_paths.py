@@ -140,3 +140,6 @@ def test_the_cheapest_path_that_is_good_enough() -> None:
     assert cheapest(accuracies, costs, 0.3) == ("T", "A", "S")
     assert cheapest(accuracies, costs, 0.1) == ("T", "A", "B", "S")
     assert cheapest(accuracies, costs, 5) == ("T", "S")
+    assert cheapest(accuracies, dict.fromkeys(costs, 1.0), 5) == ("T", "A", "B", "S")  # of equal ones, the most accurate
+    # 60.2 - 0.3 is 59.900000000000006
+    assert cheapest({("T", "S"): 59.9, ("T", "A", "S"): 60.2}, costs, 0.3) == ("T", "S")
