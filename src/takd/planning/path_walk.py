@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from takd.errors import ParameterError, RecordError
+from takd.errors import ParameterError
 from takd.planning.costs import Costs, core_seconds
 from takd.planning.keys import Keys
+from takd.records.accuracy import of_kept_weights
 from takd.records.metrics import Metrics
 from takd.study import layout
-from takd.study.metric import Metric
 from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.paths import Path, all_paths, next_step, through_one
 from takd.study.tree import Node, Tree
@@ -94,13 +94,6 @@ def within_budget(asked: AskedPath, seconds: Callable[[str], float]) -> int:
     )
 
 
-def _compared(record: Metrics, metric: Metric) -> float:
-    value: float | None = record.selected_accuracy if metric == "accuracy" else getattr(record, metric)
-    if value is None:
-        raise RecordError(f"{record.name}: its record has no {metric}, by which networks are compared")
-    return value
-
-
 class PathWalks:
     """Of one reading of the workflow; what is there is looked up anew at each question, as Snakemake asks while networks train."""
 
@@ -124,7 +117,7 @@ class PathWalks:
             nodes = asked.networks(path)
             if all(keys.has_record(node) for node in nodes):
                 records = {node.name.seed: Metrics.read(self.tree.root / layout.metrics(*node)) for node in nodes}
-                accuracies[path] = {seed: _compared(record, asked.metric) for seed, record in records.items()}
+                accuracies[path] = {seed: of_kept_weights(record, asked.metric) for seed, record in records.items()}
                 spent[path] = {seed: core_seconds(record) for seed, record in records.items()}
         limit = asked.section.assistants_at_most
         if asked.section.core_hours is not None and all(path in spent for path in asked.from_labels):

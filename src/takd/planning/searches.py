@@ -1,6 +1,6 @@
 """What a search reads, and whether what it came to is there: by the name of the network that it searches for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from takd.code import code_hash
@@ -11,7 +11,8 @@ from takd.records.key import key_of
 from takd.study import layout
 from takd.study.layout import VARIANTS
 from takd.study.names import Name
-from takd.study.search import LEFT_OUT_BY, Range, Search, searched
+from takd.study.recipe import Recipe
+from takd.study.search import Range, Search, searched
 from takd.study.tree import Node, Tree
 
 JOB = "takd.search.job"  # whose code, and all that it imports, is what searches
@@ -72,26 +73,20 @@ class Searches:
 
         Raises ParameterError where a value that is searched doesn't go with the others.
         """
-        first = {name: where.examples[0] for name, where in fields.items()}
-        shared = self.keys.recipe(node, first)
-        for name, where in fields.items():
-            for value in where.examples[1:]:
-                self.keys.recipe(node, first | {name: value})  # says what a trial of it would end with
+        shared, *others = self._recipes(node, fields)
         ranges = {name: where.model_dump(mode="json") for name, where in fields.items()}
         section = self.section(node)
         metric = self.keys.metric(node.results)
         judged = section.judged_on if metric == "accuracy" else [section.judged_on, metric]
         pruner = [] if section.pruner == "none" else [section.pruner]
-        more = [said] if (said := self._left_out(node, fields)) else []
+        more = [beyond for other in others if (beyond := _beyond(shared, other, fields))]
         return key_of("trials", self.keys.trained(node, shared), ranges, judged, section.sampler_seed, *pruner, *more)
 
-    def _left_out(self, node: Node, fields: Mapping[str, Range]) -> dict[str, Any]:
-        """What is said of fields that not every trial's recipe has, so that one example doesn't tell."""
-        names = {name for field in fields for name in LEFT_OUT_BY.get(field, ())} - fields.keys()
-        said: dict[str, Any] = {}
-        for settings in self.tree.folder(node.results).settings(node.name):
-            said |= {name: value for name, value in settings.items() if name in names}
-        return said
+    def _recipes(self, node: Node, fields: Mapping[str, Range]) -> list[Recipe]:
+        """At the first of all values; then at each value of each field, beside the first and beside the last of the others."""
+        ends = [{name: where.examples[end] for name, where in fields.items()} for end in (0, -1)]
+        drawn = [end | {name: value} for end in ends for name, where in fields.items() for value in where.examples]
+        return [self.keys.recipe(node, values) for values in (ends[0], *drawn)]
 
     def key(self, node: Node, fields: Mapping[str, Range], trials: int) -> str:
         """Of what a search of so many trials came to."""
@@ -112,3 +107,14 @@ class Searches:
     def state(self, node: Node) -> State:
         """Whether what a search came to is there, and as it should be."""
         return self.keys.state_of_record(*self.expected(node))
+
+
+def _beyond(first: Recipe, other: Recipe, fields: Collection[str]) -> dict[str, Any]:
+    """What another trial's recipe says otherwise, less what is searched: a step's drops, say, which a constant rate leaves out."""
+    here, there = first.model_dump(mode="json"), other.model_dump(mode="json")
+    return {
+        name: value
+        for section, its in there.items()
+        for name, value in its.items()
+        if name not in fields and here.get(section, {}).get(name) != value
+    }

@@ -49,6 +49,14 @@ def rows_of(records: Iterable[tuple[str, Metrics]], order: dict[str, list[str]],
     return _each_once(table, "networks")
 
 
+def of_kept_weights(record: Metrics, metric: Metric) -> float:
+    """What a network's kept weights reach by a metric, in per cent. Raises RecordError where its record lacks it."""
+    value: float | None = record.selected_accuracy if metric == "accuracy" else getattr(record, metric)
+    if value is None:
+        raise RecordError(f"{record.name}: its record has no {metric}, by which networks are compared")
+    return value
+
+
 def _method(name: Name, epochs: int) -> str:
     return name.method if epochs else IMPORTED
 

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from takd.errors import DivergenceError, ParameterError, RecordError
 from takd.planning.workflow import Workflow
+from takd.records.accuracy import of_kept_weights
 from takd.records.key import check_key
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics, stored_key
@@ -180,11 +181,8 @@ def judged(record: Metrics, *, on_test: bool, metric: Metric = "accuracy") -> fl
     """
     if on_test and record.best_test_accuracy is None:
         raise RecordError(f"{record.name}: was measured on held-out images, and not on the test images")
-    column = metric if metric != "accuracy" else "best_test_accuracy" if on_test else "selected_accuracy"
-    value: float | None = getattr(record, column)
-    if value is None:
-        raise RecordError(f"{record.name}: its record has no {metric}, by which networks are compared")
-    return value
+    best = record.best_test_accuracy if on_test and metric == "accuracy" else None
+    return of_kept_weights(record, metric) if best is None else best
 
 
 def _outcome(judged_on: str, trainer: Trainer, fields: Mapping[str, Range], tried: list[trials.Tried]) -> Outcome:

@@ -15,15 +15,6 @@ _MODELS = (*Recipe.TYPED.values(), *(objective.fields for objective in ALL.value
 WHOLE = {name for model in _MODELS for name, field in model.model_fields.items() if field.annotation is int}  # whole numbers
 # They say which images trials are judged on, and at which epoch: trials that differ in them can't be compared.
 JUDGING = ("validation_share", "validation_seed", "select")
-# Fields that a recipe leaves out at some values of another, so that trials of one search may have them or not.
-LEFT_OUT_BY = {
-    "schedule": ("learning_rate_drops",),
-    "epochs": ("learning_rate_drops",),
-    "weight_decay": ("weight_decay_on",),
-    "optimiser": ("nesterov", "beta2"),
-    "unlabelled": ("unlabelled_batch",),
-    "trade_off": ("label_smoothing", "class_weights"),
-}
 
 Settings = Annotated[dict[str, Any], AfterValidator(check_settings)]
 JudgedOn = Literal["held_out", "test"]
