@@ -9,7 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## a student alone, under its teacher and through assistants, on toy data, from nothing
-	@snakemake --cores $(CORES) --quiet rules -- results/toy/equal_care.csv results/toy/table2.csv
+	@snakemake --cores $(CORES) --quiet rules -- results/toy/equal_care.csv results/toy/table2.csv \
+		|| { grep -rhs '^takd: ' results/toy/logs data/prepared/digits.log; exit 1; }  # which --quiet rules leaves out
 	@cat results/toy/equal_care.md; echo; cat results/toy/table2.md; echo
 	@echo "Toy digits show how it works, and not that an assistant helps: for that, README has CIFAR."
 	@echo "Other processors give other last digits. Next: . .venv/bin/activate; takd list results/toy; docs/your-own.md"

@@ -198,3 +198,30 @@ def test_later_losses_are_compared_by_what_their_searches_found(loss: str) -> No
         recipe = folder.recipe(Name.parse(f"cifar10/plain/{chain}/seed3"))
         given = recipe.objective.model_dump() | recipe.schedule.model_dump()
         assert {name: given[name] for name in found} == pytest.approx(found, rel=1e-3)
+
+
+def test_what_is_said_of_five_teachers_is_what_was_measured() -> None:
+    """Means and interval anew from the records; the hops' shares from the table."""
+    text = (NOTES / "2026-11-29-five-teachers.md").read_text()
+    note, readme = " ".join(text.split()), " ".join((ROOT / "README.md").read_text().split())
+
+    def of(chain: str, teacher: int, each: int) -> np.ndarray:
+        folder = PUBLISHED / f"five_teachers/models/cifar10/plain/{chain}"
+        seeds = range(teacher * each, (teacher + 1) * each)
+        return np.array([json.loads((folder / f"seed{seed}/metrics.json").read_text())["accuracy"] for seed in seeds])
+
+    added = []
+    for teacher in range(5):
+        through, direct = of("10-4-2", teacher, 9).mean(), of("10-2", teacher, 3).mean()
+        added.append(through - direct)
+        row = f"{of('10', teacher, 1)[0]:.2f} | {through:.2f} | {direct:.2f} | {added[-1]:+.2f} |"
+        assert f"| {teacher} | {row}" in text
+    assert min(added) > 0 and "It is above it under all five teachers." in note
+    mean, interval = np.mean(added), stats.ttest_1samp(added, 0).confidence_interval()
+    assert f"is {mean:+.2f} points above 10-2 (95 % interval {interval.low:+.2f} to {interval.high:+.2f}, over teachers)" in note
+    assert f"(docs/notes/2026-11-29-five-teachers.md): {mean:+.2f} ({interval.low:+.2f} … {interval.high:+.2f})." in readme
+    hops = pd.read_csv(PUBLISHED / "five_teachers/levels.csv").query("variance.notna()")
+    assert len(hops) == 5
+    for hop in hops.to_dict("records"):
+        part = f"{hop['variance'] ** 0.5:.2f} | {hop['share']:.0f} %"
+        assert f"| {hop['chain']} | {hop['level']} | {hop['networks']} | {part} |" in text
