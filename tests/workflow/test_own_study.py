@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,7 @@ def quicker(preset: Path, **values: object) -> None:
 
 
 def test_a_folder_of_pictures_and_three_builders_become_a_report(snakemake: Snakemake, pets: Path) -> None:
+    shutil.copy(pets / "data/pets/train/cat/1.png", pets / "data/pets/test/cat/0.png")
     begun = typed(
         pets, "init", "pets", "--data", "data/pets", "--teacher", "nets.py:wide", "--assistant", "nets.py:middle",
         "--student", "nets.py:narrow",
@@ -93,6 +95,8 @@ def test_a_folder_of_pictures_and_three_builders_become_a_report(snakemake: Snak
     assert ran.code == 0, ran.output
     page = (pets / "results/pets/report.html").read_text()
     assert "wide-middle-narrow" in page and "Table 1" not in page
+    caution = "1 of 24 test images are among the training images too, so accuracies are too high."
+    assert caution in page and caution in (pets / "results/pets/report.md").read_text()
     table = (pets / "results/pets/table.md").read_text()
     assert "through middle" in table and "not run" not in table
     assert snakemake("-n", "results/pets/report.html").jobs == {}
@@ -132,7 +136,7 @@ def test_a_teacher_that_is_trained_already_is_judged_and_teaches(snakemake: Snak
     )  # fmt: skip
     assert begun.returncode == 0, begun.stderr
     quicker(pets / "presets/pets.yaml")
-    target = "results/pets/models/pets/pets/mobilenet_v3_small-2/seed0/metrics.json"
+    target = "results/pets/models/pets/pets/mobilenet_v3_small-plain2/seed0/metrics.json"
     ran = snakemake(target)
     assert ran.code == 0, ran.output
     teacher = Metrics.read(pets / "results/pets/models/pets/pets/mobilenet_v3_small/seed0/metrics.json")
@@ -175,11 +179,14 @@ def test_pictures_of_a_known_data_set_end_in_the_bits_of_its_archive(snakemake: 
     ("arguments", "what"),
     [
         (["--teacher", "torchvision:resnet43", "--student", "plain:2"], "resnet43"),
-        (["--teacher", "plain:4", "--student", "plain:4"], "4: stands there 2 times; a chain has each network once"),
+        (["--teacher", "plain:4", "--student", "plain:4"], "plain4: stands there 2 times; a chain has each network once"),
         (["--teacher", "nets.py:none", "--student", "plain:2"], "nets.py has no function 'none'"),
         (["--teacher", "plain:4", "--student", "plain:2", "--data", "data/cats"], "data/cats"),
         (["--teacher", "plain:4", "--student", "plain:2", "--weights", "nets.py"], "nets.py"),
-        (["--teacher", "plain:4", "--student", "plain:2", "--start", "7=x"], "--start 7: no such network; there are 4, 2"),
+        (
+            ["--teacher", "plain:4", "--student", "plain:2", "--start", "7=x"],
+            "--start 7: no such network; there are plain4, plain2",
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_line_and_writes_no_preset(pets: Path, arguments: list[str], what: str) -> None:

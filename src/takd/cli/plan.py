@@ -136,13 +136,15 @@ def verify(
     from collections import Counter
 
     from takd.planning.verify import verify as check
+    from takd.study.layout import PREPARED
 
     found = check(workflow_here("verify", changes), target)
     for one in found:
         if one.finding not in ("as it should be", "adopted"):
             print(f"{one.path}: {one.finding}: {one.why}")
     counts = Counter(one.finding for one in found)
-    if counts["stale"] and not changes:
+    of_images = any(one.finding != "as it should be" and one.path.startswith(PREPARED) for one in found)
+    if counts["stale"] and not changes and not of_images:
         print(
             "stale by the parameters in files: what --config said isn't kept; say it again, as in --changes 'search: {trials: 20}'"
         )

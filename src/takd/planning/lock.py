@@ -15,7 +15,8 @@ from takd.study.section import Section, first_problem
 class Lock(Section):
     """What a data set holds. digest: of all images and labels, in any order. size: pixels along a side.
 
-    unlabelled: digest of the images without labels, where there are some.
+    duplicates: test images that are among the training images too. unlabelled: digest of the images without labels, where
+    there are some.
     """
 
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -23,6 +24,7 @@ class Lock(Section):
     train: Annotated[int, Field(ge=1, le=10**9)]
     test: Annotated[int, Field(ge=1, le=10**9)]
     size: Annotated[int, Field(ge=1, le=4096)]
+    duplicates: Annotated[int, Field(ge=0, le=10**9)] = 0
     data: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$|^$")] = ""  # of what the preset says of them, when they were read
     unlabelled: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 

@@ -19,6 +19,7 @@ from takd.study.names import Hop, Name
 from takd.study.recipe import Recipe
 from takd.study.tree import Node
 
+BEGINNING = 4.0  # seconds of a core that a training takes before its first step: Python, torch and the images
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
 
@@ -147,6 +148,8 @@ def made_plan(
         begun = _last_epoch(workflow, node, recipe.all_epochs) if node in missing else None
         if begun and seconds is not None:
             seconds *= 1 - begun.epoch / recipe.all_epochs
+        if seconds is not None and node in missing:
+            seconds += BEGINNING
         times = 0 if workflow.tree.folder(node.results).imported(node.name) else 1
         planned.append(Planned(node, recipe.all_epochs, seconds, times, begun))
         done_after[node] = (seconds or 0.0) + max((done_after.get(teacher, 0.0) for teacher in teachers), default=0.0)

@@ -67,7 +67,10 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
         load(path)
     except TakdError as error:
         return Found(layout.prepared(dataset), "changed", f"{error}; delete it, and it is prepared again")
-    stale = "of other images, or of what a preset said of them before"
+    registered = f"presets/{dataset}.lock"
+    stale = f"of other images than {registered} has, or of what a preset said of them before"
+    if not (workflow.root / registered).exists():
+        stale = f"{registered} is gone, so no network is known to be of these images; get it back, or snakemake trains anew"
     return Found(layout.prepared(dataset), "as it should be" if state == "fresh" else "stale", "" if state == "fresh" else stale)
 
 

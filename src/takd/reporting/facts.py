@@ -8,7 +8,7 @@ from takd.markdown import aligned, escaped
 from takd.records.metrics import Metrics, unpacked_answers
 from takd.reporting.context import titles_of
 
-NAMED = 5  # networks that a sentence names
+NAMED = 5  # chains that a sentence names
 FELL = 0.5  # of the first epoch's loss: below it a training has learnt something
 Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
@@ -23,26 +23,34 @@ def time_of(records: Records) -> str:
     """How long training took by the clock, summed over networks, in the unit that says it best."""
     seconds = sum(record.seconds for _, record in records)
     if seconds < 100:
-        return f"{seconds:.0f} seconds"
+        return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
     return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
 
 
 def learnt_nothing(records: Records) -> str:
-    """Which networks give every test image the same class, and what may help, in a line; empty where none does.
+    """Which chains' networks give every test image the same class, and what may help, in a line; empty where none does.
 
     A loss that fell all the same is one of too few steps: batch norm's averages, by which test images are judged, lag behind.
     """
     alike = [
-        (f"{variant} {record.name}".lstrip(), bool(record.history) and record.history[-1].loss < FELL * record.history[0].loss)
+        (_chain(variant, record), bool(record.history) and record.history[-1].loss < FELL * record.history[0].loss)
         for variant, record in records
         if record.test_answers is not None and len(set(unpacked_answers(record.test_answers))) == 1
     ]
     if not alike:
         return ""
-    names = [name for name, _ in alike]
-    some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} others" if len(names) > NAMED else "")
+    names = list(dict.fromkeys(name for name, _ in alike))
+    some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more chains" if len(names) > NAMED else "")
     helps = "their loss fell, so more epochs may help" if all(fell for _, fell in alike) else "a lower learning_rate may help"
-    return f"Learnt nothing that test images show, as each of them gets the same class; {helps}: {some}."
+    share = f"{len(alike)} of {len(records)} networks"
+    return f"Learnt nothing that test images show: {share}, as each image gets the same class; {helps}. They are of {some}."
+
+
+def _chain(variant: str, record: Metrics) -> str:
+    """A network's chain, with its data set and family where these aren't a study's own, called alike."""
+    network = record.network
+    own = network.dataset == network.family
+    return f"{variant} {network.chain if own else f'{network.dataset}/{network.family}/{network.chain}'}".lstrip()
 
 
 def what_was_run(records: Records) -> str:

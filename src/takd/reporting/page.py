@@ -41,6 +41,7 @@ def report_html(
     metric: Metric = "accuracy",
     chosen_on: JudgedOn = "held_out",
     *,
+    caution: str = "",
     own: bool = False,
     how_judged: str | None = None,
 ) -> str:
@@ -48,8 +49,9 @@ def report_html(
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, and claims.md. verdicts: a row
     a comparison, as claims.csv. verify_line: what `takd verify` says.
-    metric: what networks are compared by. chosen_on: the images by which recipes were chosen. own: verdicts are on a study of one's
-    own, and not on the paper. how_judged: address of the page that says how claims are judged, which claims.md names.
+    metric: what networks are compared by. chosen_on: the images by which recipes were chosen. caution: what is wrong with them.
+    own: verdicts are on a study of one's own, and not on the paper. how_judged: address of the page that says how claims are
+    judged, which claims.md names.
 
     Raises ParameterError where a section is of no artifact.
     """
@@ -62,6 +64,7 @@ def report_html(
     main = next((path for path in figures if page.shown[path.stem].kind == "paths"), figures[0] if figures else None)
     parts = {
         "Result": _strong(of_all_accuracies(False, chosen_on))
+        + _strong(caution)
         + _strong(facts.learnt_nothing(records))
         + page.result()
         + _verdicts(claims, verdicts, OF_OWN if own else {})

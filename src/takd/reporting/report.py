@@ -19,8 +19,9 @@ def report_markdown(
     sections: Sequence[Path],
     deviations: str | None,
     chosen_on: JudgedOn = "held_out",
+    caution: str = "",
 ) -> str:
-    """The page. records: of all networks, each with its variant, empty for the main one.
+    """The page. records: of all networks, each with its variant, empty for the main one. caution: what is wrong with the images.
 
     sections: tables (.md) and figures (.png) in the order to show them, named after their artifacts, or claims.md; those of which
     nothing was run are named in a line at the end. deviations: address of the page that says where takd deviates from the paper.
@@ -30,7 +31,7 @@ def report_markdown(
     parts = [
         f"# {escaped(title)}",
         *([said] if said else []),
-        *([f"**{escaped(nothing)}**"] if (nothing := facts.learnt_nothing(records)) else []),
+        *(f"**{escaped(one)}**" for one in (caution, facts.learnt_nothing(records)) if one),
     ]
     shown = {path.stem: look_up(artifacts, path.stem) for path in sections if path.stem != "claims"}
     empty = not_run.of_which_nothing([path for path in sections if path.stem in shown], shown, curves.by_chain(records))

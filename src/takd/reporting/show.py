@@ -268,7 +268,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     title = folder.study or results
     files = [Path(results, "report.md"), Path(results, "report.html")]
     with_claims = [*sections, Path(results, "claims.md")]
-    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on))
+    caution = _caution(workflow, results)
+    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on, caution))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     said = f"takd verify: {len(records)} networks as they should be, when this page was made"
     html = page.report_html(
@@ -280,8 +281,18 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
         said,
         given.metric,
         given.chosen_on,
+        caution=caution,
         own=folder.is_own,
         how_judged=how_judged,
     )
     write_text(files[1], html)
     return files
+
+
+def _caution(workflow: Workflow, results: str) -> str:
+    """What is wrong with the images of a study of one's own, in a sentence; empty where nothing is."""
+    folder = workflow.tree.folder(results)
+    lock = workflow.keys.lock(results, folder.datasets[0]) if folder.is_own else None
+    if lock is None or not lock.duplicates:
+        return ""
+    return f"{lock.duplicates} of {lock.test} test images are among the training images too, so accuracies are too high."

@@ -25,7 +25,7 @@ _SGD = {
     "epochs": (60, "more for a small set, fewer to try it out"),
     "learning_rate": (0.05, "lower it where the loss becomes nan; a transformer needs optimiser: adamw and 1e-3"),
     "schedule": ("cosine", "or constant, step"),
-    "warm_up_epochs": (3, "0 for a try of an epoch or two"),
+    "warm_up_epochs": (3, "1 for a try of few epochs; at 0 large networks may diverge"),
 }
 _WEIGHTS_ALONE = ("weights", "not biases and norms (He et al. 2019)")
 
@@ -52,7 +52,7 @@ FROM_WEIGHTS = {
     "epochs": (20, "what weights know already needs less time"),
     "learning_rate": (1e-4, "small, so that they aren't forgotten"),
     "schedule": ("cosine", "or constant, step"),
-    "warm_up_epochs": (1, "0 for a try of an epoch or two"),
+    "warm_up_epochs": (1, "the rate begins at a tenth, so that weights aren't thrown far at once"),
     "weight_decay": (0.05, "of AdamW, whose values are larger"),
     "weight_decay_on": _WEIGHTS_ALONE,
     "clip_norm": (1, "no step is larger (Pascanu et al. 2013)"),

@@ -46,7 +46,7 @@ def preset_text(
         f"# A study of one's own: {student.name}, taught by {teacher.name}{through}.",
         f"# snakemake --cores {cores} results/{name}/report.html",
         "",
-        f"data:              # {summary.train} images to train on, {summary.test} to test, {len(summary.labels)} classes",
+        f"data:              # at first {summary.train} images to train on, {summary.test} to test, {len(summary.labels)} classes",
         *(f"  {field}: {_scalar(value)}" for field, value in spec.model_dump(exclude_none=True).items() if value != 0),
         "",
         "members:           # largest first, and what builds each",

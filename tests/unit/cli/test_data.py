@@ -75,6 +75,18 @@ def test_images_that_came_later_are_noticed_by_verify(takd: Run, study: Path) ->
     assert takd("verify")[0] == 0
 
 
+def test_a_lock_that_is_gone_is_named_as_the_cause(takd: Run, study: Path) -> None:
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    (study / "params.yaml").unlink()
+    (study / "presets/pets.lock").unlink()
+    code, out, _ = takd("verify")
+    assert code == 1 and out.splitlines() == [
+        "data/prepared/pets.safetensors: stale: presets/pets.lock is gone, so no network is known to be of these images; "
+        "get it back, or snakemake trains anew",
+        "1 file: 1 stale",
+    ]
+
+
 def test_a_picture_that_was_replaced_is_noticed_by_verify(takd: Run, study: Path) -> None:
     assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
     (study / "params.yaml").unlink()

@@ -66,8 +66,18 @@ def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(be
     code, out, err = begin("--teacher", "plain:2", "--student", "plain:4")
     assert code == 0, err
     (line,) = [line for line in out.splitlines() if line.startswith("warning: ")]
-    assert line.startswith("warning: 4 (") and " is larger than 2 (" in line
+    assert line.startswith("warning: plain4 (") and " is larger than plain2 (" in line
     assert (workspace / "presets/pets.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("builder", "meant"), [("plian:4", "plain:4"), ("torchvison:resnet18", "torchvision:"), ("resnt:20", "resnet:20")]
+)
+def test_a_builder_that_was_mistyped_gets_the_nearest(begin: Run, workspace: Path, builder: str, meant: str) -> None:
+    before = files_in(workspace)
+    code, out, err = begin("--teacher", builder, "--student", "plain:2")
+    assert (code, out) == (2, "") and err.endswith(f" did you mean {meant}?\n") and err.count("\n") == 1
+    assert files_in(workspace) == before
 
 
 def test_photos_that_are_not_square_get_a_size_of_their_shorter_sides(begin: Run, workspace: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from takd.cli.plan import duration
-from takd.planning.plan import made_plan
+from takd.planning.plan import BEGINNING, made_plan
 from takd.planning.targets import files_of
 from takd.planning.workflow import Workflow
 from tests.unit.cli.conftest import Run
@@ -52,11 +52,11 @@ def test_a_plan_of_a_claim_says_how_many_trainings_it_takes_at_most(takd: Run) -
     ("target", "cores", "seconds"),
     [
         # a network and those above it, at ten epochs each
-        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 1, 10 * (10 + 8 + 4 + 2)),
+        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 1, 4 * BEGINNING + 10 * (10 + 8 + 4 + 2)),
         # however many cores: no student before its teacher
-        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 100, 10 * (10 + 8 + 4 + 2)),
+        ("results/quick/models/cifar10/plain/10-8-4-2/seed1/metrics.json", 100, 4 * BEGINNING + 10 * (10 + 8 + 4 + 2)),
         # two networks at once, for ten epochs after a separate stage
-        ("results/toy/models/digits/plain/10-2+mutual/seed0/metrics.json", 1, (1 + 4) * (10 + 2)),
+        ("results/toy/models/digits/plain/10-2+mutual/seed0/metrics.json", 1, BEGINNING + (1 + 4) * (10 + 2)),
     ],
 )
 def test_a_plan_adds_up_what_is_to_be_trained(target: str, cores: int, seconds: float) -> None:
@@ -181,15 +181,15 @@ def test_a_folder_that_nothing_makes_is_not_listed(takd: Run) -> None:
 
 def test_changes_count_after_any_file(takd: Run) -> None:
     target = "results/toy/models/digits/plain/2/seed0/metrics.json"
-    assert "about 36 s on 1 cores" in takd("plan", target, "--cores", "1", "--changes", "train: {epochs: 18}")[1]
+    assert "about 40 s on 1 cores" in takd("plan", target, "--cores", "1", "--changes", "train: {epochs: 18}")[1]
 
 
 def test_several_targets_have_one_plan(takd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     networks = [f"results/toy/models/digits/plain/{chain}/seed0/metrics.json" for chain in ("10-4", "10-2")]
     code, out, _ = takd("plan", *networks, "--cores", "1", "--changes", "train: {epochs: 1}")
-    assert code == 0 and out.splitlines()[-1].startswith("3 to train, 0 there: about 16 s on 1 cores")
-    assert [line.split()[5] for line in out.splitlines() if " digits/plain/" in line] == ["10", "4.0", "2.0"]
+    assert code == 0 and out.splitlines()[-1].startswith("3 to train, 0 there: about 28 s on 1 cores")
+    assert [line.split()[5] for line in out.splitlines() if " digits/plain/" in line] == ["14", "8.0", "6.0"]
     code, _, err = takd("plan", networks[0], "results/tabel2.csv")
     assert code == 2 and "results/tabel2.csv: nothing makes it" in err and err.count("\n") == 1
 

@@ -25,8 +25,9 @@ def planned(project: Project, target: str = "results/table2.csv", cores: int = 1
 
 
 @pytest.fixture
-def timed(project: Project) -> Project:
-    """An epoch of a network of size s takes s seconds; every training has two epochs."""
+def timed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An epoch of a network of size s takes s seconds; every training has two epochs, and begins at once."""
+    monkeypatch.setattr(plan, "BEGINNING", 0.0)
     project.train(epochs=2)
     add_to_file(project.root / FILE, SECONDS)
     return project
@@ -46,6 +47,13 @@ def test_networks_and_hours_are_those_counted_by_hand(timed: Project) -> None:
     assert names.index("digits/plain/10/seed0") == 0 and names.index("digits/plain/10-4/seed0") < names.index(
         "digits/plain/10-4-2/seed1"
     )
+
+
+def test_each_training_takes_a_while_to_begin(timed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = planned(timed).seconds
+    monkeypatch.setattr(plan, "BEGINNING", 4.0)
+    timed.make(node("digits/plain/10/seed0"))
+    assert planned(timed).seconds == without + 4.0 * 9 - 2 * 10  # of ten networks one is there; its epochs took 10 seconds each
 
 
 def test_images_without_labels_take_their_time_too(timed: Project) -> None:
@@ -204,7 +212,7 @@ def test_imported_networks_are_not_trained(project: Project) -> None:
     own(project, weights={"large": "teacher.pt"})
     (project.root / "teacher.pt").write_bytes(b"weights")
     made = planned(project, "results/pets/models/pets/pets/large/seed0/metrics.json")
-    assert [each.seconds for each in made.networks] == [1.0] and made.trainings == 0
+    assert [each.seconds for each in made.networks] == [plan.BEGINNING + 1.0] and made.trainings == 0
 
 
 @pytest.mark.parametrize(

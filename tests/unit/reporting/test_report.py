@@ -186,7 +186,8 @@ def test_tables_and_figures_of_which_nothing_was_run_are_named_and_not_shown(sec
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(3.1, "3 seconds"), (150.0, "2 minutes"), (5900.0, "98 minutes"), (36_000.0, "10.0 hours")]
+    ("seconds", "said"),
+    [(1.2, "1 second"), (3.1, "3 seconds"), (150.0, "2 minutes"), (5900.0, "98 minutes"), (36_000.0, "10.0 hours")],
 )
 def test_time_is_said_in_a_unit_that_leaves_digits(seconds: float, said: str) -> None:
     assert facts.time_of([("", record("cifar10/plain/2/seed0", seconds=seconds))]) == said
@@ -280,18 +281,25 @@ def test_students_of_several_teachers_are_said_to_be_pooled(teachers: tuple[int,
     assert ("Students of several teachers are pooled" in report_html("x", records, ARTIFACTS, [], None, "")) == pooled
 
 
+def test_what_is_wrong_with_the_images_stands_before_all_else() -> None:
+    records = [("", record("pets/pets/2/seed0", (50.0,)))]
+    assert "<p><strong>3 of 9 are.</strong></p>" in report_html("x", records, ARTIFACTS, [], None, "", caution="3 of 9 are.")
+    assert report_markdown("x", records, ARTIFACTS, [], None, caution="3 of 9 are.").startswith("# x\n\n**3 of 9 are.**\n\n")
+
+
 def test_networks_that_answer_every_image_alike_are_named_first(tmp_path: Path) -> None:
     records = [
         ("", record(f"cifar10/plain/10-2/seed{seed}", (10.0,), test_answers=packed_answers([3] * 50 + [last])))
         for seed, last in enumerate((3, 3, 4))
     ]
-    said = "the same class; a lower learning_rate may help: cifar10/plain/10-2/seed0, cifar10/plain/10-2/seed1."
+    said = "2 of 3 networks, as each image gets the same class; a lower learning_rate may help. They are of cifar10/plain/10-2."
     assert said in report_html("x", records, ARTIFACTS, [], None, "").partition("<table>")[0]
     assert said in report_markdown("x", records, ARTIFACTS, [], None).partition("## What was run")[0]
     assert "Learnt nothing" not in report_html("x", records[2:], ARTIFACTS, [], None, "")
     history = [Epoch(epoch=n, learning_rate=0.1, loss=loss, accuracy=10.0, seconds=1) for n, loss in ((1, 2.0), (2, 0.1))]
     too_few = record("pets/pets/2/seed0", (10.0, 10.0), test_answers=packed_answers([1, 1])).model_copy(update={"history": history})
-    said = "their loss fell, so more epochs may help: pets/pets/2/seed0."
+    said = "their loss fell, so more epochs may help. They are of 2."
     assert said in report_markdown("x", [("", too_few)], ARTIFACTS, [], None)
-    many = [("", record(f"cifar10/plain/2/seed{seed}", (10.0,), test_answers=packed_answers([0, 0]))) for seed in range(7)]
-    assert "seed4 and 2 others." in report_markdown("x", many, ARTIFACTS, [], None)
+    chains = ("10", "8", "6", "4", "2", "10-2", "8-2")
+    many = [("", record(f"cifar10/plain/{chain}/seed0", (10.0,), test_answers=packed_answers([0, 0]))) for chain in chains]
+    assert "cifar10/plain/2 and 2 more chains." in report_markdown("x", many, ARTIFACTS, [], None)
