@@ -110,11 +110,14 @@ class Searches:
 
 
 def _beyond(first: Recipe, other: Recipe, fields: Collection[str]) -> dict[str, Any]:
-    """What another trial's recipe says otherwise, less what is searched: a step's drops, say, which a constant rate leaves out."""
+    """What another trial's recipe says otherwise, less what is searched: a step's drops, say, which a constant rate leaves out.
+
+    What stands under `network` isn't searched, though a field there may be called alike: the digest of images without labels.
+    """
     here, there = first.model_dump(mode="json"), other.model_dump(mode="json")
     return {
         name: value
         for section, its in there.items()
         for name, value in its.items()
-        if name not in fields and here.get(section, {}).get(name) != value
+        if (section == "network" or name not in fields) and here.get(section, {}).get(name) != value
     }

@@ -11,6 +11,7 @@ from takd.planning.verify import verify
 from takd.records.made import Made
 from takd.study.search import searched
 from tests.unit.planning.project import Project, node
+from tests.unit.planning.test_keys import lock, own
 
 FIELDS = {
     "trade_off": {"low": 0.05, "high": 1}, "temperature": {"low": 1, "high": 20, "log": True},
@@ -93,6 +94,19 @@ def test_trials_begin_anew_where_what_some_of_them_have_changes(
     before = trials_key(project)
     project.write(overrides={"digits/plain/10-2/*": given | changes})
     assert trials_key(project) != before
+
+
+def test_trials_begin_anew_where_images_without_labels_change_that_some_of_them_have(project: Project) -> None:
+    train = {"epochs": 3, "learning_rate": 0.1, "trade_off": 0.5, "temperature": 4, "kl_reduction": "batchmean"}
+    fields = {"unlabelled": ["none", "folder"]}
+    last = own(project, data={"folder": "data/pets", "unlabelled": "data/more"}, train=train, search={"fields": fields})
+
+    def key(digest: str) -> str:
+        lock(project, "ab" * 32, unlabelled=digest * 32)
+        of, where = searches(project), node(str(last.name), "results/pets/search")
+        return of.trials_key(where, searched(of.section(where).fields, where.name))
+
+    assert key("cd") == key("cd") != key("ef")
 
 
 @pytest.mark.parametrize(
