@@ -5,6 +5,7 @@ from pathlib import Path
 
 from takd.errors import RecordError
 from takd.files import read_text, write_text
+from takd.planning.targets import networks_of_path
 from takd.planning.workflow import Workflow
 from takd.records.made import Made
 from takd.study import layout
@@ -14,7 +15,7 @@ LARGEST = 1_000_000  # bytes of a file in git
 
 
 def publish(workflow: Workflow, results: str) -> list[Path]:
-    """Copy what a folder of results shows, and its networks' metrics.json; the copies.
+    """Copy what a folder of results shows, and its networks' metrics.json, those that a path was sought among too; the copies.
 
     Raises RecordError where something isn't as it should be: what is published is what the parameters and code say.
     """
@@ -28,7 +29,10 @@ def publish(workflow: Workflow, results: str) -> list[Path]:
         if (state := workflow.keys.state_of_shown(results, path.stem)) != "fresh":
             raise RecordError(f"{path}: {state}; run snakemake, then publish")
         files += [folder / name for name in Made.read(path).files]
-    for node in workflow.keys.networks_reported(results):
+    nodes = workflow.keys.networks_reported(results)
+    if any(path.stem == layout.BEST_PATH for path in records):
+        nodes = list(dict.fromkeys([*nodes, *networks_of_path(workflow, results)]))
+    for node in nodes:
         if workflow.keys.has_record(node):
             files.append(workflow.root / layout.metrics(*node))
     copies = []

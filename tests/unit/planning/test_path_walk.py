@@ -10,6 +10,7 @@ from takd.planning.path_walk import FIRST, OF_LABELS, PathWalks, at_most, step, 
 from takd.planning.plan import nodes_of
 from takd.planning.verify import verify
 from takd.records.metrics import Epoch
+from takd.reporting.publish import publish
 from takd.study import layout
 from takd.study.path_networks import UNAUGMENTED, AskedPath
 from takd.study.paths import Path, all_paths, recursion
@@ -208,6 +209,18 @@ def test_plan_and_verify_know_it(project: Project) -> None:
     asked(project, within=0.1)
     assert {one.finding for one in verify(project.workflow())} == {"stale"}
     assert isinstance(project.workflow().paths, PathWalks) and of.section.within == 0.3
+
+
+def test_what_a_path_was_sought_among_is_published_with_it(project: Project) -> None:
+    asked(project)
+    networks = project.workflow().paths.networks_at_most(RESULTS)
+    for one in networks[:2]:
+        project.make(one)
+    project.show(RESULTS, layout.BEST_PATH)
+    copies = {str(path.relative_to(project.root / "results/published")) for path in publish(project.workflow(), RESULTS)}
+    assert copies == {f"{layout.BEST_PATH}.csv", f"{layout.BEST_PATH}.md"} | {
+        layout.metrics(*one).removeprefix("results/") for one in networks[:2]
+    }
 
 
 @pytest.mark.parametrize(
