@@ -179,7 +179,10 @@ def test_pictures_of_a_known_data_set_end_in_the_bits_of_its_archive(snakemake: 
     ("arguments", "what"),
     [
         (["--teacher", "torchvision:resnet43", "--student", "plain:2"], "resnet43"),
-        (["--teacher", "plain:4", "--student", "plain:4"], "plain4: stands there 2 times; a chain has each network once"),
+        (
+            ["--teacher", "plain:4", "--student", "plain:4"],
+            "plain4: given 2 times among --teacher, --assistant and --student; a chain has each once",
+        ),
         (["--teacher", "nets.py:none", "--student", "plain:2"], "nets.py has no function 'none'"),
         (["--teacher", "plain:4", "--student", "plain:2", "--data", "data/cats"], "data/cats"),
         (["--teacher", "plain:4", "--student", "plain:2", "--weights", "nets.py"], "nets.py"),

@@ -106,7 +106,8 @@ def _in_a_line(made: "Plan") -> str:
     if made.unknown and made.unread:
         time += "".join(f"; `snakemake --cores 1 -- {prepared(name)}` first, and it is timed" for name in made.unread)
     begun = f" ({len(made.begun)} of them begun)" if made.begun else ""
-    return f"{made.trainings} to train{begun}, {there} there: {time}{size}{streamed}"
+    exports = f", {made.exports} to export and to time" if made.exports else ""
+    return f"{made.trainings} to train{begun}{exports}, {there} there: {time}{size}{streamed}"
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:
@@ -146,7 +147,8 @@ def verify(
     of_images = any(one.finding != "as it should be" and one.path.startswith(PREPARED) for one in found)
     if counts["stale"] and not changes and not of_images:
         print(
-            "stale by the parameters in files: what --config said isn't kept; say it again, as in --changes 'search: {trials: 20}'"
+            "stale by what params.yaml and the presets say now; if --config said more in that run, say it again here, "
+            "as in --changes 'search: {trials: 20}'"
         )
     said = ", ".join(f"{count} {_of(finding, count)}" for finding, count in counts.items())
     print(f"{len(found)} {'file' if len(found) == 1 else 'files'}: {said or 'nothing is there yet'}")

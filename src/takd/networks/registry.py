@@ -36,7 +36,11 @@ def check_builder(text: str) -> None:
     shown = repr(text if len(text) <= 80 else text[:77] + "...")
     kind, colon, name = text.rpartition(":")
     if not colon or not kind or not name:
-        raise ParameterError(f"{shown}: not a builder of networks; right would be {FORMS}")
+        meant = f"did you mean torchvision:{text}? " if _LIBRARY_NAME.fullmatch(text) and len(text) <= 80 else ""
+        raise ParameterError(f"{shown}: not a builder of networks; {meant}Right would be {FORMS}")
+    known = (*_PAPER_SIZES, *LIBRARIES)
+    if kind not in known and name[:1].isdecimal() and (near := get_close_matches(kind, known, 1)):
+        raise ParameterError(f"{shown}: not a builder of networks; did you mean {near[0]}:{name[:20]}?")
     if kind in _PAPER_SIZES:
         if not _is_size(kind, name):
             sizes = "6 n + 2: 8, 14, 20, ..." if kind == "resnet" else ", ".join(map(str, _PAPER_SIZES[kind]))

@@ -19,6 +19,7 @@ from takd.study.names import Hop, Name
 from takd.study.recipe import Recipe
 from takd.study.tree import Node
 
+EXPORTING = 8.0  # seconds of a core that it takes to export a network, or to time one that was
 BEGINNING = 4.0  # seconds of a core that a training takes before its first step: Python, torch and the images
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
@@ -40,13 +41,17 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All networks that targets need, teachers first. seconds: with `cores` at once, no student before its teacher."""
+    """All networks that targets need, teachers first. seconds: with `cores` at once, no student before its teacher.
+
+    exports: how many networks are to be exported, and to be timed as exported.
+    """
 
     networks: list[Planned]
     cores: int
     seconds: float
     bytes_of_soft_targets: int
     streamed: tuple[str, ...] = ()  # data sets whose images stay in their files, as they don't fit into memory
+    exports: int = 0
     unread: tuple[str, ...] = ()  # data sets of which nobody knows how many images there are, as they weren't prepared
 
     @property
@@ -157,11 +162,21 @@ def made_plan(
         planned.append(_search(workflow, node, costs))
         first = max((done_after[teacher] for teacher in workflow.tree.teachers(node)), default=0.0)
         longest = max(longest, first + (planned[-1].seconds or 0.0))
-    total = sum(one.seconds or 0.0 for one in planned)
+    exports = sum(len(_lacking_exports(workflow, target)) for target in targets)
+    total = sum(one.seconds or 0.0 for one in planned) + EXPORTING * exports
     locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in (*nodes, *searches)}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
     unread = tuple(name for name, lock in locks.items() if lock is None)
-    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed, unread)
+    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed, exports, unread)
+
+
+def _lacking_exports(workflow: Workflow, target: str) -> list[str]:
+    """The exports that a figure, or a report with one, lacks, and the files of how long they take."""
+    results, stem = str(Path(target).parent), Path(target).stem
+    if results not in workflow.tree.folders:
+        return []
+    names = workflow.tree.shown(results) if stem == "report" else [stem]
+    return [file for name in names for file in workflow.exports.lacking(results, name)]
 
 
 def _search(workflow: Workflow, node: Node, costs: Costs) -> Planned:

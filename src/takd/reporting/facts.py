@@ -9,6 +9,7 @@ from takd.records.metrics import Metrics, unpacked_answers
 from takd.reporting.context import titles_of
 
 NAMED = 5  # chains that a sentence names
+FEW = 5  # epochs after which networks needn't have learnt anything
 FELL = 0.5  # of the first epoch's loss: below it a training has learnt something
 Records = Sequence[tuple[str, Metrics]]  # each with its variant, empty for the main one
 # What the table of recipes shows, in this order, where any network's has it; the rest is in every metrics.json.
@@ -33,17 +34,26 @@ def learnt_nothing(records: Records) -> str:
     A loss that fell all the same is one of too few steps: batch norm's averages, by which test images are judged, lag behind.
     """
     alike = [
-        (_chain(variant, record), bool(record.history) and record.history[-1].loss < FELL * record.history[0].loss)
+        (_chain(variant, record), record)
         for variant, record in records
         if record.test_answers is not None and len(set(unpacked_answers(record.test_answers))) == 1
     ]
     if not alike:
         return ""
     names = list(dict.fromkeys(name for name, _ in alike))
-    some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more chains" if len(names) > NAMED else "")
-    helps = "their loss fell, so more epochs may help" if all(fell for _, fell in alike) else "a lower learning_rate may help"
+    more = len(names) - NAMED
+    some = ", ".join(names[:NAMED]) + (f" and {more} more chain{'s' * (more > 1)}" if more > 0 else "")
+    helps = "a lower learning_rate may help"
+    if all(_fell(record) for _, record in alike):
+        helps = "their loss fell, so more epochs may help"
+    elif all(record.epochs <= FEW for _, record in alike):
+        helps = "so few epochs teach little, and a lower learning_rate may help too"
     share = f"{len(alike)} of {len(records)} networks"
     return f"Learnt nothing that test images show: {share}, as each image gets the same class; {helps}. They are of {some}."
+
+
+def _fell(record: Metrics) -> bool:
+    return bool(record.history) and record.history[-1].loss < FELL * record.history[0].loss
 
 
 def _chain(variant: str, record: Metrics) -> str:

@@ -44,8 +44,13 @@ tbody th { font-weight: 400; color: var(--quiet); white-space: normal; }
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
 .claims li { padding: .5rem .7rem; border: 1px solid var(--edge); border-radius: 6px; }
 .picture { margin: .6rem 0 1rem; }
-.picture div { background: #fff; border: 1px solid var(--edge); border-radius: 10px; padding: .6rem; overflow-x: auto; }
-.picture img { display: block; min-width: var(--readable); max-width: min(100%, 56rem); height: auto; margin: 0 auto; }
+.picture div { background: linear-gradient(90deg, #fff 50%, transparent) 0 / 2.4rem 100% no-repeat local,
+    linear-gradient(-90deg, #fff 50%, transparent) 100% / 2.4rem 100% no-repeat local,
+    linear-gradient(90deg, #1c1e2159, transparent) 0 / .9rem 100% no-repeat scroll,
+    linear-gradient(-90deg, #1c1e2159, transparent) 100% / .9rem 100% no-repeat scroll, #fff;
+  border: 1px solid var(--edge); border-radius: 10px; padding: .6rem; overflow-x: auto; }
+.picture img { display: block; min-width: var(--readable); max-width: min(100%, 56rem); height: auto; margin: 0 auto;
+  mix-blend-mode: multiply; }
 figcaption { font-size: .9rem; margin-top: .3rem; }
 .curves { display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11.5rem), 1fr)); }
 .curves figure { margin: 0; padding: .4rem .6rem; border: 1px solid var(--edge); border-radius: 6px; }

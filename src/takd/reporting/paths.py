@@ -17,7 +17,7 @@ from takd.study.papers_kinds import Paths
 
 MOST_ROWS = 32  # paths to the last member that are drawn; the numbers have all
 LONGEST_LINE = 18  # characters of a column's head
-COLOURS = {IMPORTED: "#f3e2a9", "NOKD": "0.92", "BLKD": "#a5dcc9", "TAKD": "white"}  # behind black digits
+COLOURS = {IMPORTED: "#f3e2a9", "NOKD": "0.85", "BLKD": "#a5dcc9", "TAKD": "white"}  # behind black digits
 METHODS = {
     IMPORTED: "imported: came in with its weights",
     "NOKD": "NOKD: from labels alone",

@@ -17,6 +17,7 @@ from takd.search.trials import counted, state_of
 matplotlib.use("Agg")
 
 from matplotlib import pyplot
+from matplotlib.ticker import MaxNLocator
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
 HISTORY, IMPORTANCE = "history.png", "importance.png"  # after the network's name
@@ -34,7 +35,10 @@ def draw(study: Study, what: str, place: Path, count: int | None = None) -> list
     files = [place.with_name(f"{place.stem}.{name}") for name in (HISTORY, IMPORTANCE)]
     with warnings.catch_warnings(), pyplot.rc_context(STYLE):
         warnings.simplefilter("ignore", ExperimentalWarning)
-        plot_optimization_history(ended, target_name=what).legend(loc="lower right", fontsize=8)
+        history = plot_optimization_history(ended, target_name=what)
+        history.set_title("What the trials came to")
+        history.xaxis.set_major_locator(MaxNLocator(integer=True))
+        history.legend(loc="lower right", fontsize=8)
         _save(files[0])
         _importance(ended, what)
         _save(files[1])
@@ -59,6 +63,7 @@ def _importance(ended: Study, what: str) -> None:
     values = [trial.value for trial in ended.get_trials(deepcopy=False, states=[TrialState.COMPLETE])]
     if len(values) >= FEWEST and len(set(values)) > 1:
         axes = plot_param_importances(ended, FanovaImportanceEvaluator(seed=0), target_name=what)
+        axes.set_title("How much each field mattered")
         axes.set_xlabel(f"share of the variance of {what.removesuffix(', %')}")
         if (legend := axes.get_legend()) is not None:
             legend.remove()

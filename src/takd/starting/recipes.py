@@ -23,7 +23,7 @@ class Beginning:
 
 _SGD = {
     "epochs": (60, "more for a small set, fewer to try it out"),
-    "learning_rate": (0.05, "lower it where the loss becomes nan; a transformer needs optimiser: adamw and 1e-3"),
+    "learning_rate": (0.05, "0.01 where networks learn nothing, as plain may; transformers: optimiser: adamw, 1e-3"),
     "schedule": ("cosine", "or constant, step"),
     "warm_up_epochs": (3, "1 for a try of few epochs; at 0 large networks may diverge"),
 }

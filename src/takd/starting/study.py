@@ -4,7 +4,6 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +16,7 @@ from takd.files import check_place, write_text
 from takd.networks.builders import build, check
 from takd.networks.checkpoints import load_into, read_state_dict
 from takd.networks.library import library_weights
-from takd.networks.registry import LIBRARIES, PAPER_FAMILIES, kind_and_name
+from takd.networks.registry import kind_and_name
 from takd.planning.lock import Lock, digest_of
 from takd.starting.text import CORES, Member, preset_text
 from takd.study import artifacts, layout
@@ -126,7 +125,9 @@ def _members(builders: list[str], summary: PreparedSummary, weights: str | None,
     starts = dict(_start(one) for one in typed)
     for name in names:
         if names.count(name) > 1:
-            raise ParameterError(f"{name}: stands there {names.count(name)} times; a chain has each network once")
+            raise ParameterError(
+                f"{name}: given {names.count(name)} times among --teacher, --assistant and --student; a chain has each once"
+            )
     for member in starts:
         if member not in names:
             raise ParameterError(f"--start {member}: no such network; there are {', '.join(names)}")
@@ -146,19 +147,8 @@ def _members(builders: list[str], summary: PreparedSummary, weights: str | None,
 
 def _member_name(builder: str) -> str:
     """resnet34 of torchvision:resnet34; plain4 of plain:4, as a number alone says nothing beside networks of other kinds."""
-    kind, name = _kind_and_name(builder)
+    kind, name = kind_and_name(builder)
     return re.sub(r"[^A-Za-z0-9_.]", "_", f"{kind}{name}" if name.isdecimal() else name)
-
-
-def _kind_and_name(builder: str) -> tuple[str, str]:
-    try:
-        return kind_and_name(builder)
-    except ParameterError as error:
-        kind, _, name = builder.rpartition(":")
-        meant = get_close_matches(kind, [*PAPER_FAMILIES, *LIBRARIES], 1)
-        if not meant or meant == [kind]:
-            raise
-        raise ParameterError(f"{error}; did you mean {meant[0]}:{shortened(name)}?") from None
 
 
 def _start(typed: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -95,5 +96,7 @@ def _column(chain: str) -> str:
 def look_up(artifacts: Mapping[str, AnyArtifact], name: str) -> AnyArtifact:
     """The artifact of that name. Raises ParameterError where there is none."""
     if name not in artifacts:
-        raise ParameterError(f"unknown table or figure {name!r}; there are {', '.join(artifacts) or 'none'}")
+        near = get_close_matches(name, artifacts, 1)
+        meant = f"did you mean {near[0]}? There" if near else "there"
+        raise ParameterError(f"unknown table or figure {name!r}; {meant} are {', '.join(artifacts) or 'none'}")
     return artifacts[name]

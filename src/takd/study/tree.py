@@ -159,7 +159,10 @@ class Tree:
         datasets = (study,) if given.data else tuple(DATASET_TITLES)
         check_patterns(given.overrides, datasets, families)
         for name in given.report:
-            look_up(shown, name)
+            try:
+                look_up(shown, name)
+            except ParameterError as error:
+                raise ParameterError(f"{f'presets/{study}.yaml' if study else PARAMS}: report: {error}") from None
         here = tuple(name for name in given.datasets if name in IN_FOLDERS and self._is_here(name))
         main = Folder(results, study, given, (), results, families, shown, here)
         self.folders[results] = main

@@ -71,12 +71,18 @@ def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(be
 
 
 @pytest.mark.parametrize(
-    ("builder", "meant"), [("plian:4", "plain:4"), ("torchvison:resnet18", "torchvision:"), ("resnt:20", "resnet:20")]
+    ("builder", "meant"),
+    [
+        ("plian:4", "plain:4"),
+        ("resnt:20", "resnet:20"),
+        ("torchvison:resnet18", "torchvision:"),
+        ("resnet34", "torchvision:resnet34"),
+    ],
 )
 def test_a_builder_that_was_mistyped_gets_the_nearest(begin: Run, workspace: Path, builder: str, meant: str) -> None:
     before = files_in(workspace)
     code, out, err = begin("--teacher", builder, "--student", "plain:2")
-    assert (code, out) == (2, "") and err.endswith(f" did you mean {meant}?\n") and err.count("\n") == 1
+    assert (code, out) == (2, "") and f" did you mean {meant}?" in err and err.count("\n") == 1
     assert files_in(workspace) == before
 
 

@@ -139,7 +139,7 @@ def test_stale_files_are_told_how_parameters_of_the_command_line_are_said(
     mine.write(train=written)
     code, out, _ = takd("verify")
     hints = [line for line in out.splitlines() if "--changes" in line]
-    assert code == 1 and len(hints) == 1 and "what --config said isn't kept" in hints[0]
+    assert code == 1 and len(hints) == 1 and "if --config said more in that run, say it again here" in hints[0]
     code, out, _ = takd("verify", "--changes", "train: {epochs: 7}")
     assert code == 0 and "--changes" not in out
     code, out, _ = takd("verify", "--changes", "train: {epochs: 8}")

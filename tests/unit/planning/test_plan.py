@@ -56,6 +56,14 @@ def test_each_training_takes_a_while_to_begin(timed: Project, monkeypatch: pytes
     assert planned(timed).seconds == without + 4.0 * 9 - 2 * 10  # of ten networks one is there; its epochs took 10 seconds each
 
 
+def test_exports_and_their_timing_are_counted_and_take_their_time(timed: Project) -> None:
+    own(timed, report=["deploy"], seeds=2)
+    made, without = planned(timed, "results/pets/report.html"), planned(timed, "results/pets/accuracy.csv")
+    # In two kinds of numbers: two networks each of three ways and of the teacher, and the assistant; each member is timed in both.
+    assert made.exports == 2 * (3 * 2 + 2 + 1) + 2 * 3 and without.exports == 0
+    assert made.seconds == without.seconds + plan.EXPORTING * made.exports
+
+
 def test_images_without_labels_take_their_time_too(timed: Project) -> None:
     timed.train(epochs=2, training_share=0.5, unlabelled="rest", unlabelled_batch=256, batch_size=128)
     # Half of the images with labels, and of the students' twice as many without.

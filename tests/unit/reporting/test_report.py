@@ -292,7 +292,7 @@ def test_networks_that_answer_every_image_alike_are_named_first(tmp_path: Path) 
         ("", record(f"cifar10/plain/10-2/seed{seed}", (10.0,), test_answers=packed_answers([3] * 50 + [last])))
         for seed, last in enumerate((3, 3, 4))
     ]
-    said = "2 of 3 networks, as each image gets the same class; a lower learning_rate may help. They are of cifar10/plain/10-2."
+    said = "2 of 3 networks, as each image gets the same class; so few epochs teach little, and a lower learning_rate may help too."
     assert said in report_html("x", records, ARTIFACTS, [], None, "").partition("<table>")[0]
     assert said in report_markdown("x", records, ARTIFACTS, [], None).partition("## What was run")[0]
     assert "Learnt nothing" not in report_html("x", records[2:], ARTIFACTS, [], None, "")
@@ -300,6 +300,10 @@ def test_networks_that_answer_every_image_alike_are_named_first(tmp_path: Path) 
     too_few = record("pets/pets/2/seed0", (10.0, 10.0), test_answers=packed_answers([1, 1])).model_copy(update={"history": history})
     said = "their loss fell, so more epochs may help. They are of 2."
     assert said in report_markdown("x", [("", too_few)], ARTIFACTS, [], None)
+    history = [Epoch(epoch=n, learning_rate=0.1, loss=2.0, accuracy=10.0, seconds=1) for n in range(1, 10)]
+    too_fast = record("pets/pets/2/seed0", (10.0,) * 9, test_answers=packed_answers([1, 1])).model_copy(update={"history": history})
+    said = "the same class; a lower learning_rate may help. They are of 2."
+    assert said in report_markdown("x", [("", too_fast)], ARTIFACTS, [], None)
     chains = ("10", "8", "6", "4", "2", "10-2", "8-2")
     many = [("", record(f"cifar10/plain/{chain}/seed0", (10.0,), test_answers=packed_answers([0, 0]))) for chain in chains]
     assert "cifar10/plain/2 and 2 more chains." in report_markdown("x", many, ARTIFACTS, [], None)

@@ -183,5 +183,5 @@ def test_a_specification_that_cannot_be_used_is_refused(tmp_path: Path, text: st
 
 
 def test_an_unknown_table_is_refused() -> None:
-    with pytest.raises(ParameterError, match="unknown table or figure 'table9'; there are table1"):
+    with pytest.raises(ParameterError, match="unknown table or figure 'table9'; did you mean table3\\? There are table1"):
         artifacts.look_up(artifacts.load(SPECIFICATION), "table9")

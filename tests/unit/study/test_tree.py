@@ -271,7 +271,11 @@ def test_weights_are_imported_for_a_first_hop_alone(project: Path) -> None:
         ("odd.yaml", b"seeds: [", "odd.yaml, line 1: not YAML"),
         ("odd.yaml", b"seeds: \xff\n", "odd.yaml: not a text in UTF-8"),
         ("odd.yaml", b"seed: 3\n", "seed: no such parameter"),
-        ("odd.yaml", b"report: [tabel1]\n", "unknown table or figure 'tabel1'"),
+        (
+            "odd.yaml",
+            b"report: [tabel1]\n",
+            "presets/odd.yaml: report: unknown table or figure 'tabel1'; did you mean table1",
+        ),
         ("odd.yaml", b'overrides: {"*/plian/*": {epochs: 3}}\n', "'\\*/plian/\\*' matches no network"),
         ("odd.yaml", b"datasets: &o [*o]\n", "stands for nothing that was said before"),
         ("odd.yaml", b"a: " + b"[" * 5000, "lists within lists"),
