@@ -225,3 +225,37 @@ def test_what_is_said_of_five_teachers_is_what_was_measured() -> None:
     for hop in hops.to_dict("records"):
         part = f"{hop['variance'] ** 0.5:.2f} | {hop['share']:.0f} %"
         assert f"| {hop['chain']} | {hop['level']} | {hop['networks']} | {part} |" in text
+
+
+def test_what_is_said_of_the_best_path_is_what_was_measured() -> None:
+    """Means and the joint interval anew from the records, by the two-way model; the rules' rows from the table."""
+    text = (NOTES / "2026-11-29-the-best-path.md").read_text()
+    note, table = " ".join(text.split()), pd.read_csv(PUBLISHED / "path_cifar10/best_path.csv").set_index("rule")
+
+    def of(chain: str) -> np.ndarray:
+        folder = PUBLISHED / f"path_cifar10/path/models/cifar10/plain/{chain}"
+        records = [json.loads((folder / f"seed{seed}/metrics.json").read_text()) for seed in range(3)]
+        assert {(each["measured_on"], each["commit"]) for each in records} == {("validation", "987597315c99")}
+        return np.array([each["accuracy"] for each in records])
+
+    chains = ["10-2", *(f"10-{path}-2" for path in ("8", "6", "4", "8-6", "8-4", "6-4", "8-6-4"))]
+    values = np.array([of(chain) for chain in chains])
+    best = values.mean(axis=1).max()
+    rules = dict(re.findall(r"^\| `([^`]+)`[^|]* \| (.+) \|$", text, re.MULTILINE))
+    assert set(rules) == set(table.index) - {"chosen"}
+    for row in table.drop("chosen").reset_index().to_dict("records"):
+        mean = values[chains.index(row["path"])].mean()
+        interval = f"({row['low']:+.2f} … {row['high']:+.2f})".replace("-", "−")
+        said = f"{row['path']} | {mean:.2f} | {best - mean:.2f} {interval} | {row['trainings']} | {row['core_seconds']:,.0f}"
+        assert rules[row["rule"]] == said
+        assert row["low"] < 0 < row["high"]
+    taken, path = table["core_seconds"], table["path_core_seconds"]
+    assert taken["MiniDisc"] < taken["exhaustive"] / 2
+    assert round(path["recursion"] / path["exhaustive"], 1) == 1.2
+    residuals = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    error = np.sqrt((residuals**2).sum() / 14 * (1 / 3) * (1 + 1 / 7))
+    together = values[1:].mean() - values[0].mean()
+    ends = [together + sign * stats.t.ppf(0.975, 14) * error for sign in (-1, 1)]
+    assert f"by {together:.2f} points together (95 % interval {ends[0]:+.2f} to {ends[1]:+.2f})".replace("-", "−") in note
+    assert f"From labels alone plain 2 has {of('2').mean():.2f} %." in note
+    assert f"than 10-6, by {of('10-8-6').mean() - of('10-6').mean():.2f} points" in note
