@@ -18,6 +18,8 @@ from takd.reporting.lines import MARKERS, PANEL_INCHES, summary
 from takd.study.further_kinds import Deploy
 
 CHAIN = ["dataset", "family", "chain", "variant"]
+LONGEST_NAME = 20  # letters of a chain that stand in a line
+HIGHEST = 101.0  # per cent on the axis of accuracies
 COLUMNS = [
     *CHAIN, "numbers", "accuracy", "deviation", "n", "parameters", "multiply_adds", "bytes", "latency_ms", "latency_95_ms",
     "images_per_second", "on_front", "machine",
@@ -118,20 +120,35 @@ def draw(spec: Deploy, numbers: pd.DataFrame, context: Context) -> Any:
             )  # fmt: skip
         front = its[its["on_front"]].sort_values("latency_ms")
         axis.step(front["latency_ms"], front["accuracy"], where="post", color="0.5", linewidth=1, zorder=1)
-        for row in front[front["chain"] != front["chain"].shift()].itertuples(index=False):  # once for its neighbours
-            axis.annotate(
-                str(row.chain), (row.latency_ms, row.accuracy), (-4, 4), textcoords="offset points", fontsize=6, ha="right"
-            )
         axis.set(xscale="log", xlabel="milliseconds for one image, one core", ylabel="top-1 accuracy on test images, %")
         axis.margins(x=0.15, y=0.12)
+        axis.set_ylim(top=min(axis.get_ylim()[1], HIGHEST))
+        _name_points(axis, front)
         style.plain_log(axis.xaxis)
     entries = [_entry(each, colour=style.COLOURS[place]) for place, each in enumerate(spec.numbers)]
     entries += [_entry(family_title(each), marker=MARKERS[place % len(MARKERS)]) for place, each in enumerate(families)]
-    entries.append(Line2D([], [], color="0.5", linewidth=1, label="Pareto front (filled)"))
+    entries.append(Line2D([], [], color="0.5", linewidth=1, label="filled: Pareto front"))
     if context.chosen_on_test:
         picture.suptitle(context.chosen_on_test.strip(" ."), fontsize=8)
     picture.legend(handles=entries, loc="outside lower center", ncols=min(5, len(entries)))
     return picture
+
+
+def _name_points(axis: Any, front: pd.DataFrame) -> None:
+    """Whose points the front has, once for neighbours of a chain, towards the middle; of equal points the first has a name."""
+    middle = np.prod(np.sqrt(axis.get_xlim()))
+    named = ""
+    for (latency, accuracy), its in front.groupby(["latency_ms", "accuracy"], sort=False):
+        first, others = str(its["chain"].iloc[0]), its["chain"].nunique() - 1
+        text = first if len(first) <= LONGEST_NAME else first.replace("-", " →\n")
+        text += f"\nand {others} more" if others else ""
+        if text != named:
+            left = latency < middle
+            axis.annotate(
+                text, (latency, accuracy), (4 if left else -4, 4), textcoords="offset points", fontsize=6,
+                ha="left" if left else "right", va="bottom",
+            )  # fmt: skip
+        named = text
 
 
 def _entry(label: str, *, colour: str = "0.3", marker: str = "s") -> Line2D:

@@ -57,8 +57,12 @@ def save(picture: Any, place: Path) -> list[Path]:
 
 
 def plain_log(axis: Any) -> None:
-    """Numbers as people write them along a logarithmic axis, an `xaxis` or `yaxis`: matplotlib's own are mathematics, as text."""
-    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    """Numbers as people write them along a logarithmic axis, an `xaxis` or `yaxis`: matplotlib's own are mathematics, as text.
+
+    Few of them where the axis, whose data are drawn, is shorter than a factor of two: else they lie on each other.
+    """
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)) if high > 2 * low else ticker.MaxNLocator(3))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 
