@@ -20,7 +20,7 @@ RUN = [page for page in PAGES if any(block.is_run for block in blocks(page))]
 
 # What a page asks its reader to do by hand, or what makes a study of one's own a matter of minutes, as your-own.md says.
 BY_HAND = {
-    "takd init": "sed -i 's/ epochs: [0-9]*/ epochs: 3/; s/warm_up_epochs: [0-9]*/warm_up_epochs: 0/; s/^seeds: 3/seeds: 2/; "
+    "takd init": "sed -i 's/ epochs: [0-9]*/ epochs: 3/; s/warm_up_epochs: [0-9]*/warm_up_epochs: 1/; s/^seeds: 3/seeds: 2/; "
     "s/learning_rate: 0.05/learning_rate: 0.005/' $(grep -l ^members: presets/*.yaml)",
     "src/takd/cli/mine.py": "sed -i 's/^ROOMS = ($/&\\n    \"mine\",/' src/takd/cli/__init__.py",
     "dvc queue status": "dvc queue stop --kill",

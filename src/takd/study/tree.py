@@ -122,6 +122,9 @@ class Folder:
             recipe = resolve(network, name.objective, [*self.settings(name), *last])
         except ParameterError as error:
             raise ParameterError(f"{name}: {error}") from None
+        epochs, warm_up = recipe.length.epochs, recipe.schedule.warm_up_epochs
+        if warm_up > epochs:
+            raise ParameterError(f"{name}: warm_up_epochs: {warm_up} of {epochs} epochs; give {epochs} at most")
         if recipe.views.unlabelled == "folder" and (given.data is None or given.data.unlabelled is None):
             raise ParameterError(f"{name}: unlabelled: folder, but its preset names none; `data: {{unlabelled: FOLDER}}` does")
         return recipe
