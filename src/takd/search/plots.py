@@ -37,8 +37,10 @@ def draw(study: Study, what: str, place: Path, count: int | None = None) -> list
         warnings.simplefilter("ignore", ExperimentalWarning)
         history = plot_optimization_history(ended, target_name=what)
         history.set_title("What the trials came to")
+        history.set_xlabel("trial")
         history.xaxis.set_major_locator(MaxNLocator(integer=True))
-        history.legend(loc="lower right", fontsize=8)
+        marks = history.get_legend_handles_labels()[0]  # below, where they hide no trial
+        history.legend(marks, ["a trial", "the best so far"], ncols=2, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15))
         _save(files[0])
         _importance(ended, what)
         _save(files[1])
@@ -63,7 +65,8 @@ def _importance(ended: Study, what: str) -> None:
     values = [trial.value for trial in ended.get_trials(deepcopy=False, states=[TrialState.COMPLETE])]
     if len(values) >= FEWEST and len(set(values)) > 1:
         axes = plot_param_importances(ended, FanovaImportanceEvaluator(seed=0), target_name=what)
-        axes.set_title("How much each field mattered")
+        axes.set_title("How much each field mattered", loc="left")  # in the place of Optuna's
+        axes.set_ylabel("")
         axes.set_xlabel(f"share of the variance of {what.removesuffix(', %')}")
         if (legend := axes.get_legend()) is not None:
             legend.remove()
