@@ -40,7 +40,7 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
             reading.take(event)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        indented = "; is it indented as the lines around it?" if "block" in str(error.problem) else ""
+        indented = "; is it indented as the lines around it?" if "<block mapping start>" in str(error.problem) else ""
         raise ParameterError(f"{source}{line}: not YAML: {shortened(error.problem or str(error))}{indented}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ParameterError(f"{source}: not YAML: {shortened(str(error))}") from None

@@ -78,6 +78,7 @@ KEYS = "".join(f"a{i}: &a{i} {{<<: [{','.join([f'*a{i - 1}'] * 10) if i else '{}
         ("", "expected a mapping of names to values, not nothing"),
         ("# x", "not nothing"),
         ("train: [1, 2\nx: {", "not YAML"),
+        ("train:\n  a: 1\n b: 2", "line 3: not YAML: .*; is it indented as the lines around it"),
         ("a:\t1\n\tb: 2", "not YAML"),
         ("a: \x1b[31m", "not YAML: unacceptable character"),
         ('a: "\x00"', "not YAML"),
@@ -87,7 +88,7 @@ KEYS = "".join(f"a{i}: &a{i} {{<<: [{','.join([f'*a{i - 1}'] * 10) if i else '{}
         ("\ud800: 1", "not YAML"),
         ("%YAML 9.9\n---\na: 1", "not YAML"),
     ],
-    ids=range(44),
+    ids=range(45),
 )
 def test_what_cannot_be_read_is_said_in_one_line_at_once(text: str, what_is_said: str) -> None:
     started = time.monotonic()

@@ -95,7 +95,7 @@ def test_a_folder_of_pictures_and_three_builders_become_a_report(snakemake: Snak
     assert ran.code == 0, ran.output
     page = (pets / "results/pets/report.html").read_text()
     assert "wide-middle-narrow" in page and "Table 1" not in page
-    caution = "1 of 24 test images are among the training images too, so accuracies are too high."
+    caution = "Test images that are among the training images too: 1 of 24. So accuracies are too high."
     assert caution in page and caution in (pets / "results/pets/report.md").read_text()
     table = (pets / "results/pets/table.md").read_text()
     assert "through middle" in table and "not run" not in table
@@ -181,7 +181,7 @@ def test_pictures_of_a_known_data_set_end_in_the_bits_of_its_archive(snakemake: 
         (["--teacher", "torchvision:resnet43", "--student", "plain:2"], "resnet43"),
         (
             ["--teacher", "plain:4", "--student", "plain:4"],
-            "plain4: given 2 times among --teacher, --assistant and --student; a chain has each once",
+            "plain4: 2 of --teacher, --assistant and --student are called so; a chain has each name once",
         ),
         (["--teacher", "nets.py:none", "--student", "plain:2"], "nets.py has no function 'none'"),
         (["--teacher", "plain:4", "--student", "plain:2", "--data", "data/cats"], "data/cats"),
@@ -215,7 +215,7 @@ def test_what_a_preset_says_of_its_images_counts(snakemake: Snakemake, pets: Pat
     assert begun.returncode == 0, begun.stderr
     preset, lock = pets / "presets/pets.yaml", pets / "presets/pets.lock"
     quicker(preset)
-    target = "results/pets/models/pets/pets/2/seed0/metrics.json"
+    target = "results/pets/models/pets/pets/plain2/seed0/metrics.json"
     assert snakemake(target).code == 0
     assert snakemake("-n", target).jobs == {}
     # another size makes other images

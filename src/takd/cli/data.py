@@ -97,7 +97,7 @@ def _prepare_registered(
         print(
             f"{images.unlabelled}: {summary.unlabelled_tests} of its {summary.unlabelled} images are test images, which would teach"
         )
-    if lock is None:
+    if lock is None or lock.duplicates != summary.duplicates:  # which locks of before didn't have
         lock_of(summary, images).write(place)
         print(f"{place}: written; commit it with the preset, so that later runs hold to these images")
     print(f"{output}: {summary}")

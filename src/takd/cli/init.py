@@ -103,7 +103,7 @@ def _study(
     if summary.skipped:
         print(f"{summary.skipped} files were left out: hidden, or not pictures")
     if summary.duplicates:
-        print(f"warning: {summary.duplicates} test images are among the training images too")
+        print(f"warning: test images that are among the training images too: {summary.duplicates} of {summary.test}")
     if (times := times_larger(made.counts)) >= IMBALANCED:
         least, most = (summary.labels[made.counts.index(count)] for count in (min(made.counts), max(made.counts)))
         print(

@@ -36,10 +36,10 @@ def check_builder(text: str) -> None:
     shown = repr(text if len(text) <= 80 else text[:77] + "...")
     kind, colon, name = text.rpartition(":")
     if not colon or not kind or not name:
-        meant = f"did you mean torchvision:{text}? " if _LIBRARY_NAME.fullmatch(text) and len(text) <= 80 else ""
-        raise ParameterError(f"{shown}: not a builder of networks; {meant}Right would be {FORMS}")
+        right = f"did you mean {meant}?" if (meant := _meant(text)) else f"right would be {FORMS}"
+        raise ParameterError(f"{shown}: not a builder of networks; {right}")
     known = (*_PAPER_SIZES, *LIBRARIES)
-    if kind not in known and name[:1].isdecimal() and (near := get_close_matches(kind, known, 1)):
+    if kind.isalpha() and kind not in known and name[:1].isdecimal() and (near := get_close_matches(kind, known, 1)):
         raise ParameterError(f"{shown}: not a builder of networks; did you mean {near[0]}:{name[:20]}?")
     if kind in _PAPER_SIZES:
         if not _is_size(kind, name):
@@ -55,6 +55,13 @@ def check_builder(text: str) -> None:
             raise ParameterError(f"{shown}: not a path; right would be path/to/file.py:function")
     elif not _MODULE.fullmatch(kind):
         raise ParameterError(f"{shown}: before the colon stands neither a module nor a .py file; right would be {FORMS}")
+
+
+def _meant(text: str) -> str:
+    """The builder of a name without a kind: plain:4 of plain4, torchvision:resnet34 of resnet34; empty where it is no such name."""
+    if (match := re.fullmatch(r"(plain|resnet)([0-9]+)", text)) and _is_size(*match.groups()) and text != "resnet50":
+        return ":".join(match.groups())
+    return f"torchvision:{text}" if re.fullmatch(r"[a-z]+[a-z_]*[0-9][a-z0-9_]{0,60}", text) else ""
 
 
 def _is_size(family: str, text: str) -> bool:

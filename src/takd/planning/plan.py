@@ -19,7 +19,7 @@ from takd.study.names import Hop, Name
 from takd.study.recipe import Recipe
 from takd.study.tree import Node
 
-EXPORTING = 8.0  # seconds of a core that it takes to export a network, or to time one that was
+EXPORTING = 8.0  # seconds that it takes to export a network, or to time one that was while nothing else runs
 BEGINNING = 4.0  # seconds of a core that a training takes before its first step: Python, torch and the images
 FORWARD_SHARE = 0.3  # of a training step's time that its forward pass takes, for the soft targets
 
@@ -43,7 +43,7 @@ class Planned:
 class Plan:
     """All networks that targets need, teachers first. seconds: with `cores` at once, no student before its teacher.
 
-    exports: how many networks are to be exported, and to be timed as exported.
+    exports: how many networks are to be exported. timings: how many of those files are to be timed, one after another.
     """
 
     networks: list[Planned]
@@ -52,6 +52,7 @@ class Plan:
     bytes_of_soft_targets: int
     streamed: tuple[str, ...] = ()  # data sets whose images stay in their files, as they don't fit into memory
     exports: int = 0
+    timings: int = 0
     unread: tuple[str, ...] = ()  # data sets of which nobody knows how many images there are, as they weren't prepared
 
     @property
@@ -162,12 +163,15 @@ def made_plan(
         planned.append(_search(workflow, node, costs))
         first = max((done_after[teacher] for teacher in workflow.tree.teachers(node)), default=0.0)
         longest = max(longest, first + (planned[-1].seconds or 0.0))
-    exports = sum(len(_lacking_exports(workflow, target)) for target in targets)
+    lacking = {file for target in targets for file in _lacking_exports(workflow, target)}
+    timings = sum(file.endswith(".latency.json") for file in lacking)
+    exports = len(lacking) - timings
     total = sum(one.seconds or 0.0 for one in planned) + EXPORTING * exports
     locks = {node.name.dataset: workflow.keys.shape(node.results, node.name.dataset) for node in (*nodes, *searches)}
     streamed = tuple(name for name, lock in locks.items() if lock is not None and lock.bytes_of_images > IN_MEMORY_BYTES)
     unread = tuple(name for name, lock in locks.items() if lock is None)
-    return Plan(planned, cores, max(total / cores, *done_after.values(), longest), size, streamed, exports, unread)
+    seconds = max(total / cores, *done_after.values(), longest) + EXPORTING * timings
+    return Plan(planned, cores, seconds, size, streamed, exports, timings, unread)
 
 
 def _lacking_exports(workflow: Workflow, target: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from takd.data.registry import DATASET_TITLES
+from takd.data.registry import DATASET_TITLES, DATASETS
 from takd.errors import CheckpointError, DataError, NetworkNameError, RecordError, TakdError
 from takd.planning.plan import nodes_of
 from takd.planning.targets import product_of
@@ -68,8 +68,8 @@ def _images(workflow: Workflow, dataset: str) -> Found | None:
     except TakdError as error:
         return Found(layout.prepared(dataset), "changed", f"{error}; delete it, and it is prepared again")
     registered = f"presets/{dataset}.lock"
-    stale = f"of other images than {registered} has, or of what a preset said of them before"
-    if not (workflow.root / registered).exists():
+    stale = "of other images than are known, or of what a preset said of them before"
+    if dataset not in DATASETS and not (workflow.root / registered).exists():
         stale = f"{registered} is gone, so no network is known to be of these images; get it back, or snakemake trains anew"
     return Found(layout.prepared(dataset), "as it should be" if state == "fresh" else "stale", "" if state == "fresh" else stale)
 

@@ -34,9 +34,7 @@ def learnt_nothing(records: Records) -> str:
     A loss that fell all the same is one of too few steps: batch norm's averages, by which test images are judged, lag behind.
     """
     alike = [
-        (_chain(variant, record), record)
-        for variant, record in records
-        if record.test_answers is not None and len(set(unpacked_answers(record.test_answers))) == 1
+        (_chain(variant, record), record) for variant, record in records if record.recipe is not None and _is_of_one_class(record)
     ]
     if not alike:
         return ""
@@ -50,6 +48,12 @@ def learnt_nothing(records: Records) -> str:
         helps = "so few epochs teach little, and a lower learning_rate may help too"
     share = f"{len(alike)} of {len(records)} networks"
     return f"Learnt nothing that test images show: {share}, as each image gets the same class; {helps}. They are of {some}."
+
+
+def _is_of_one_class(record: Metrics) -> bool:
+    """Whether a network gives all of several test images the same class."""
+    answers = [] if record.test_answers is None else unpacked_answers(record.test_answers)
+    return len(answers) > 1 and len(set(answers)) == 1
 
 
 def _fell(record: Metrics) -> bool:

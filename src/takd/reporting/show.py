@@ -295,4 +295,4 @@ def _caution(workflow: Workflow, results: str) -> str:
     lock = workflow.keys.lock(results, folder.datasets[0]) if folder.is_own else None
     if lock is None or not lock.duplicates:
         return ""
-    return f"{lock.duplicates} of {lock.test} test images are among the training images too, so accuracies are too high."
+    return f"Test images that are among the training images too: {lock.duplicates} of {lock.test}. So accuracies are too high."

@@ -126,7 +126,7 @@ def _members(builders: list[str], summary: PreparedSummary, weights: str | None,
     for name in names:
         if names.count(name) > 1:
             raise ParameterError(
-                f"{name}: given {names.count(name)} times among --teacher, --assistant and --student; a chain has each once"
+                f"{name}: {names.count(name)} of --teacher, --assistant and --student are called so; a chain has each name once"
             )
     for member in starts:
         if member not in names:

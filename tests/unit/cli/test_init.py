@@ -77,6 +77,9 @@ def test_a_teacher_that_is_smaller_than_its_student_is_a_warning_and_no_error(be
         ("resnt:20", "resnet:20"),
         ("torchvison:resnet18", "torchvision:"),
         ("resnet34", "torchvision:resnet34"),
+        ("plain4", "plain:4"),
+        ("resnet20", "resnet:20"),
+        ("mobilenet_v3_small", "torchvision:mobilenet_v3_small"),
     ],
 )
 def test_a_builder_that_was_mistyped_gets_the_nearest(begin: Run, workspace: Path, builder: str, meant: str) -> None:

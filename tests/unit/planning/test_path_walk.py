@@ -214,12 +214,13 @@ def test_plan_and_verify_know_it(project: Project) -> None:
 def test_what_a_path_was_sought_among_is_published_with_it(project: Project) -> None:
     asked(project)
     networks = project.workflow().paths.networks_at_most(RESULTS)
-    for one in networks[:2]:
+    reported = node("digits/plain/10/seed0")
+    for one in (*networks[:2], reported):
         project.make(one)
     project.show(RESULTS, layout.BEST_PATH)
     copies = {str(path.relative_to(project.root / "results/published")) for path in publish(project.workflow(), RESULTS)}
     assert copies == {f"{layout.BEST_PATH}.csv", f"{layout.BEST_PATH}.md"} | {
-        layout.metrics(*one).removeprefix("results/") for one in networks[:2]
+        layout.metrics(*one).removeprefix("results/") for one in (*networks[:2], reported)
     }
 
 

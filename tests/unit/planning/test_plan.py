@@ -60,8 +60,12 @@ def test_exports_and_their_timing_are_counted_and_take_their_time(timed: Project
     own(timed, report=["deploy"], seeds=2)
     made, without = planned(timed, "results/pets/report.html"), planned(timed, "results/pets/accuracy.csv")
     # In two kinds of numbers: two networks each of three ways and of the teacher, and the assistant; each member is timed in both.
-    assert made.exports == 2 * (3 * 2 + 2 + 1) + 2 * 3 and without.exports == 0
-    assert made.seconds == without.seconds + plan.EXPORTING * made.exports
+    assert (made.exports, made.timings, without.exports) == (2 * (3 * 2 + 2 + 1), 2 * 3, 0)
+    assert made.seconds == without.seconds + plan.EXPORTING * (18 + 6)
+    shared = made_plan(timed.workflow(), ["results/pets/report.html", "results/pets/deploy.csv"], 1)
+    assert (shared.exports, shared.timings, shared.seconds) == (18, 6, made.seconds)
+    alone = planned(timed, "results/pets/report.html", cores=10_000).seconds
+    assert alone >= plan.EXPORTING * 6, "they are timed one after another"
 
 
 def test_images_without_labels_take_their_time_too(timed: Project) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 from takd.errors import RecordError
 from takd.reporting import deploying, kinds, show
@@ -60,6 +61,18 @@ def test_files_say_what_was_run_and_what_was_not(tmp_path: Path) -> None:
     text = files[3].read_text()
     assert "| 71.50 ± 0.71 | 1,000      | 20,000        | 2,000 | 0.5 | 1         | 2,000    | yes   |" in text
     assert "Timed on A \\| B." in text and text.count("not run") == 2 * 9
+
+
+def test_equal_points_share_a_name_and_long_names_take_several_lines(tmp_path: Path) -> None:
+    columns = {"latency_ms": [1.0, 1.0, 8.0], "accuracy": [99.9, 99.9, 99.95]}
+    front = pd.DataFrame({"chain": ["small", "large-small", "a_large_network-and_its_student"], **columns})
+    _, axis = pyplot.subplots()
+    axis.set(xscale="log", xlim=(0.5, 16))
+    deploying._name_points(axis, front)
+    first, second = axis.texts
+    assert (first.get_text(), first.get_horizontalalignment()) == ("small\nand 1 more", "left")
+    assert (second.get_text(), second.get_horizontalalignment()) == ("a_large_network →\nand_its_student", "right")
+    pyplot.close()
 
 
 def test_nothing_run_is_a_picture_and_a_table_too(tmp_path: Path) -> None:
