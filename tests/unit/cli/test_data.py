@@ -59,6 +59,29 @@ def test_ones_own_images_are_recorded_at_the_first_time_and_held_to_later(takd: 
     assert lock is not None and lock.train == 5 and lock.digest != data.digest
 
 
+def test_doubled_test_images_are_counted_in_the_lock_and_in_one_of_before_too(takd: Run, study: Path) -> None:
+    shutil.copy(study / "images/train/cat/00.png", study / "images/test/cat/20.png")
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    place = study / "presets/pets.lock"
+    lock = Lock.read(place)
+    assert lock is not None and lock.duplicates == 1
+    place.write_text(place.read_text().replace('"duplicates": 1,', ""))
+    before = Lock.read(place)
+    assert before is not None and before.duplicates == 0
+    code, out, _ = takd("prepare", "pets", "--preset", "presets/pets.yaml")
+    assert code == 0 and "presets/pets.lock: written" in out and Lock.read(place) == lock
+
+
+def test_a_published_data_set_has_no_lock_to_be_gone(takd: Run, study: Path) -> None:
+    assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
+    shutil.copytree(ROOT / "paper", study / "paper")
+    shutil.copy(study / "data/prepared/pets.safetensors", study / "data/prepared/digits.safetensors")
+    (line,) = [line for line in takd("verify")[1].splitlines() if "digits" in line]
+    assert (
+        line == "data/prepared/digits.safetensors: stale: of other images than are known, or of what a preset said of them before"
+    )
+
+
 def test_images_that_came_later_are_noticed_by_verify(takd: Run, study: Path) -> None:
     assert takd("prepare", "pets", "--preset", "presets/pets.yaml")[0] == 0
     (study / "params.yaml").unlink()  # the preset stands alone
