@@ -16,7 +16,7 @@ from takd.data import prepared
 from takd.data.views import Normalisation, Views
 from takd.networks.builders import build
 from takd.objectives.distillation import distillation_loss
-from takd.planning.plan import FORWARD_SHARE
+from takd.planning.plan import BEGINNING, FORWARD_SHARE
 from takd.study.names import Name
 from takd.study.recipe import Recipe
 from tests.conftest import ROOT
@@ -147,7 +147,8 @@ def test_core_hours_grow_with_the_networks_and_count_every_teachers_answers(monk
     teachers = [
         2**between for between in range(len(hours))
     ]  # every path that ends before the student, the teacher's own among them
-    assert hours == pytest.approx([150 * (n + FORWARD_SHARE * t) / 3600 for n, t in zip(trained, teachers, strict=True)])
+    seconds = [BEGINNING * n + 150 * (n + FORWARD_SHARE * t) for n, t in zip(trained, teachers, strict=True)]
+    assert hours == pytest.approx([each / 3600 for each in seconds])
 
 
 @pytest.mark.parametrize("name", ["cifar10/plain/10-2/seed0", "cifar10/resnet/20-8/seed0"])
