@@ -106,11 +106,8 @@ def _in_a_line(made: "Plan") -> str:
     if made.unknown and made.unread:
         time += "".join(f"; `snakemake --cores 1 -- {prepared(name)}` first, and it is timed" for name in made.unread)
     begun = f" ({len(made.begun)} of them begun)" if made.begun else ""
-    exports = f", {made.exports} to export" if made.exports else ""
-    exports += (
-        f", {made.timings} of them to time" if made.exports and made.timings else f", {made.timings} to time" * bool(made.timings)
-    )
-    return f"{made.trainings} to train{begun}{exports}, {there} there: {time}{size}{streamed}"
+    shipping = "".join(f", {count} to {what}" for count, what in ((made.exports, "export"), (made.timings, "time")) if count)
+    return f"{made.trainings} to train{begun}{shipping}, {there} there: {time}{size}{streamed}"
 
 
 def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str], float]:

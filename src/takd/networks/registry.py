@@ -59,8 +59,8 @@ def check_builder(text: str) -> None:
 
 def _meant(text: str) -> str:
     """The builder of a name without a kind: plain:4 of plain4, torchvision:resnet34 of resnet34; empty where it is no such name."""
-    if (match := re.fullmatch(r"(plain|resnet)([0-9]+)", text)) and _is_size(*match.groups()) and text != "resnet50":
-        return ":".join(match.groups())
+    if (match := re.fullmatch(r"([a-z]+)([0-9]+)", text)) and match[2] in PAPER_FAMILIES.get(match[1], {}):
+        return f"{match[1]}:{match[2]}"
     return f"torchvision:{text}" if re.fullmatch(r"[a-z]+[a-z_]*[0-9][a-z0-9_]{0,60}", text) else ""
 
 

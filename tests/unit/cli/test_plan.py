@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def test_a_plan_lists_each_network_once(takd: Run, monkeypatch: pytest.MonkeyPat
     names = [line.split()[1] for line in out.splitlines() if " digits/plain/" in line]
     assert code == 0 and len(names) == len(set(names)) >= 9
     assert out.splitlines()[-1].startswith(f"{len(names)} to train, 0 there: about ")
+
+
+def test_a_plan_says_what_is_to_be_exported_and_timed(takd: Run) -> None:
+    last = takd("plan", "results/toy/deploy.csv", "--cores", "2")[1].splitlines()[-1]
+    assert re.search(r" to train, [1-9]\d* to export, [1-9]\d* to time, 0 there: about ", last)
 
 
 def test_a_variants_plan_tells_its_shared_teachers_from_its_own_networks(takd: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def test_a_builder_of_each_form_is_accepted(text: str) -> None:
         ("", "plain:SIZE"),
         ("resnet18", "did you mean torchvision:resnet18"),
         ("resnet50", "did you mean torchvision:resnet50"),
+        ("resnet152", "did you mean torchvision:resnet152"),
         ("resnet20", "did you mean resnet:20"),
         ("plain4", "did you mean plain:4"),
         ("plian:4", "did you mean plain:4"),
