@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from takd.data.registry import DATASETS, IN_FOLDERS, OwnImages
 from takd.errors import ParameterError
@@ -27,6 +27,12 @@ class Lock(Section):
     duplicates: Annotated[int, Field(ge=0, le=10**9)] = 0
     data: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$|^$")] = ""  # of what the preset says of them, when they were read
     unlabelled: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _duplicates_are_test_images(self) -> Self:
+        if self.duplicates > self.test:
+            raise ValueError(f"duplicates: {self.duplicates} of {self.test} test images")
+        return self
 
     @classmethod
     def of_published(cls, name: str) -> Self:

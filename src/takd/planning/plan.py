@@ -10,7 +10,7 @@ from takd.data.view_names import views_name
 from takd.errors import TakdError
 from takd.files import read_metadata
 from takd.planning.costs import Costs, Kind
-from takd.planning.targets import check_result, decided_claim, networks_of_path, product_of, searched_network
+from takd.planning.targets import check_result, decided_claim, exported_as, networks_of_path, product_of, searched_network
 from takd.planning.workflow import Workflow
 from takd.records.metrics import Epoch
 from takd.study import layout
@@ -175,7 +175,12 @@ def made_plan(
 
 
 def _lacking_exports(workflow: Workflow, target: str) -> list[str]:
-    """The exports that a figure, or a report with one, lacks, and the files of how long they take."""
+    """The exports, and the files of how long they take, that a target lacks: one of them, a figure, or a report with one."""
+    if "/exports/" in target and (node := product_of(workflow, target)) is not None:
+        kind, exports = exported_as(target), workflow.exports
+        lacking = [] if exports.state(node, kind) == "fresh" else [layout.export(*node, kind, "onnx")]
+        is_timed = target.endswith(".latency.json") and exports.state_of_latency(node, kind) != "fresh"
+        return [*lacking, layout.latency(*node, kind)] if is_timed else lacking
     results, stem = str(Path(target).parent), Path(target).stem
     if results not in workflow.tree.folders:
         return []

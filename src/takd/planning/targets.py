@@ -55,7 +55,7 @@ _FILES = {
     "soft_targets": (rf"/({PATTERN})\.safetensors", "files called as the views that they answer, as in unaugmented.safetensors"),
     "surfaces": (r"\.csv", "the file seedN.csv"),
     "exports": (
-        r"(\.int8|\.fp16)?\.(onnx|md|json|latency\.json)",
+        r"(?P<kind>\.int8|\.fp16)?\.(onnx|md|json|latency\.json)",
         "seedN.onnx, seedN.int8.onnx and seedN.fp16.onnx, and a .md and .latency.json of each",
     ),
 }
@@ -115,6 +115,12 @@ def product_of(workflow: Workflow, target: str) -> Node | None:
     if not re.fullmatch(pattern, last):
         raise ParameterError(f"{target}: nothing makes it; of {name} there {'is' if 'file ' in there else 'are'} {there}")
     return Node(match["results"], name)
+
+
+def exported_as(target: str) -> str:
+    """The kind of the export that a target of `product_of` is of, as layout.export has it: `.int8`, `.fp16`, or empty."""
+    match = re.search(rf"{_FILES['exports'][0]}$", target.rpartition("/")[2])
+    return (match["kind"] if match else None) or ""
 
 
 def searched_network(workflow: Workflow, target: str) -> Node | None:

@@ -1,5 +1,6 @@
 """Keys change for what is downstream of a change, and for nothing else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,18 @@ def test_a_lock_that_cannot_be_read_is_said(project: Project, content: bytes) ->
     with pytest.raises(ParameterError, match=r"pets\.lock") as raised:
         line(project, last)
     assert "\n" not in str(raised.value)
+
+
+def test_a_lock_of_more_doubled_images_than_it_has_for_testing_is_refused(project: Project) -> None:
+    last = own(project)
+    lock(project, "ab" * 32)
+    path = project.root / "presets/pets.lock"
+    holds = json.loads(path.read_bytes())
+    path.write_text(json.dumps(holds | {"duplicates": holds["test"]}))
+    line(project, last)
+    path.write_text(json.dumps(holds | {"duplicates": holds["test"] + 1}))
+    with pytest.raises(ParameterError, match=rf"pets\.lock: .*duplicates: {holds['test'] + 1} of {holds['test']} test images"):
+        line(project, last)
 
 
 def test_a_key_is_over_each_part_by_itself() -> None:

@@ -68,6 +68,18 @@ def test_exports_and_their_timing_are_counted_and_take_their_time(timed: Project
     assert alone >= plan.EXPORTING * 6, "they are timed one after another"
 
 
+@pytest.mark.parametrize(
+    ("suffixes", "exports", "timings"),
+    [(["onnx"], 1, 0), (["md", "json", "onnx"], 1, 0), (["int8.onnx", "fp16.md"], 2, 0), (["int8.latency.json", "onnx"], 2, 1)],
+)
+def test_an_export_that_is_asked_for_alone_counts_too(timed: Project, suffixes: list[str], exports: int, timings: int) -> None:
+    student = "results/exports/digits/plain/10-2/seed0"
+    without = planned(timed, "results/models/digits/plain/10-2/seed0/metrics.json")
+    made = made_plan(timed.workflow(), [f"{student}.{suffix}" for suffix in suffixes], 1)
+    assert (made.exports, made.timings) == (exports, timings)
+    assert made.seconds == without.seconds + plan.EXPORTING * (exports + timings)
+
+
 def test_images_without_labels_take_their_time_too(timed: Project) -> None:
     timed.train(epochs=2, training_share=0.5, unlabelled="rest", unlabelled_batch=256, batch_size=128)
     # Half of the images with labels, and of the students' twice as many without.
