@@ -13,6 +13,7 @@ import pytest
 import yaml
 from scipy import stats
 
+from takd.records.weights import Weights
 from takd.study.names import Name
 from takd.study.tree import Tree
 from tests.conftest import ROOT
@@ -259,3 +260,19 @@ def test_what_is_said_of_the_best_path_is_what_was_measured() -> None:
     assert f"by {together:.2f} points together (95 % interval {ends[0]:+.2f} to {ends[1]:+.2f})".replace("-", "−") in note
     assert f"From labels alone plain 2 has {of('2').mean():.2f} %." in note
     assert f"than 10-6, by {of('10-8-6').mean() - of('10-6').mean():.2f} points" in note
+
+
+def test_what_is_said_of_resnets_under_way_is_what_is_kept() -> None:
+    note = " ".join((NOTES / "2026-11-28-resnets-under-way.md").read_text().split())
+    kept = PUBLISHED / "weights/quick/cifar10/resnet"
+    (teacher,) = [json.loads(file.read_text()) for file in kept.glob("110/seed*/metrics.json")]
+    assert f"ends at {teacher['accuracy']:.2f} %" in note and f"best epoch has {teacher['best_test_accuracy']:.2f} %" in note
+    assert teacher["commit"] in note and teacher["threads"] == 2
+    seconds = [epoch["seconds"] for epoch in teacher["history"]]
+    assert f"| {min(seconds):.0f} to {max(seconds):.0f} s |" in note
+    alone = [json.loads((kept / f"8/seed{seed}/metrics.json").read_text())["accuracy"] for seed in range(5)]
+    said = [f"{accuracy:.2f}" for accuracy in alone]
+    assert f"ends at {', '.join(said[:-1])} and {said[-1]} % (seeds 0 to 4)" in note
+    for file in kept.rglob("metrics.json"):
+        if digest := json.loads(file.read_text()).get("weights_digest"):  # which the oldest records didn't have
+            assert digest == Weights.read(file.with_name("model.safetensors")).about.digest, f"{file}: of other weights"
