@@ -274,7 +274,7 @@ def test_what_is_said_of_resnets_under_way_is_what_is_kept() -> None:
         assert all(record["commit"][:7] in note for record in records)
     seconds = {
         chain: [epoch["seconds"] for epoch in json.loads((kept / chain / "seed0/metrics.json").read_text())["history"]]
-        for chain in ("110", "110-8")
+        for chain in ("110", "110-20", "110-8")
     }
     assert all(f" | {min(each):.0f} to {max(each):.0f} s |" in note for each in seconds.values())
     for file in kept.rglob("metrics.json"):
