@@ -95,8 +95,8 @@ def _draw_panel(spec: Lines, panel: Panel, left: Any, numbers: pd.DataFrame, lab
     ticks = list(dict.fromkeys(x for series in panel.series for x in series.points))
     entries: dict[str, Any] = {}
     for number, series in enumerate(panel.series):
-        points = numbers[(numbers["series"] == series.label) & (numbers["n"] > 0)]
-        if points.empty:
+        points = numbers[numbers["series"] == series.label]  # NaN where nothing was run, so that no line leads across it
+        if not points["n"].any():
             continue
         axis = right if series.axis == "right" and right is not None else left
         look = labels.index(series.label) % len(style.COLOURS)  # the same in every panel
@@ -109,7 +109,7 @@ def _draw_panel(spec: Lines, panel: Panel, left: Any, numbers: pd.DataFrame, lab
         )  # fmt: skip
         if "paper" in points and points["paper"].notna().any():
             axis.plot(
-                [ticks.index(x) + offset for x in points["x"]], points["paper"],
+                [ticks.index(x) + offset for x in points["x"]], points["paper"].where(points["n"] > 0),
                 color=style.COLOURS[look], marker=MARKERS[look], linestyle="", markersize=5, markerfacecolor="none",
             )  # fmt: skip
             entries[PAPERS] = HOLLOW

@@ -92,6 +92,16 @@ def test_panels_of_which_nothing_was_run_are_left_out() -> None:
     assert [axis.get_title() for axis in drawn(spec, context(only)).axes] == ["plain CNN, CIFAR-100"]
 
 
+def test_no_line_leads_across_a_size_that_was_not_run() -> None:
+    spec, table = of_lines("figure4"), of_figures(without="resnet").query("chain != '6'")
+    for axis in drawn(spec, context(table)).axes:
+        (bars,) = axis.containers
+        assert [np.isnan(value) for value in bars[0].get_ydata()] == [False, False, True, False, False]
+    (axis, _) = drawn(of_lines("assistants"), context(of_figures().query("chain != '10-6-2'"))).axes
+    hollow = [line for line in axis.lines if line.get_markerfacecolor() == "none"]
+    assert list(hollow[0].get_ydata())[::2] == [73.51, 72.75] and np.isnan(hollow[0].get_ydata()[1])
+
+
 def test_there_is_one_legend_and_it_has_each_line_once() -> None:
     picture = drawn(of_lines("figure2"), context(of_figures()))
     assert [text.get_text() for text in picture.legends[0].get_texts()] == ["student after BLKD", "its teacher"]
