@@ -109,11 +109,11 @@ def read_text(path: Path, longest: int = 100_000_000) -> str:
         raise ParameterError(f"{path}: not a text in UTF-8") from None
 
 
-def parsed_json(text: str | bytes) -> Any:
-    """A record's JSON. Raises ValueError or RecursionError where it isn't that, or no record of takd's would have so many names."""
+def parsed_json(text: str | bytes, most_names: int = MOST_NAMES) -> Any:
+    """A record's JSON. Raises ValueError or RecursionError where it isn't that, or has a mapping of more names than that."""
 
     def small(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(pairs) > MOST_NAMES:
+        if len(pairs) > most_names:
             raise ValueError(f"{len(pairs):,} names")
         return dict(pairs)
 

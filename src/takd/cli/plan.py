@@ -178,7 +178,7 @@ def list_targets(
     sys.stdout.flush()
     for line in (
         "takd list FOLDER says which; the same can be made below FOLDER/variants/NAME, for each variant of its parameters",
-        "and FOLDER/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies",
+        "and FOLDER/decided/CLAIM.md, for each claim of claims.md whose comparisons are of accuracies by one recipe",
     ):
         print(line, file=sys.stderr)  # who pipes the list gets paths alone
 

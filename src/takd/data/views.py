@@ -112,6 +112,7 @@ class Normalisation(NamedTuple):
             mean = deviation = torch.full((3,), 127.5)
         elif kind == "dataset":
             mean, deviation = statistics(training)
+            deviation = torch.where(deviation > 0, deviation, 1.0)  # a channel that is the same in all pixels: it comes to 0
         elif kind == "imagenet":
             mean, deviation = 255 * torch.tensor(IMAGENET_MEAN), 255 * torch.tensor(IMAGENET_DEVIATION)
         else:

@@ -8,7 +8,8 @@ build("nets.py:small", 37, root=project)            def small(classes) -> nn.Mod
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from takd.networks import own_code, plain, resnet
 from takd.networks.layers import parameter_count
 from takd.networks.registry import check_builder, is_library, kind_and_name, library_of, nearest
 
-__all__ = ["build", "check", "check_builder", "code_files", "is_library", "library_of"]
+__all__ = ["build", "check", "check_builder", "code_files", "fill", "is_library", "library_of"]
 
 
 def build(builder: str, classes: int, *, root: Path = Path(), size: int | None = None) -> nn.Module:
@@ -44,6 +45,17 @@ def build(builder: str, classes: int, *, root: Path = Path(), size: int | None =
     if kind == "timm":
         return _of_timm(builder, name, classes, size)
     return _of_user(builder, classes, root, size)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, strict: bool = True) -> None:
+    """Give a network the tensors of its state, as they lie in a file. Raises RuntimeError where they don't fit it.
+
+    A file has no versions of layers, which a state_dict carries beside its tensors and by which some are read (torchvision's
+    MNASNet): they are those of the network as it is built.
+    """
+    state = OrderedDict(tensors)
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    network.load_state_dict(state, strict=strict)
 
 
 def code_files(builder: str, root: Path) -> list[Path]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from takd.errors import CheckpointError, shortened
+from takd.networks.builders import fill
 
 HEADER = 10_000_000  # bytes of a safetensors file's header: some 100,000 tensors
 KEYS = (
@@ -157,7 +158,7 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], *, source: str, h
             raise CheckpointError(f"{source}: {name} is of type {tensor.dtype}; right would be {own[name].dtype}")
         if not tensor.to(own[name].dtype).isfinite().all() and own[name].isfinite().all():
             raise CheckpointError(f"{source}: {name} holds values that are infinite or not numbers; its training may have diverged")
-    network.load_state_dict(fitting, strict=False)
+    fill(network, fitting, strict=False)
 
 
 def _fitting(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:

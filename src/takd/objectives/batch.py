@@ -15,7 +15,7 @@ class Batch(NamedTuple):
     teacher_features: where the objective compares features, the teacher's, float32, stage by stage. epochs: of the whole training.
     ancestors_logits: where the teacher's teachers teach too, theirs, nearest first. random: numbers for a purpose, drawn from seed,
     epoch and step. ask: the teacher, for images of the objective's own. made: what student and teacher say of those, both (M, C).
-    class_weights: (C,), float32, how much a label of each class counts, where they don't count alike.
+    weights: (B,), float32, how much the label of each image counts, where they don't count alike.
     unlabelled: how many images of the batch, the last ones, have no labels: `labels` is of those before them.
     """
 
@@ -28,15 +28,15 @@ class Batch(NamedTuple):
     random: Callable[[str], Generator] = lambda purpose: Generator().manual_seed(0)
     ask: "Asked | None" = None
     made: tuple[Tensor, Tensor] | None = None
-    class_weights: Tensor | None = None
+    weights: Tensor | None = None
     unlabelled: int = 0
 
     def cross_entropy(self, logits: Tensor) -> Tensor:
-        """With the labels: a scalar, in nats, the mean over the batch, weighted by classes where they have weights.
+        """With the labels: a scalar, in nats, the mean over the batch, weighted where labels don't count alike.
 
         logits: (B, C), float32.
         """
-        return F.cross_entropy(logits, self.labels, weight=self.class_weights)
+        return cross_entropy(logits, self.labels, self.weights)
 
     def divided(self) -> tuple["Batch", "Batch"]:
         """The images with labels, and those without; each has its teacher's logits."""
@@ -44,6 +44,17 @@ class Batch(NamedTuple):
         count = len(self.labels)
         labelled = self._replace(teacher_logits=self.teacher_logits[:count], unlabelled=0)
         return labelled, self._replace(labels=self.labels[:0], teacher_logits=self.teacher_logits[count:])
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mean over images, Σ w (-log p) / Σ w: a scalar, in nats.
+
+    logits: (B, C), floating. labels: (B,), int64, or (B, C), shares. weights: (B,), of each image; None: all alike. An image's
+    weight, not each share's: torch's `weight` would let the share that smoothing gives to a rare class count as its own labels do.
+    """
+    if weights is None:
+        return F.cross_entropy(logits, labels)
+    return (weights * F.cross_entropy(logits, labels, reduction="none")).sum() / weights.sum()
 
 
 @dataclass(frozen=True)

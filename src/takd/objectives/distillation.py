@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from takd.objectives.batch import Batch
+from takd.objectives.batch import Batch, cross_entropy
 from takd.objectives.registry import DistillationFields
 
 KLReduction = Literal["batchmean", "elementmean"]
@@ -19,7 +19,7 @@ def distillation_loss(
     trade_off: float,
     temperature: float,
     kl_reduction: KLReduction = "batchmean",
-    class_weights: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Eq. 3: (1 - λ) cross-entropy + λ τ² KL(teacher ‖ student), averaged over the batch.
 
@@ -27,7 +27,7 @@ def distillation_loss(
     temperature: τ > 0. kl_reduction: `batchmean` is the paper's eq. 2; `elementmean` divides the soft loss by C as well, as the
     authors' code does.
 
-    class_weights: (C,), how much a label of each class counts in the cross-entropy. Returns a scalar in nats. Raises ValueError
+    weights: (B,), how much the label of each image counts in the cross-entropy. Returns a scalar in nats. Raises ValueError
     where shapes differ, λ, τ are out of range or there is no such kl_reduction.
     """
     if student_logits.shape != teacher_logits.shape or student_logits.dim() != 2:
@@ -41,7 +41,7 @@ def distillation_loss(
         raise ValueError(f"temperature must be positive, not {temperature}")
     if kl_reduction not in get_args(KLReduction):
         raise ValueError(f"kl_reduction must be one of {', '.join(get_args(KLReduction))}, not {kl_reduction!r}")
-    hard = F.cross_entropy(student_logits, labels, weight=class_weights)
+    hard = cross_entropy(student_logits, labels, weights)
     soft = soft_targets_loss(student_logits, teacher_logits, temperature=temperature, kl_reduction=kl_reduction)
     return (1 - trade_off) * hard + trade_off * soft
 
@@ -74,7 +74,7 @@ def loss(outputs: Tensor, batch: Batch, fields: DistillationFields) -> Tensor:
         trade_off=fields.trade_off,
         temperature=fields.temperature,
         kl_reduction=fields.kl_reduction,
-        class_weights=batch.class_weights,
+        weights=batch.weights,
     )
 
 

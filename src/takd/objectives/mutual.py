@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from takd.objectives.batch import Batch
+from takd.objectives.batch import Batch, cross_entropy
 from takd.objectives.registry import MutualFields
 
 
@@ -29,26 +29,26 @@ def learner(student: nn.Module, peer: nn.Module | None) -> nn.Module:
 
 def loss(outputs: Tensor, batch: Batch, fields: MutualFields) -> Tensor:
     """The pair's loss for a batch: a scalar, in nats. outputs: logits of both (2, B, C), float32."""
-    return pair_loss(outputs, batch.labels, separate=batch.epoch < fields.separate_epochs, class_weights=batch.class_weights)
+    return pair_loss(outputs, batch.labels, separate=batch.epoch < fields.separate_epochs, weights=batch.weights)
 
 
-def pair_loss(logits: Tensor, labels: Tensor, *, separate: bool, class_weights: Tensor | None = None) -> Tensor:
+def pair_loss(logits: Tensor, labels: Tensor, *, separate: bool, weights: Tensor | None = None) -> Tensor:
     """The sum of what student and peer minimise: cross-entropy where they learn separately, else `mutual_loss`.
 
-    logits: (2, B, C). labels: (B,), int64. class_weights: (C,), of their cross-entropy. Each term's gradient reaches one
+    logits: (2, B, C). labels: (B,), int64. weights: (B,), of their cross-entropy. Each term's gradient reaches one
     network alone, so one step on the sum is a step of each on its own loss, both from
     predictions made before either step. Returns a scalar in nats.
     """
     student, peer = logits
     if separate:
-        return F.cross_entropy(student, labels, weight=class_weights) + F.cross_entropy(peer, labels, weight=class_weights)
-    return mutual_loss(student, peer, labels, class_weights) + mutual_loss(peer, student, labels, class_weights)
+        return cross_entropy(student, labels, weights) + cross_entropy(peer, labels, weights)
+    return mutual_loss(student, peer, labels, weights) + mutual_loss(peer, student, labels, weights)
 
 
-def mutual_loss(logits: Tensor, other_logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def mutual_loss(logits: Tensor, other_logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy + KL(other's prediction ‖ own prediction), averaged over the batch; the other's prediction is a constant.
 
-    logits, other_logits: (B, C), floating, before softmax at temperature 1. labels: (B,), int64. class_weights: (C,), of the
+    logits, other_logits: (B, C), floating, before softmax at temperature 1. labels: (B,), int64. weights: (B,), of the
     cross-entropy. Returns a scalar in nats.
     """
     divergence = F.kl_div(
@@ -57,4 +57,4 @@ def mutual_loss(logits: Tensor, other_logits: Tensor, labels: Tensor, class_weig
         reduction="batchmean",
         log_target=True,
     )
-    return F.cross_entropy(logits, labels, weight=class_weights) + divergence
+    return cross_entropy(logits, labels, weights) + divergence

@@ -13,7 +13,7 @@ from takd.planning.trained import State
 from takd.records.key import key_of
 from takd.study import layout
 from takd.study.claims import Claim, Claims, load
-from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Peak
+from takd.study.comparisons import Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Peak, Varied
 from takd.study.layout import VARIANTS, folder_of
 from takd.study.looks import MOST_SEEDS, looks
 from takd.study.names import Name, hops_of
@@ -25,6 +25,7 @@ UNFIT: Mapping[type, str] = {
     Flatter: "compares loss surfaces, and students are added where accuracies are compared",
     Faster: "compares rates of learning, and students are added where accuracies are compared",
     Nearer: "compares sums of errors, and students are added where accuracies are compared",
+    Varied: "compares two recipes, and students are added by one",
     Nearest: "tells by accuracies what it compares, and looking again and again needs comparisons that are fixed beforehand",
 }
 
@@ -160,7 +161,8 @@ class Decided:
     def _claims(self, results: str) -> Claims:
         folder = self.tree.folder(results)
         if folder.is_own:
-            return of_own_study(folder.study, list(folder.parameters.members))
+            variants = list(folder.parameters.variants) if "recipes" in self.tree.shown(results) else []
+            return of_own_study(folder.study, list(folder.parameters.members), variants)
         return load(self.tree.root / "paper/claims.yaml")
 
     def _has_seed(self, results: str, compared: Compared, seed: int) -> bool:

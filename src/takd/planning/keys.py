@@ -15,9 +15,9 @@ from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
 from takd.study.papers_kinds import Surfaces
 from takd.study.path_networks import UNAUGMENTED, AskedPath
-from takd.study.tree import Node
+from takd.study.tree import Folder, Node
 
-PAPER = ("paper/published.csv", "paper/claims.yaml")
+PAPER, CLAIMS = "paper/published.csv", "paper/claims.yaml"
 ASKING = "takd.measuring.probe"
 REPORTING = "takd.reporting.show"  # whose code, and all that it imports, is what shows
 
@@ -68,7 +68,7 @@ class Keys(KeysOfTrained):
         networks = [] if surfaces else [[str(node), self.network(node)] for node in self.networks_shown(results, [name])]
         codes = [ASKING] if self.asks(results, name) else [EXPORTING, TIMING] if self.ships(results, name) else []
         shows = [*self._shows(results), *map(self._hashed, codes)]
-        return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper, shows)
+        return key_of("artifact", name, specification, folder.datasets, networks, surfaces, self._paper(folder), shows)
 
     def accuracy(self, results: str) -> str:
         """Of accuracy.csv and what is gathered with it."""
@@ -79,9 +79,8 @@ class Keys(KeysOfTrained):
         """Of the verdicts."""
         folder = self.tree.folder(results)
         figures = [self.artifact(results, name) for name in self.beside_accuracies(results)]
-        return key_of(
-            "claims", self.accuracy(results), figures, folder.datasets, folder.parameters.claims.model_dump(), self._paper
-        )
+        paper = [*self._paper(folder), *([] if folder.is_own else self._claims_of_paper)]
+        return key_of("claims", self.accuracy(results), figures, folder.datasets, folder.parameters.claims.model_dump(), paper)
 
     def report(self, results: str) -> str:
         """Of the page of all of it."""
@@ -99,7 +98,7 @@ class Keys(KeysOfTrained):
         """The reported figures of loss surfaces; a variant's aren't the paper's."""
         folder = self.tree.folder(results)
         shown = {name: look_up(folder.artifacts, name) for name in self.tree.shown(results)}
-        return [name for name, each in shown.items() if isinstance(each, Surfaces) and not each.variant]
+        return [name for name, each in shown.items() if isinstance(each, Surfaces) and not each.variants_shown]
 
     def probe_tables(self, results: str) -> list[str]:
         """The reported tables of what networks were asked; a variant's aren't the paper's."""
@@ -152,6 +151,10 @@ class Keys(KeysOfTrained):
                 check_metric(folder.parameters.metric, dataset, lock.classes)
         return folder.parameters.metric
 
+    def _paper(self, folder: Folder) -> list[str]:
+        """The paper's numbers, which a study of one's own doesn't have beside its own."""
+        return [self._digest(path)] if (path := self.root / PAPER).is_file() and not folder.is_own else []
+
     @cached_property
-    def _paper(self) -> list[str]:
-        return [self._digest(self.root / path) for path in PAPER if (self.root / path).is_file()]
+    def _claims_of_paper(self) -> list[str]:
+        return [self._digest(path)] if (path := self.root / CLAIMS).is_file() else []

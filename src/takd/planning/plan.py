@@ -108,9 +108,9 @@ def nodes_of(workflow: Workflow, target: str) -> list[Node]:
     folder = workflow.tree.folder(results)
     if stem == BEST_PATH:
         return networks_of_path(workflow, results)
-    if stem in folder.artifacts:
-        return workflow.tree.needed(results, [stem])
-    return workflow.tree.needed(results, workflow.tree.shown(results))
+    nodes = workflow.tree.needed(results, [stem] if stem in folder.artifacts else workflow.tree.shown(results))
+    there = folder.parameters.run == "there"  # which trains nothing
+    return [node for node in nodes if workflow.keys.has_record(node)] if there else nodes
 
 
 def made_plan(
@@ -128,8 +128,8 @@ def made_plan(
     nodes = list(dict.fromkeys(node for its in needed.values() for node in its))
     searches = list(dict.fromkeys(node for target in targets if (node := searched_network(workflow, target)) is not None))
     costs = Costs.of(workflow, [*nodes, *searches], measured)
+    to_train = _to_train(workflow, targets, nodes)
     planned: list[Planned] = []
-    missing: set[Node] = set()
     done_after: dict[Node, float] = {}
     asked: set[tuple[Node, str]] = set()
     size, longest = 0, 0.0
@@ -137,12 +137,10 @@ def made_plan(
         recipe = workflow.keys.recipe(node)
         teachers = workflow.tree.teachers(node)
         seconds: float | None = 0.0
-        if missing.intersection(teachers) or not workflow.keys.has_record(node):
-            missing.add(node)
+        if node in to_train:
             seconds = training_seconds(workflow, node, costs)
             views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
-            answers_bytes = workflow.soft_targets_bytes(node)
-            online = recipe.only_online is not None or answers_bytes > workflow.soft_targets_at_most
+            answers_bytes, online = workflow.soft_targets_bytes(node), _is_online(workflow, node)
             for teacher in teachers:
                 if online or (teacher, views) not in asked:
                     answers = answering_seconds(teacher.name, recipe, recipe.all_epochs, costs)
@@ -151,10 +149,10 @@ def made_plan(
                     size += 0 if online else answers_bytes
                     if not online:
                         asked.add((teacher, views))
-        begun = _last_epoch(workflow, node, recipe.all_epochs) if node in missing else None
+        begun = _last_epoch(workflow, node, recipe.all_epochs) if node in to_train else None
         if begun and seconds is not None:
             seconds *= 1 - begun.epoch / recipe.all_epochs
-        if seconds is not None and node in missing:
+        if seconds is not None and node in to_train:
             seconds += BEGINNING
         times = 0 if workflow.tree.folder(node.results).imported(node.name) else 1
         planned.append(Planned(node, recipe.all_epochs, seconds, times, begun))
@@ -172,6 +170,45 @@ def made_plan(
     unread = tuple(name for name, lock in locks.items() if lock is None)
     seconds = max(total / cores, *done_after.values(), longest) + EXPORTING * timings
     return Plan(planned, cores, seconds, size, streamed, exports, timings, unread)
+
+
+def _to_train(workflow: Workflow, targets: list[str], nodes: list[Node]) -> set[Node]:
+    """The networks that aren't there, those below them, and those whose weights are asked for and were deleted.
+
+    nodes: teachers first.
+    """
+    keys, tree = workflow.keys, workflow.tree
+    missing: set[Node] = set()
+    for node in nodes:
+        if missing.intersection(tree.teachers(node)) or not keys.has_record(node):
+            missing.add(node)
+    asked = {node for target in targets for node in _read_by(workflow, target) if not keys.has_model(node)}
+    for node in reversed(nodes):
+        if node in missing or node in asked:
+            recipe = keys.recipe(node)
+            views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
+            without = [teacher for teacher in tree.teachers(node) if not keys.has_model(teacher)]
+            online = _is_online(workflow, node)
+            asked |= {teacher for teacher in without if online or keys.state_of_soft_targets(teacher, views) != "fresh"}
+    return missing | asked
+
+
+def _read_by(workflow: Workflow, target: str) -> list[Node]:
+    """The networks whose weights a target is, or asks."""
+    if (node := product_of(workflow, target)) is not None:
+        return [node] if target.endswith("model.safetensors") else []
+    results, stem = str(Path(target).parent), Path(target).stem
+    if results not in workflow.tree.folders:
+        return []
+    keys, artifacts = workflow.keys, workflow.tree.folder(results).artifacts
+    shown = workflow.tree.shown(results) if stem == "report" else [stem] if stem in artifacts else []
+    asking = [name for name in shown if keys.asks(results, name) and keys.state_of_shown(results, name) != "fresh"]
+    return keys.networks_shown(results, asking) if asking else []
+
+
+def _is_online(workflow: Workflow, node: Node) -> bool:
+    """Whether a network's teacher answers during the training, and not before it into a file."""
+    return workflow.keys.recipe(node).only_online is not None or workflow.soft_targets_bytes(node) > workflow.soft_targets_at_most
 
 
 def _lacking_exports(workflow: Workflow, target: str) -> list[str]:

@@ -35,7 +35,8 @@ class Listed(NamedTuple):
 
 BEST_PATH = Listed(layout.BEST_PATH, ("csv", "md"), "The best path from a teacher to a student, beside rules of thumb")
 BEST_PATHS = tuple(BEST_PATH.files)
-FORCES = ("-F", "--forceall", "-f", "--force", "-R", "--forcerun")
+# As argparse reads them: one letter or several in a row, of those that take no value; a long one cut short.
+FORCES = re.compile(r"-[nkplaSDthv]*[FfR].*|--force(a(ll?)?|r(un?)?)?(=.*)?")
 GATHERED = (
     Listed("accuracy", ("csv",), "Every network's accuracy, a row each"),
     Listed("curves", ("csv",), "Every network's history, a row an epoch"),
@@ -252,7 +253,7 @@ def looked_at(workflow: Workflow, arguments: list[str], chosen: str) -> list[str
 def check_options(arguments: list[str]) -> None:
     """Raises ParameterError for options that make what is right anew: Snakemake would delete it before it is made."""
     for argument in arguments:
-        if argument in FORCES or argument.startswith(tuple(f"{option}=" for option in FORCES)):
+        if FORCES.fullmatch(argument):
             raise ParameterError(f"{argument}: keys decide what is made again (docs/trust.md); delete what shall be made anew")
 
 

@@ -90,12 +90,16 @@ def by_seed(table: pd.DataFrame, dataset: str, family: str, chain: str, variant:
     return table[chosen].set_index("seed")["accuracy"]
 
 
-def on_held_out(table: pd.DataFrame) -> bool:
+def on_held_out(table: pd.DataFrame, *, compared: bool = False) -> bool:
     """Whether any accuracy was measured on training images that were held out, and not on the test images.
 
-    Raises RecordError where both are among the networks of one variant, or of none: they can't be compared.
+    compared: whether networks of all variants stand beside each other. Raises RecordError where both are among the networks of
+    one variant, or of none, or of those that are compared: they can't be.
     """
     held_out = table["best_test_accuracy"].isna() & (table["epochs"] > 0)
+    if compared and held_out[table["epochs"] > 0].nunique() > 1 and table["variant"].nunique() > 1:
+        which = ", ".join(variant or "the main recipe" for variant in table["variant"][held_out].unique())
+        raise RecordError(f"accuracies of {which} are of held-out images, others' of test images: they can't stand in one table")
     mixed = held_out[table["epochs"] > 0].groupby(table["variant"]).nunique() > 1
     if mixed.any():
         variant = mixed.idxmax()

@@ -12,6 +12,8 @@ from takd.files import parsed_json, read_text, sha256_of, write_json
 from takd.records.fields import Digest, Key
 from takd.study.section import Section, first_problem
 
+_Path = Annotated[str, Field(max_length=1000)]
+MOST_SOURCES = 200_000  # files from which one is made
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,250}$")]  # so that none lies elsewhere
 
 
@@ -20,7 +22,7 @@ class Made(Section):
 
     key: Key
     files: Annotated[dict[_FileName, Digest], Field(max_length=20)]  # by their names beside each other
-    made_from: dict[Annotated[str, Field(max_length=1000)], Digest] = Field(default_factory=dict, max_length=200_000)  # by paths
+    made_from: dict[_Path, Digest] = Field(default_factory=dict, max_length=MOST_SOURCES)
 
     @classmethod
     def of(cls, key: str, files: list[Path], made_from: list[Path] | None = None) -> Self:
@@ -37,7 +39,7 @@ class Made(Section):
     def read(cls, path: Path) -> Self:
         """A record. Raises RecordError where the file isn't one."""
         try:
-            values = parsed_json(read_text(path, 100_000_000))
+            values = parsed_json(read_text(path, 100_000_000), MOST_SOURCES)
             written = values.pop("digest", None) if isinstance(values, dict) else None
             record = cls.model_validate(values)
         except ValidationError as error:

@@ -108,7 +108,7 @@ def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, said: str
         _sums([row for row in judged.rows if row.claim in claims.claims], words),
         _beside_the_paper(claims, judged, measured),
         _section("Comparisons that were run", _rows_say(run), _table(_of_rows(run, words), run)),
-        _section("Joint tests", JOINT_SAYS, _table(_of_joint(words), joint)),
+        _section("Joint tests", JOINT_SAYS, _table(_of_joint(joint, words), joint)),
         _section("What claims suppose", PREMISES_SAY, _premises(claims, judged)),
         _section("What intervals suppose", MODELS_SAY, _table(_OF_MODELS, judged.models)),
         _against_itself(claims, measured.numbers),
@@ -195,6 +195,7 @@ def _of_rows(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str
         "verdict": lambda row: _verdict(row, words),
         "data set": lambda row: _title(row.dataset),
         "family": lambda row: escaped(row.family),
+        **_variant(rows),
         "better": lambda row: ("gain of " if row.unit == "% of NOKD" else "") + escaped(row.better),
         "than": lambda row: ("gain of " if row.unit == "% of NOKD" else "") + escaped(row.worse),
         "effect": lambda row: _signed(row.found.effect),
@@ -208,13 +209,19 @@ def _of_rows(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str
     return columns
 
 
-def _of_joint(words: Words) -> dict[str, Callable[[Row], str]]:
+def _variant(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
+    """The column of changed recipes, where any of the rows is of one."""
+    return {"variant": lambda row: escaped(row.variant)} if any(row.variant for row in rows) else {}
+
+
+def _of_joint(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str]]:
     return {
         "claim": lambda row: row.claim,
         "verdict": lambda row: _verdict(row, words),
         "test": lambda row: escaped(row.label),
         "data set": lambda row: _title(row.dataset),
         "family": lambda row: escaped(row.family),
+        **_variant(rows),
         "effect": lambda row: _signed(row.found.effect),
         "interval": _interval,
         "unit": lambda row: row.unit,

@@ -30,7 +30,7 @@ class Context:
     datasets: the study's. titles: data set to what people call it. accuracy: as accuracy.csv. points: of loss surfaces.
     published: as paper/published.csv. order: family to its members, largest first. kept: what networks answered to the test
     images, where it is asked for. probes: what networks were asked, a row a network and strength of noise. spent: a chain's (data
-    set, family, chain, variant) core-seconds by seed, with those of all networks above it, where all of them are there.
+    set, family, chain, variant) core-seconds by seed, with all networks above it and alone, where all of them are there.
     seeds: the study's.
     exported: what was measured of exported networks, a row a file. metric: the column of `accuracy` that networks are compared by.
     chosen_on: the images by which recipes were chosen.
@@ -44,7 +44,7 @@ class Context:
     order: Mapping[str, list[str]]
     kept: KeptAnswers = field(default_factory=KeptAnswers)
     probes: pd.DataFrame = field(default_factory=pd.DataFrame)
-    spent: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
+    spent: Mapping[tuple[str, str, str, str], Mapping[int, tuple[float, float]]] = field(default_factory=dict)
     exported: pd.DataFrame = field(default_factory=pd.DataFrame)
     metric: Metric = "accuracy"
     seeds: int = 1
@@ -74,7 +74,7 @@ class Context:
     @cached_property
     def held_out(self) -> bool:
         """Whether accuracies are of training images that were held out. Raises RecordError where some are and others aren't."""
-        return on_held_out(self.accuracy)
+        return on_held_out(self.accuracy, compared=True)
 
     @property
     def compared_by(self) -> str:

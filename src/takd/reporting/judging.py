@@ -17,7 +17,7 @@ from takd.reporting.verdicts import Judged, Model, Row, Unit, of_premise, seeds_
 from takd.study.claims import Claim, Claims
 from takd.study.comparisons import BY, Above, Comparison, Equal, Faster, Flatter, Nearer, Nearest, Pair, Peak, by_variant
 from takd.study.metric import Metric
-from takd.study.names import hops_of
+from takd.study.names import Hop, hops_of
 
 LARGEST_EQUAL = 50.0  # percentage points
 UNITS: dict[str, Unit] = {
@@ -83,9 +83,15 @@ def supposed(claim: Claim, judged: Judged, dataset: str, family: str) -> str:
         if row.claim in claim.supposes
         and dataset in (row.dataset, ALL)
         and family in (row.family, ALL)
-        and all(hops in trained or len(hops) == 1 for hops in map(hops_of, (*row.found.better, *row.found.worse)))
+        and all(hops in trained or len(hops) == 1 for hops in _chains((*row.found.better, *row.found.worse)))
     ]
     return of_premise(rows) if claim.supposes else ""
+
+
+def _chains(sides: tuple[str, ...]) -> Iterator[tuple[Hop, ...]]:
+    """The hops of what a row compares; numbers that are quoted, and "nearest the mean" of what wasn't run, have none."""
+    chains = (side.partition(BY)[0] for side in sides)
+    return (hops_of(chain) for chain in chains if "/" not in chain and " " not in chain)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from takd.reporting.page_style import STYLE
 from takd.reporting.rendering import as_html, tables_of, verdict_class
 from takd.reporting.verdicts import OF_OWN, VERDICTS
 from takd.study.artifacts import AnyArtifact, look_up
+from takd.study.comparisons import BY
 from takd.study.metric import Metric, said_of
 from takd.study.names import hops_of
 from takd.study.search import JudgedOn
@@ -121,14 +122,13 @@ class _Page:
         line = dict(zip(head, row, strict=True))
         if head[column] not in ("better", "than") or not {"data set", "family"} <= line.keys():
             return None
-        text = row[column].removeprefix("gain of ")
-        chain = self._by_names.get((line["data set"], line["family"], text))
+        text, _, by = row[column].removeprefix("gain of ").partition(BY)
+        chain = self._by_names.get((line["data set"], line["family"], by or line.get("variant", ""), text))
         return None if chain is None else f"#{chain.anchor}"
 
     @cached_property
-    def _by_names(self) -> dict[tuple[str, str, str], Chain]:
-        main_last = sorted(self.chains, key=lambda chain: not chain.variant)
-        return {(self.titles[chain.dataset], chain.family, chain.chain): chain for chain in main_last}
+    def _by_names(self) -> dict[tuple[str, str, str, str], Chain]:
+        return {(self.titles[chain.dataset], chain.family, chain.variant, chain.chain): chain for chain in self.chains}
 
     def table(self, path: Path) -> str:
         """A table, whose own numbers lead to the curves of their networks."""

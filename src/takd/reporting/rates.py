@@ -126,7 +126,7 @@ def _draw_errors(axis: Any, numbers: pd.DataFrame) -> dict[str, Any]:
     axis.set_xlabel("share of the training images")
     ticks = sorted(numbers["training_share"].dropna().unique())
     axis.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
-    axis.set_xticks(ticks, [f"1/{round(1 / share)}" if share < 1 else "1" for share in ticks])
+    axis.set_xticks(ticks, list(map(_share, ticks)))
     style.plain_log(axis.yaxis)
     axis.tick_params(which="both", labelsize=7)
     return entries
@@ -156,6 +156,12 @@ def _draw_sketch(axis: Any, rates: dict[str, Rate]) -> None:
             x, y, NODES[node], ha="center", va="center", fontsize=6.5, zorder=3,
             bbox={"boxstyle": "round,pad=0.35", "facecolor": "0.95", "edgecolor": "0.3", "linewidth": 0.7},
         )  # fmt: skip
+
+
+def _share(share: float) -> str:
+    """A share of the images as the axis has it: 1/8, or as it is where it isn't one part of a whole."""
+    parts = round(1 / share)
+    return f"{share:g}" if parts == 1 or abs(1 / share - parts) > 1e-6 else f"1/{parts}"
 
 
 def _label(rate: Rate) -> str:

@@ -153,14 +153,18 @@ def _has_weights(workflow: Workflow, node: Node) -> bool:
 
 def _spent(
     workflow: Workflow, nodes: list[Node], records: list[tuple[str, Metrics]]
-) -> dict[tuple[str, str, str, str], dict[int, float]]:
-    """Core-seconds of networks and all above them, by chain and seed, where the records of all of those are among them."""
+) -> dict[tuple[str, str, str, str], dict[int, tuple[float, float]]]:
+    """Core-seconds of networks with all above them, and of theirs alone, where the records of all of those are among them.
+
+    By chain and seed.
+    """
     own = {node: core_seconds(record) for node, (_, record) in zip(nodes, records, strict=True)}
-    spent: dict[tuple[str, str, str, str], dict[int, float]] = {}
+    spent: dict[tuple[str, str, str, str], dict[int, tuple[float, float]]] = {}
     for node, (variant, _) in zip(nodes, records, strict=True):
         line, name = workflow.tree.lineage(node), node.name
         if all(each in own for each in line):
-            spent.setdefault((name.dataset, name.family, name.chain, variant), {})[name.seed] = sum(own[each] for each in line)
+            cost = sum(own[each] for each in line), own[node]
+            spent.setdefault((name.dataset, name.family, name.chain, variant), {})[name.seed] = cost
     return spent
 
 

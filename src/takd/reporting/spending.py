@@ -24,17 +24,19 @@ COLUMNS = [
 def numbers(name: str, spec: Costs, context: Context) -> pd.DataFrame:
     """A row a way to a student: means over the n seeds whose whole chain has its seconds, and standard deviations (n - 1).
 
-    core_seconds: by the clock times threads, of the student and every network above it, each once; last_hop: of the student alone.
-    accuracy: in per cent, by the study's metric. epochs_at_equal_cost: how many epochs of the last hop cost as much as all of the
-    path that the spec names; NaN for that path, and where either wasn't run. Weights that were brought cost nothing here.
+    core_seconds: by the clock times threads and processes, of the student and every network above it, each once; last_hop: of the
+    student alone. accuracy: in per cent, by the study's metric. epochs_at_equal_cost: how many epochs of the last hop cost as much
+    as all of the path that the spec names; NaN for that path, and where either wasn't run. Weights that were brought cost nothing
+    here.
     """
     rows: list[tuple[Any, ...]] = []
     for cell in spec.cells(context.datasets):
-        spent = pd.Series(context.spent.get((cell.dataset, cell.family, cell.chain, cell.variant), {}), dtype=float)
+        cost = context.spent.get((cell.dataset, cell.family, cell.chain, cell.variant), {})
+        spent = pd.Series({seed: whole for seed, (whole, _) in cost.items()}, dtype=float)
         networks = context.networks(cell.dataset, cell.family, cell.chain, cell.variant).loc[spent.index]
         networks = networks[networks[context.metric].notna()]
         spent = spent.loc[networks.index]
-        own = (networks["seconds"] * networks["threads"]).mean()
+        own = pd.Series([cost[seed][1] for seed in networks.index], dtype=float).mean()
         value, deviation, count = summary(networks[context.metric])
         place = (cell.dataset, cell.family, cell.model, cell.chain, cell.variant, networks["epochs"].mean())
         rows.append((*place, *summary(spent)[:2], own, value, deviation, count, math.nan))

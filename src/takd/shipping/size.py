@@ -1,25 +1,33 @@
 """What a network costs to run, counted: multiply-adds for one image."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+aten = torch.ops.aten
+COUNTED = (aten.convolution, aten.addmm, aten.mm)
 
 
-@torch.inference_mode()
 def multiply_adds(network: nn.Module, size: int) -> int:
-    """Of convolutions and fully connected layers, for one image of `size` pixels a side; additions of biases aren't counted."""
-    counts: list[int] = []
+    """Of convolutions and fully connected layers, for one image of `size` pixels a side; additions of biases aren't counted.
 
-    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
-        assert isinstance(layer, nn.Conv2d | nn.Linear)
-        each = layer.weight[0].numel()  # to one number of the output
-        counts.append(each * output[0].numel())
-
-    hooks = [module.register_forward_hook(count) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    try:
+    Nor are products of two results, as of queries and keys. network: on the CPU, in evaluation mode.
+    """
+    with torch.no_grad(), _in_single_steps(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, size, size))
+    counts = counter.get_flop_counts()["Global"]
+    return max(1, sum(int(counts.get(each, 0)) for each in COUNTED) // 2)
+
+
+@contextmanager
+def _in_single_steps() -> Iterator[None]:
+    """Transformers compute by layers that are counted, and not by one kernel for all of them."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
-    return max(1, sum(counts))
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -84,6 +84,8 @@ def _differences(workflow: Workflow, node: Node, recipe: Recipe, values: dict[st
             yield f"learnt from {values['teacher']}, not from {teachers[0].name}"
         there = {teacher: workflow.root / layout.metrics(*teacher) for teacher in teachers}
         yield from (f"its teacher {teacher.name} isn't there" for teacher, path in there.items() if not path.is_file())
+        wrong = [str(teacher.name) for teacher in teachers if not workflow.keys.has_record(teacher)]
+        yield from (f"its teacher {name} is there, but not as the parameters ask for" for name in wrong)
         digests = [Metrics.read(path).weights_digest for path in there.values()]
         known = [digest for digest in digests if digest is not None]
         if len(known) == len(digests) and teachers_digest(known) != values["teacher_digest"]:

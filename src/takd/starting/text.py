@@ -11,6 +11,7 @@ from takd.data.registry import OwnImages
 from takd.starting.recipes import FROM_WEIGHTS, IMBALANCED, recipe_for, times_larger
 
 CORES = 4  # of the command in a study's head, where nobody counted them
+CENTRED = ("torchvision:googlenet", "torchvision:inception_v3")  # published weights of pixels in -1…1; others of ImageNet's
 SEEDS = 3  # students of each way, in a study that begins
 
 
@@ -74,7 +75,7 @@ def preset_text(
         "  temperature: 4            # τ: higher where the teacher is sure of everything",
         "  kl_reduction: batchmean",
         "",
-        *(_of_started(started, members) if len(started) < len(trained) else []),
+        *_of_members(members, [] if len(started) == len(trained) else started),
         "report: [table, paths]     # paths takes every network from labels alone, too, and assistants of every seed",
         "                           # deploy: size and latency as ONNX files; needs takd[export]",
         "",
@@ -97,16 +98,16 @@ def _of_metric(counts: Sequence[int], imbalanced: bool) -> list[str]:
     ]
 
 
-def _of_started(started: Sequence[Member], members: Sequence[Member]) -> list[str]:
-    """What differs for the members that begin from weights, where others don't: on any chain that ends in one."""
-    if not started:
-        return []
-    fields = ", ".join(f"{field}: {value}" for field, (value, _) in FROM_WEIGHTS.items())
-    lines = ["overrides:         # they begin from weights: AdamW at a small rate, for fewer epochs"]
-    for member in started:
-        chains_to_it = [member.name, *([] if member == members[0] else [f"*-{member.name}"])]
-        lines += [f'  "*/*/{chain}/*": {{{fields}}}' for chain in chains_to_it]
-    return [*lines, ""]
+def _of_members(members: Sequence[Member], started: Sequence[Member]) -> list[str]:
+    """What differs for some members, on any chain that ends in one. started: those that begin from weights, where others don't."""
+    lines = ["overrides:         # they begin from weights: AdamW at a small rate, for fewer epochs"] if started else ["overrides:"]
+    for member in members:
+        fields = {field: value for field, (value, _) in FROM_WEIGHTS.items()} if member in started else {}
+        fields |= {"normalisation": "paper"} if (member.weights or member.start) and member.builder in CENTRED else {}
+        chains_to_it = [member.name, *([] if member == members[0] else [f"*-{member.name}"])] if fields else []
+        given = ", ".join(f"{field}: {value}" for field, value in fields.items())
+        lines += [f'  "*/*/{chain}/*": {{{given}}}' for chain in chains_to_it]
+    return [*lines, ""] if len(lines) > 1 else []
 
 
 def chains(members: Sequence[Member]) -> list[str]:

@@ -102,6 +102,12 @@ class _Comparison(Entry):
         return self.datasets or tuple(name for name in datasets if name in self.only) or datasets
 
     @model_validator(mode="after")
+    def _of_the_main_recipe(self) -> Self:
+        if self.variant and (isinstance(self, Flatter) or self.measure != "accuracy"):
+            raise ValueError(f"variant: {self.variant}: loss surfaces and probes are judged of the main recipe's networks alone")
+        return self
+
+    @model_validator(mode="after")
     def _no_other_chains(self) -> Self:
         joint = tuple(chain for one in self.joint for chain in (*one.better, *one.worse))
         for field, chains, known in (("paper", tuple(self.paper), self.read), ("joint", joint, self.compared)):
@@ -237,6 +243,12 @@ class _Rates(_Comparison):
         tuple[Word, ...],
         Field(max_length=MOST, description="Variants by soft targets alone (λ = 1), the whole among them: of taught chains."),
     ] = ()
+
+    @model_validator(mode="after")
+    def _none_joint(self) -> Self:
+        if self.joint:
+            raise ValueError("joint: a test over several chains compares accuracies, and this rates of learning")
+        return self
 
     def variants(self, chain: str) -> tuple[str, ...]:
         """The variants whose networks are points of a chain's fit."""

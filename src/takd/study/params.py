@@ -14,6 +14,7 @@ from takd.networks.registry import PAPER_FAMILIES, check_builder
 from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
 from takd.study.names import WORD
+from takd.study.papers_kinds import LARGEST_PATHS
 from takd.study.path_section import PathSection
 from takd.study.search import Found, JudgedOn, Search, Settings
 from takd.study.section import Section, first_problem
@@ -166,7 +167,7 @@ class Parameters(Section):
     data: Annotated[OwnImages | None, Field(description="Images of one's own; the data set is called as the study.")] = None
     members: Annotated[
         dict[Annotated[str, Field(pattern=rf"^{WORD}$", max_length=60)], str],
-        Field(max_length=16, description="The family's members, largest first, and what builds each."),
+        Field(max_length=LARGEST_PATHS, description="The family's members, largest first, and what builds each."),
     ] = Field(default={})
     weights: Annotated[
         dict[str, str], Field(description="Member to a file of weights: it is trained already, and only teaches.")

@@ -13,6 +13,12 @@ def averaged(network: nn.Module, decay: float) -> nn.Module | None:
 
 
 def add(average: nn.Module | None, network: nn.Module) -> None:
-    """After a step: average ← decay · average + (1 - decay) · network; after the first one, the network itself."""
+    """After a step: average ← decay · average + (1 - decay) · network; after the first one, the network itself.
+
+    Buffers of whole numbers are the network's own: places in a table, say, of which there is no average.
+    """
     if average is not None:
         average.update_parameters(network)  # type: ignore[operator]
+        for kept, own in zip(average.module.buffers(), network.buffers(), strict=True):  # type: ignore[union-attr]
+            if not own.is_floating_point():
+                kept.copy_(own)

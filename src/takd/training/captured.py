@@ -16,7 +16,7 @@ from takd.errors import shortened
 from takd.objectives.batch import Batch
 from takd.objectives.registry import ALL
 from takd.training.device import captures
-from takd.training.labels import softened
+from takd.training.labels import softened, weights_of
 from takd.training.optimiser import Optimiser
 from takd.training.schedule import learning_rate
 from takd.training.steps import Course, OneByOne, Steps, in_batches
@@ -107,7 +107,8 @@ class OnDevice:
         course, recipe = self.course, self.course.recipe
         positions = self.full.index_select(0, self.at)[0] if size == self.full.shape[1] else self.last
         pictures = course.images.batch(positions, self.views)
-        labels = softened(course.labels[positions], course.classes, recipe.labels.label_smoothing)
+        sure = course.labels[positions]
+        labels = softened(sure, course.classes, recipe.labels.label_smoothing)
         logits = None if self.said.logits is None else self.said.logits[positions]
         ancestors = tuple(each[positions] for each in self.said.ancestors)
         batch = Batch(
@@ -116,7 +117,7 @@ class OnDevice:
             self.epoch,
             epochs=recipe.all_epochs,
             ancestors_logits=ancestors,
-            class_weights=course.class_weights,
+            weights=weights_of(sure, course.class_weights),
         )
         loss = course.carry_out(pictures, batch, self.rates.index_select(0, self.at).squeeze(0))
         self.losses.index_copy_(0, self.at, loss.view(1))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from takd.errors import CheckpointError, ParameterError
 from takd.files import LONGEST_HEADER, read_metadata, read_tensors, write_tensors
+from takd.networks.builders import fill
 from takd.records.metrics import Epoch
 from takd.records.weights import tensors_digest
 from takd.training.optimiser import Optimiser
@@ -54,9 +55,9 @@ class Progress:
             if self.path.exists():
                 print(f"{self.path}: can't be gone on from, as it was cut short or damaged; the training starts afresh", flush=True)
             return []
-        model.load_state_dict(_without_prefix(tensors, _MODEL))
+        fill(model, _without_prefix(tensors, _MODEL))
         if average is not None:
-            average.load_state_dict(_without_prefix(tensors, _AVERAGE))
+            fill(average, _without_prefix(tensors, _AVERAGE))
         remembered = _without_prefix(tensors, _OPTIMISER)
         for index, (name, parameter) in enumerate(model.named_parameters()):
             of_parameter = {key.split(".", 1)[0]: tensor for key, tensor in remembered.items() if key.split(".", 1)[1] == name}

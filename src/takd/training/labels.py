@@ -18,6 +18,16 @@ def softened(labels: Tensor, classes: int, smoothing: float) -> Tensor:
     return (1 - smoothing) * shares + smoothing / classes
 
 
+def weights_of(labels: Tensor, class_weights: Tensor | None) -> Tensor | None:
+    """How much each label counts: (B,), or None where all count alike.
+
+    labels: (B,), int64, or (B, C), shares of classes, before they are softened. class_weights: (C,).
+    """
+    if class_weights is None:
+        return None
+    return class_weights[labels] if labels.dim() == 1 else labels @ class_weights
+
+
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:
     """How much a label of each class counts, so that all classes count alike together: N / (C n), by n images of N.
 

@@ -14,7 +14,7 @@ from takd.data.prepared import PreparedData
 from takd.data.randomness import generator
 from takd.data.views import Normalisation, Views, share_of, training_and_held_out
 from takd.errors import DivergenceError
-from takd.networks.builders import build
+from takd.networks.builders import build, fill
 from takd.networks.randomness import uses_randomness
 from takd.objectives.registry import ALL
 from takd.records.metrics import Epoch, ended_early
@@ -90,7 +90,7 @@ def train(
     builder, peer = recipe.network.builder, recipe.network.peer
     student = initialised(builder, data.classes, name.seed, data.size, root)
     if start is not None:
-        student.load_state_dict(start)
+        fill(student, start)
     objective = import_module(ALL[recipe.objective.name].module)
     other = None if peer is None else initialised(peer, data.classes, name.seed, data.size, root)
     on_built()
@@ -153,7 +153,7 @@ def train(
         on_epoch(history[-1])
 
     if best:
-        kept.load_state_dict(best)
+        fill(kept, best)
     final = logits(still(kept, precision, judged_images), judged_images, world=world)
     return Trained(kept, history, final.argmax(dim=1), scores_of(final, judged.labels))
 

@@ -8,7 +8,7 @@ from torch import nn
 from takd.data.splits import Split
 from takd.data.views import Normalisation, Views
 from takd.errors import CheckpointError
-from takd.networks.builders import build, is_library
+from takd.networks.builders import build, fill, is_library
 from takd.records.key import own_code_of
 from takd.records.weights import About, Weights
 
@@ -36,7 +36,7 @@ def opened(
         )
     network = build(builder or about.builder, about.classes, size=about.size, root=root)
     try:
-        network.load_state_dict(weights.tensors)
+        fill(network, weights.tensors)
     except RuntimeError:
         raise CheckpointError(f"{path}: its weights don't fit {builder or about.builder}; it was written by other code") from None
     return network.eval().to(memory_format=torch.channels_last), about

@@ -38,7 +38,7 @@ class Step:
         outputs = self.computed(pictures, count)
         if batch.ask is not None:  # the objective makes images of its own
             made = self.objective.made(self.world.whole(pictures, count), outputs, batch, self.fields)
-            if made is not None:
+            if made is not None and len(made) >= max(2, self.world.size):  # batch norm compares some, and each process has one
                 batch = batch._replace(made=(self.computed(self.world.part(made), len(made)), batch.ask.logits(made)))
         loss = self.loss(outputs, batch)
         loss.backward()

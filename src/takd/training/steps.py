@@ -14,7 +14,7 @@ from takd.networks.randomness import step_randomness
 from takd.objectives.batch import Batch
 from takd.study.names import Name
 from takd.study.recipe import Recipe
-from takd.training.labels import softened
+from takd.training.labels import softened, weights_of
 from takd.training.mixing import Mixing
 from takd.training.schedule import learning_rate
 from takd.training.step import Step
@@ -91,10 +91,11 @@ class OneByOne:
                 pictures, labels = mix(pictures)
             if course.is_random:
                 step_randomness(seed, epoch, step, world.rank)
+            weights = weights_of(labels, course.class_weights)
             labels = softened(labels, course.classes, recipe.labels.label_smoothing)
             random = partial(generator_for, seed, epoch, step)
             told = (said.logits, epoch, said.features, recipe.all_epochs, said.ancestors, random, said.ask)
-            given = Batch(labels, *told, class_weights=course.class_weights, unlabelled=len(batch) - len(labels))
+            given = Batch(labels, *told, weights=weights, unlabelled=len(batch) - len(labels))
             self.losses[step] = course.carry_out(pictures, given, learning_rate(recipe, epoch, step / len(batches)))
             if course.after_step is not None:
                 course.after_step()

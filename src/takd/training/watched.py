@@ -73,7 +73,8 @@ class Asking:
         """normalisation: of the student, whose images are turned into what the teacher takes."""
         self.teacher, self.teacher_key, self.teacher_digest = online.teacher, online.teacher_key, online.teacher_digest
         self.online = online
-        own = [each[:3].view(3, 1, 1) for each in (normalisation.scale, normalisation.shift)]
+        device = online.images.device  # the normalisation may have been found where the data were read
+        own = [each[:3].view(3, 1, 1).to(device) for each in (normalisation.scale, normalisation.shift)]
         taken = [each[:3].view(3, 1, 1) for each in (online.images.scale, online.images.shift)]
         self.own, self.taken = own, taken
         self.ask = Asked(self._logits, darkest=own[1], brightest=255 * own[0] + own[1])

@@ -82,6 +82,14 @@ def test_the_data_sets_own_statistics_give_zero_mean_and_unit_deviation(split: S
     torch.testing.assert_close(batch.std((0, 2, 3), correction=0), torch.ones(3), rtol=0, atol=1e-4)
 
 
+def test_a_channel_that_is_the_same_everywhere_is_shown_as_zero(split: Split) -> None:
+    pixels = split.images.clone()
+    pixels[..., 1] = 7
+    same = Split(pixels, split.labels)
+    shown = Views(same, Normalisation.of(same, "dataset")).batch(torch.arange(len(same)), None)
+    assert not shown[:, 1].any() and shown.isfinite().all() and shown[:, 0].any()
+
+
 def test_held_out_images_are_the_same_share_of_every_class() -> None:
     labels = torch.tensor([0] * 100 + [1] * 50 + [2] * 9)[torch.randperm(159)]
     training, held_out = training_and_held_out(labels, share=0.1, seed=0)

@@ -13,6 +13,7 @@ from takd.planning.verify import verify
 from takd.records.made import Made
 from takd.study import layout
 from tests.unit.planning.project import Project, node
+from tests.unit.planning.test_keys import own
 
 TWO = {
     "claims": {
@@ -89,6 +90,12 @@ def test_a_claim_that_cannot_be_decided_is_told_in_one_line(target: str, said: s
     with pytest.raises(ParameterError, match=said) as caught:
         targets.check(project.workflow(), target)
     assert "\n" not in str(caught.value)
+
+
+def test_which_recipe_is_better_is_not_decided_by_more_students(project: Project) -> None:
+    own(project, variants={"long": {"epochs": 5}}, report=["table", "recipes"])
+    with pytest.raises(ParameterError, match="recipe1 compares two recipes"):
+        targets.check(project.workflow(), "results/pets/decided/recipe1.md")
 
 
 def test_a_variant_that_is_gone_is_told(project: Project) -> None:

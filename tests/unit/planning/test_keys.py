@@ -150,6 +150,17 @@ def test_what_the_paper_says_is_in_the_keys_of_what_is_held_against_it(project: 
     assert changed(before, keys(project)) == {"table2", "table1", "claims", "report"}
 
 
+def test_a_claim_that_changes_changes_no_table_and_nothing_of_a_study_of_ones_own(project: Project) -> None:
+    own(project)
+    before, pets = keys(project), project.workflow().keys.report("results/pets")
+    claims = project.root / "paper/claims.yaml"
+    claims.write_text(f"# another\n{claims.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert changed(before, keys(project)) == {"claims", "report"}
+    assert project.workflow().keys.report("results/pets") == pets
+    (project.root / "paper/published.csv").write_text("another", encoding="utf-8")
+    assert project.workflow().keys.report("results/pets") == pets
+
+
 # A study of one's own.
 
 

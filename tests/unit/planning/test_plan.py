@@ -122,6 +122,32 @@ def test_a_student_whose_teacher_is_gone_is_trained_again(timed: Project) -> Non
     assert len(planned(timed).missing) == 10
 
 
+def test_a_teacher_whose_weights_were_deleted_is_trained_again_for_a_student_that_is_not_there(timed: Project) -> None:
+    teacher = node("digits/plain/10/seed0")
+    timed.make_line(node("digits/plain/10-4-2/seed0"))
+    (timed.root / layout.model(*teacher)).unlink()
+    (timed.root / layout.soft_targets(*teacher, "unaugmented")).unlink()
+
+    def missing(target: str) -> list[str]:
+        return [str(each.node.name).removeprefix("digits/plain/") for each in planned(timed, target).missing]
+
+    assert missing("results/models/digits/plain/10-4-2/seed0/metrics.json") == []
+    assert missing("results/models/digits/plain/10/seed0/metrics.json") == []
+    assert missing("results/models/digits/plain/10/seed0/model.safetensors") == ["10/seed0"]
+    assert missing("results/models/digits/plain/10-8/seed0/metrics.json") == ["10/seed0", "10-8/seed0"]
+    timed.answer(teacher, node("digits/plain/10-8/seed0"))
+    assert missing("results/models/digits/plain/10-8/seed0/metrics.json") == ["10-8/seed0"]
+
+
+def test_what_shows_the_networks_that_are_there_trains_none(timed: Project) -> None:
+    timed.make_line(node("digits/plain/10-4-2/seed0"))
+    timed.write(run="there")
+    made = planned(timed)
+    assert not made.missing and [str(each.node.name) for each in made.networks] == [
+        "digits/plain/10/seed0", "digits/plain/10-4/seed0", "digits/plain/10-4-2/seed0"
+    ]  # fmt: skip
+
+
 def test_measured_epochs_count_before_the_cost_file(timed: Project) -> None:
     timed.make(node("digits/plain/10/seed0"))  # two seconds an epoch
     assert planned(timed).seconds == 2 * (8 + 6 + 4 + 6 * 2)

@@ -195,3 +195,15 @@ def test_a_preset_that_waits_for_its_search_is_said_where_it_is_asked_for_alone(
     for asked in ("results/found/table2.csv", "results/found/models/digits/plain/10/seed0/metrics.json"):
         with pytest.raises(ParameterError, match=r"10-4-2\.yaml: no such file; a search writes it, beside its \.csv"):
             targets.looked_at(presets.workflow(), [asked], "results")
+
+
+@pytest.mark.parametrize(
+    "option", ["-F", "-nF", "-Fp", "-pF", "-f", "-kf", "-R", "-Rtrain", "--force", "--forcea", "--forcerun=train"]
+)
+def test_options_that_make_what_is_right_anew_are_refused_however_they_are_typed(option: str) -> None:
+    with pytest.raises(ParameterError, match=f"^{option}: keys decide"):
+        targets.check_options(["--cores", "4", option, "--", "results/table2.csv"])
+
+
+def test_other_options_are_snakemakes_affair() -> None:
+    targets.check_options(["-n", "-np", "-c4", "-sSnakefile", "-qFr", "--force-use-threads", "-dRuns", "results/-F"])

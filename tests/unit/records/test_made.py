@@ -24,6 +24,12 @@ def test_a_record_of_what_was_made_tells_what_was_changed(tmp_path: Path) -> Non
     assert found.changed(tmp_path) == ["table2.csv", "table2.md"]
 
 
+def test_a_record_of_very_many_sources_is_read_again(tmp_path: Path) -> None:
+    made = Made(key=KEY, files={"accuracy.csv": DIGEST}, made_from={f"results/{number}": DIGEST for number in range(1500)})
+    made.write(tmp_path / "made.json")
+    assert Made.read(tmp_path / "made.json") == made
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -275,6 +275,29 @@ def test_what_claims_suppose_is_met_by_a_ladder_and_not_by_a_better_assistant() 
     assert (against.better, against.worse) == ("10", "10-6") and against.worse_mean == pytest.approx(64.0)
 
 
+@pytest.mark.parametrize(
+    "premise",
+    [
+        {"kind": "above", "better": ["10-2"], "quoted": ["figure6/ResNet-8/FITNET"]},
+        {"kind": "nearest", "assistants": {"10-4-2": "4", "10-6-2": "6"}, "between": ["10", "2"]},
+        {"kind": "varied", "chains": ["10-2"], "by": "half"},
+    ],
+)
+def test_what_a_claim_supposes_may_be_of_any_kind(premise: dict[str, Any]) -> None:
+    known = claims.Claims.model_validate(
+        {
+            "claims": {"C": said({"kind": "order", "family": "plain", "chains": ["10-2", "2"]}) | {"supposes": ["P"]}},
+            "premises": {"P": said(premise | {"family": "plain"})},
+        }
+    )
+    found = judge(known, ("cifar100",), Measured(table({"10-2": 45.0, "2": 40.0}), NO_RISES, PUBLISHED, 0.3))
+    assert supposed(known.claims["C"], found, "cifar100", "plain") == "not run"
+
+
+def said(comparison: dict[str, Any]) -> dict[str, Any]:
+    return {"where": "x", "statement": "It is so", "comparisons": [comparison]}
+
+
 def test_the_models_that_intervals_rest_on_are_told_with_their_premises() -> None:
     found = judged(as_the_paper_has_it())
     (model,) = (one for one in found.models if one.claim == "C1")

@@ -88,3 +88,14 @@ def test_what_was_not_run_is_left_out() -> None:
     picture = rates.draw(spec, rates.numbers("figure6_left", spec, of), of)
     assert [axis.get_title().partition(":")[0] for axis in picture.axes] == [of.title("digits")] * 2
     pyplot.close(picture)
+
+
+def test_a_share_that_is_not_one_part_of_the_whole_stands_as_it_is() -> None:
+    spec, table = ARTIFACTS["figure6_left"], of_figures()
+    assert isinstance(spec, Rates)
+    numbers = rates.numbers("figure6_left", spec, context(table))
+    numbers["training_share"] = numbers["training_share"].replace({1 / 2: 0.75})
+    picture = rates.draw(spec, numbers, context(table))
+    labels = [label.get_text() for label in picture.axes[0].get_xticklabels()]
+    assert labels[-2:] == ["0.75", "1"] and "1/4" in labels
+    pyplot.close(picture)

@@ -19,13 +19,15 @@ SPEC = ARTIFACTS["cost"]
 SECONDS = {"10": 900.0, "10-4": 200.0, "10-4-2": 100.0, "10-2": 80.0, "2": 50.0}
 
 
-def run(without: str = "") -> Context:
+def run(without: str = "", processes: int = 1) -> Context:
     rows = [("cifar10", "plain", chain, seed, 70.0 + seed) for chain in SECONDS if chain != without for seed in (0, 1)]
     table = accuracies(rows, threads=2, epochs=10)
     table["seconds"] = table["chain"].map(SECONDS)
     above = {"10": ("10",), "10-4": ("10", "10-4"), "10-4-2": ("10", "10-4", "10-4-2"), "10-2": ("10", "10-2"), "2": ("2",)}
     spent = {
-        ("cifar10", "plain", chain, ""): dict.fromkeys((0, 1), 2 * sum(SECONDS[each] for each in line))
+        ("cifar10", "plain", chain, ""): dict.fromkeys(
+            (0, 1), (2 * processes * sum(SECONDS[each] for each in line), 2 * processes * SECONDS[chain])
+        )
         for chain, line in above.items()
         if without not in line
     }
@@ -43,8 +45,9 @@ def test_a_way_costs_all_of_its_networks_once() -> None:
 def test_how_many_epochs_cost_as_much_as_the_path() -> None:
     """Of 2,400 core-seconds NOKD has all for itself, at 10 an epoch; BLKD what its teacher leaves, 600, at 16 an epoch."""
     assert isinstance(SPEC, Costs)
-    epochs = spending.numbers("cost", SPEC, run()).set_index("label")["epochs_at_equal_cost"]
-    assert epochs[["NOKD", "BLKD"]].tolist() == pytest.approx([240, 37.5]) and pd.isna(epochs["TAKD"])
+    for processes in (1, 2):
+        epochs = spending.numbers("cost", SPEC, run(processes=processes)).set_index("label")["epochs_at_equal_cost"]
+        assert epochs[["NOKD", "BLKD"]].tolist() == pytest.approx([240, 37.5]) and pd.isna(epochs["TAKD"])
 
 
 def test_the_example_in_the_docs() -> None:

@@ -87,4 +87,19 @@ def test_multiply_adds_are_those_of_a_hand_count(member: str, count: int | None)
     assert multiply_adds(grouped, 32) == 16 * 16 * 6 * 9
     network = build(member, 10, size=32)
     assert count is None or multiply_adds(network, 32) == count
-    assert torch.is_inference_mode_enabled() is False
+
+
+def test_multiply_adds_of_attention_are_those_of_its_projections() -> None:
+    """Of 16 patches of 8x8 pixels: a block's three projections and the one behind them, 4 d² a patch, and its layers, 2 d · 4d."""
+    patches, d = 16, 12
+    block = nn.TransformerEncoderLayer(d, 2, dim_feedforward=4 * d, batch_first=True)
+    network = nn.Sequential(nn.Conv2d(3, d, 8, stride=8), nn.Flatten(2), Turned(), block).eval()
+    assert multiply_adds(network, 32) == patches * (d * 3 * 64 + 4 * d * d + 8 * d * d)
+    assert torch.backends.mha.get_fastpath_enabled() and torch.is_grad_enabled()
+
+
+class Turned(nn.Module):
+    """(B, d, patches) to (B, patches, d)."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features.transpose(1, 2)

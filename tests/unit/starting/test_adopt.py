@@ -58,6 +58,16 @@ def test_a_student_is_taken_by_the_weights_of_each_of_its_teachers(project: Proj
     assert adopted(project, folder) == ["", "its teacher digits/plain/10/seed1 isn't there"]
 
 
+def test_a_student_of_a_teacher_by_another_recipe_is_not_taken(project: Project) -> None:
+    folder = older(project, FIRST, SECOND, STUDENT)
+    changed = {"digits/plain/10-4/*": {"ensemble": [0, 1]}, "digits/plain/10/seed1": {"epochs": 9}}
+    shutil.copytree(folder, project.root / "results/models")  # where the teachers lie, too, as the older recipe left them
+    project.write(overrides=changed)
+    said = "its teacher digits/plain/10/seed1 is there, but not as the parameters ask for"
+    assert adopted(project, folder) == ["", "was trained by another recipe", said]
+    assert project.workflow().keys.state(STUDENT) != "fresh"
+
+
 def test_a_network_that_other_code_of_ones_own_built_is_not_taken(project: Project) -> None:
     folder = older(project, FIRST)
     path = folder / "digits/plain/10/seed0/model.safetensors"

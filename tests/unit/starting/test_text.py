@@ -22,7 +22,8 @@ IMAGES = OwnImages(folder="data/pets")
 
 
 def members(**given: dict[str, str]) -> list[Member]:
-    return [Member(name, "plain:2", 10, **given.get(name, {})) for name in ("large", "middle", "small")]
+    usual = {"builder": "plain:2"}
+    return [Member(name, parameters=10, **(usual | given.get(name, {}))) for name in ("large", "middle", "small")]
 
 
 def recipes(tmp_path: Path, of: list[Member], *, size: int = 224, counts: tuple[int, ...] = (50, 50)) -> dict[str, Recipe]:
@@ -72,6 +73,14 @@ def test_a_student_from_weights_is_fine_tuned_on_any_chain_and_the_others_are_no
     small = dict.fromkeys(("small", "large-small", "large-middle-small"), tuned)
     assert kinds == {"large": nothing, "middle": nothing} | small
     assert {each.views.normalisation for each in found.values()} == {"imagenet"}
+
+
+@pytest.mark.parametrize("builder", ["torchvision:googlenet", "torchvision:inception_v3"])
+def test_weights_of_pixels_around_zero_are_shown_such(tmp_path: Path, builder: str) -> None:
+    """torchvision sets `transform_input`, by which ImageNet's normalisation becomes this one, wherever it opens them itself."""
+    found = recipes(tmp_path, members(large={"weights": "t.pth", "builder": builder}, small={"start": "s.pth"}))
+    kinds = {chain: each.views.normalisation for chain, each in found.items()}
+    assert {chain for chain, kind in kinds.items() if kind == "paper"} == {"large"} and set(kinds.values()) == {"paper", "imagenet"}
 
 
 def test_a_teacher_from_weights_alone_is_fine_tuned_alone(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from takd.errors import ParameterError
 from takd.objectives.registry import OBJECTIVES
 from takd.study import artifacts
 from takd.study.names import Name
-from takd.study.papers_kinds import Row, Surfaces, Table
+from takd.study.own_claims import of_own_study
+from takd.study.papers_kinds import LARGEST_PATHS, Row, Surfaces, Table
 from takd.study.tree import Node, Tree
 from tests.conftest import ROOT
 
@@ -185,3 +186,10 @@ def test_a_specification_that_cannot_be_used_is_refused(tmp_path: Path, text: st
 def test_an_unknown_table_is_refused() -> None:
     with pytest.raises(ParameterError, match="unknown table or figure 'table9'; did you mean table3\\? There are table1"):
         artifacts.look_up(artifacts.load(SPECIFICATION), "table9")
+
+
+def test_a_study_of_as_many_members_as_there_may_be_is_shown_and_judged() -> None:
+    members = [f"m{number}" for number in range(LARGEST_PATHS)]
+    shown, judged = artifacts.of_own_study("own", members), of_own_study("own", members)
+    assert len(shown["table"].networks(("own",), seeds=1)) == 1 + 2 ** (LARGEST_PATHS - 2)
+    assert len(judged.claims["paths"].comparisons[0].read) == 2 ** (LARGEST_PATHS - 2) - 1

@@ -121,6 +121,15 @@ def test_a_claim_of_one_s_own_is_one_more_entry(tmp_path: Path) -> None:
         (claim_of("kind: peak, family: plain, chains: [10-6, 10-4, 10-2], over: [6]"), "over: needs a chain for each"),
         (claim_of("kind: nearest, family: plain, assistants: {10-4-2: 4}, between: [10, 2]"), "at least 2"),
         (claim_of("kind: nearest, family: plain, assistants: {10-4-2: 4, 10-6-2: 6}, between: [10]"), "between"),
+        (claim_of("kind: flatter, family: plain, variant: few, chains: [10-2, 2]"), "of the main recipe's networks alone"),
+        (claim_of(ORDER + ", variant: few, measure: entropy"), "of the main recipe's networks alone"),
+        (
+            claim_of(
+                "kind: faster, family: plain, shares: [half, third], than: {10-2: [2]}, "
+                "joint: [{label: all, better: [10-2], worse: [2]}]"
+            ),
+            "joint: a test over several chains compares accuracies",
+        ),
         (claim_of(ORDER, "    supposes: [C9]\n"), "C9 isn't another claim or premise"),
         (claim_of(ORDER, "    supposes: [C1]\n"), "C1 isn't another claim"),
         (claim_of(ORDER) + f"premises:\n  C1: {{where: x, statement: y, comparisons: [{{{ORDER}}}]}}\n", "id of a claim, too"),

@@ -225,7 +225,7 @@ def test_a_variant_leaves_out_what_shows_variants(project: Path) -> None:
 
 
 def test_more_networks_than_anybody_trains_are_refused_before_they_are_counted(project: Path) -> None:
-    members = {f"m{i}": "plain:10" for i in range(12)}
+    members = {f"m{i}": "plain:10" for i in range(9)}
     tree = own(project, members=members, seeds=10_000)
     with pytest.raises(ParameterError, match="results/pets: more than 100,000 networks; ask for fewer seeds"):
         tree.needed("results/pets", ["paths"])

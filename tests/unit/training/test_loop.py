@@ -16,6 +16,7 @@ from takd.errors import DivergenceError
 from takd.records.metrics import Epoch
 from takd.study.names import Name
 from takd.study.recipe import Recipe
+from takd.training import averages
 from takd.training.checkpoint import Progress
 from takd.training.device import used_precision
 from takd.training.inference import share_correct, still, top1_accuracy
@@ -419,3 +420,20 @@ def test_batch_norm_of_single_pixels_is_never_shown_one_image(few: PreparedData)
     """At 32x32, mobilenet_v3's last batch norms see 1x1 pixels: of one image they would have one value."""
     trained = train(ALONE, recipe(builder=MOBILE, epochs=1), replace(few, train=part(few.train, 129)), None, device=CPU)
     assert math.isfinite(trained.history[0].loss)
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.9999])
+def test_places_in_a_table_are_not_averaged(decay: float) -> None:
+    """As a Swin transformer's `relative_position_index`; averaged in float32 and cut, some would point to their neighbours."""
+    network, places, statistics = nn.Linear(2, 2), torch.arange(3000), torch.zeros(2)
+    network.register_buffer("places", places)
+    network.register_buffer("statistics", statistics)
+    average = averages.averaged(network, decay)
+    averages.add(average, network)
+    places += 1
+    statistics += 1
+    for _ in range(3):
+        averages.add(average, network)
+    assert average is not None
+    kept = dict(average.named_buffers())
+    assert torch.equal(kept["module.places"], places) and 0 < kept["module.statistics"][0] < 1

@@ -19,7 +19,7 @@ def small(classes):
 """
 
 
-@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:mobilenet_v3_small"])
+@pytest.mark.parametrize("builder", ["plain:4", "resnet:8", "torchvision:mobilenet_v3_small", "torchvision:mnasnet0_5"])
 def test_a_network_comes_back_as_it_was(few: PreparedData, tmp_path: Path, builder: str) -> None:
     network, about = opened(write_network(tmp_path / "model", few, NAME, builder), data_digest=few.digest)
     images = torch.randn(3, 3, 32, 32)

@@ -1,6 +1,7 @@
 """Trainings whose student is compared with its teacher stage by stage."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from torch import nn
 
 from takd.data import prepared
 from takd.data.prepared import PreparedData
+from takd.data.views import Normalisation
 from takd.errors import DivergenceError, ParameterError
+from takd.objectives.batch import Asked, Batch
+from takd.objectives.registry import LabelFields
 from takd.records.metrics import Metrics
 from takd.records.weights import Weights
 from takd.study.names import Name
@@ -17,9 +21,11 @@ from takd.study.recipe import Recipe
 from takd.training.checkpoint import Progress
 from takd.training.job import Files, train_network
 from takd.training.loop import initialised, train
+from takd.training.optimiser import SGD
 from takd.training.soft_targets import online
+from takd.training.step import Step
 from takd.training.teaching import Shown
-from takd.training.watched import Beside
+from takd.training.watched import Asking, Beside
 from tests.conftest import recipe
 from tests.unit.training.conftest import CPU, Stop, same, stop_after, weights, write_network
 
@@ -142,3 +148,32 @@ def test_what_it_cant_learn_from_is_said_in_one_line(digits: Path, tmp_path: Pat
     with pytest.raises(ParameterError, match=r"14-8\+at/seed3: has no stages whose features could be compared"):
         job(tmp_path, digits, builder="flat.py:net", teachers=(path,))
     assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("count", "used"), [(1, False), (2, True)])
+def test_a_single_image_that_an_objective_makes_is_left_out(count: int, used: bool) -> None:
+    """Batch norm compares the images of a step; of one image of single pixels it would have one value."""
+    seen: list[bool] = []
+
+    def loss(outputs: torch.Tensor, batch: Batch, fields: LabelFields) -> torch.Tensor:
+        seen.append(batch.made is not None)
+        return outputs.sum()
+
+    objective: Any = SimpleNamespace(made=lambda pictures, outputs, batch, fields: pictures[:count], loss=loss)
+    network = nn.Sequential(nn.Conv2d(3, 2, 4), nn.BatchNorm2d(2), nn.Flatten())
+    asked = Asked(lambda images: torch.zeros(len(images), 2), torch.zeros(3, 1, 1), torch.ones(3, 1, 1))
+    optimiser = SGD(network.parameters(), momentum=0, nesterov=False, weight_decay=0)
+    step = Step(network, objective, LabelFields(name="labels"), optimiser, torch.float32)
+    step(torch.rand(4, 3, 4, 4), Batch(torch.zeros(4, dtype=torch.long), None, 0, ask=asked), 0.1)
+    assert seen == [used]
+
+
+def test_the_images_of_an_objective_are_turned_on_the_teachers_device() -> None:
+    scales = Normalisation(torch.ones(3, device="meta"), torch.zeros(3, device="meta"))
+    images: Any = SimpleNamespace(device=torch.device("meta"), scale=scales.scale, shift=scales.shift)
+    beside: Any = SimpleNamespace(
+        teacher="", teacher_key="", teacher_digest="", images=images, network=nn.Conv2d(3, 2, 4, device="meta")
+    )
+    asking = Asking(beside, Normalisation(torch.ones(3), torch.zeros(3)))
+    assert asking.ask.logits(torch.zeros(2, 3, 4, 4, device="meta")).shape == (2, 2, 1, 1)
+    assert asking.ask.darkest.device == asking.ask.brightest.device == torch.device("meta")
