@@ -16,7 +16,8 @@ ERRORS = f"{PACKAGE}.errors"
 # Registries list what there is, not how it works: a new member, objective or data set must not retrain what is there. Of families
 # and objectives the one in use is named to code_hash, and so is the reader of weights that were brought; what is read from a data
 # set's source is verified by its digest; errors are texts, and so is what a training says while it runs. Which of several GPUs a
-# job takes changes nothing; its kind is recorded. The command line hands on what it is given, all of which is in the key.
+# job takes changes nothing; its kind is recorded. The command line hands on what it is given, all of which is in the key. This
+# module says what counts, and what it counts is in each hash anyway.
 NOT_COUNTED = (
     "takd.networks.registry",
     "takd.networks.own_code",
@@ -24,17 +25,7 @@ NOT_COUNTED = (
     "takd.networks.plain",
     "takd.networks.resnet",
     "takd.networks.imagenet",
-    "takd.objectives.registry",
-    "takd.objectives.labels",
-    "takd.objectives.mutual",
-    "takd.objectives.dkd",
-    "takd.objectives.dist",  # and distillation
-    "takd.objectives.logit_std",
-    "takd.objectives.at",
-    "takd.objectives.fitnet",
-    "takd.objectives.fsp",
-    "takd.objectives.bss",
-    "takd.objectives.dgkd",
+    "takd.objectives.",  # but for what each of them is given
     "takd.data.registry",
     "takd.data.sources",
     "takd.data.archives",
@@ -48,7 +39,9 @@ NOT_COUNTED = (
     ERRORS,
     "takd.training.bar",
     "takd.training.cards",
+    "takd.code",
 )
+COUNTED = "takd.objectives.batch"
 
 
 def code_hash(*modules: str, files: Iterable[Path] = ()) -> str:
@@ -77,7 +70,7 @@ def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     if path.suffix != ".py":  # a compiled module of somebody's own
         return hashlib.sha256(path.read_bytes()).hexdigest(), ()
     tree = ast.parse(path.read_bytes())
-    imported = tuple(name for name in _imported(tree) if name.split(".")[0] == PACKAGE and not name.startswith(NOT_COUNTED))
+    imported = tuple(name for name in _imported(tree) if name.split(".")[0] == PACKAGE and _counts(name))
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -91,6 +84,10 @@ def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module == ERRORS:
             node.names = []  # which of them are raised stands where that is
     return repr(_described(tree)), imported
+
+
+def _counts(name: str) -> bool:
+    return name.startswith(COUNTED) or not name.startswith(NOT_COUNTED)
 
 
 def _is_text(node: ast.expr) -> bool:
