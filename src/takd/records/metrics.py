@@ -116,9 +116,9 @@ class Metrics(Origin):
         write_json(path, values | {"digest": _digest(values)})
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path | str) -> Self:
         """A record. Raises RecordError where the file isn't one, or says something else than what was written."""
-        values = _json(path)
+        values = _json(path := Path(path))
         written = values.pop("digest", None)
         try:
             record = cls.model_validate(

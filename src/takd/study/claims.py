@@ -59,6 +59,9 @@ class Claims(Entry):
             for other in claim.supposes:
                 if other not in self.all() or other == name:
                     raise ValueError(f"{name}: supposes: {other} isn't another claim or premise; there are {', '.join(self.all())}")
+        supposed = {other for claim in self.claims.values() for other in claim.supposes}
+        if idle := [name for name in self.premises if name not in supposed]:
+            raise ValueError(f"premises: {idle[0]}: no claim supposes it; a claim of its own stands under `claims`")
         return self
 
 

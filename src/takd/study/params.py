@@ -11,11 +11,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from takd.data.registry import DATASET_TITLES, OwnImages
 from takd.errors import NotSearchedError, ParameterError, TakdError, shortened
 from takd.networks.registry import PAPER_FAMILIES, check_builder
+from takd.objectives.registry import FIELDS
 from takd.study.looks import MOST_SEEDS
 from takd.study.metric import Metric
 from takd.study.names import WORD
 from takd.study.papers_kinds import LARGEST_PATHS
 from takd.study.path_section import PathSection
+from takd.study.recipe import SECTION_OF
 from takd.study.search import Found, JudgedOn, Search, Settings
 from takd.study.section import Section, first_problem
 from takd.yaml_files import read_yaml
@@ -261,6 +263,8 @@ def _nearest(error: ValidationError) -> str:
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
     if problem["type"] != "extra_forbidden" or model is None:
         return ""
+    if not above and name in (*SECTION_OF, *FIELDS):
+        return f"; it stands under train, as in `train: {{{name}: …}}`"
     near = difflib.get_close_matches(str(name)[:100], [field.alias or each for each, field in model.model_fields.items()], 1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -133,6 +133,10 @@ def test_a_claim_of_one_s_own_is_one_more_entry(tmp_path: Path) -> None:
         (claim_of(ORDER, "    supposes: [C9]\n"), "C9 isn't another claim or premise"),
         (claim_of(ORDER, "    supposes: [C1]\n"), "C1 isn't another claim"),
         (claim_of(ORDER) + f"premises:\n  C1: {{where: x, statement: y, comparisons: [{{{ORDER}}}]}}\n", "id of a claim, too"),
+        (
+            claim_of(ORDER) + f"premises:\n  X1: {{where: x, statement: y, comparisons: [{{{ORDER}}}]}}\n",
+            "X1: no claim supposes it",
+        ),
         (claim_of(ORDER).replace("It is so", '"two\\nlines"'), "statement"),
         (claim_of(ORDER).replace("C1:", "'C 1':"), "pattern"),
         (claim_of(ORDER).replace("plain", "../../etc"), "family"),

@@ -43,6 +43,8 @@ def test_a_preset_says_only_what_differs(preset: str) -> None:
         ({"run": "none"}, "run: must be 'all' or 'there'"),
         ({"metric": "f1"}, "metric: must be 'accuracy', 'top5_accuracy', 'balanced_accuracy' or 'macro_f1', not \"f1\""),
         ({"colour": "red"}, "colour: no such parameter$"),
+        ({"temperature": 2}, "temperature: no such parameter; it stands under train, as in `train: {temperature: …}`$"),
+        ({"weight_decay": 0}, "weight_decay: no such parameter; it stands under train"),
         ({"seedz": 3}, r"seedz: no such parameter; did you mean seeds\?$"),
         ({"search": {"trialz": 3}}, r"search.trialz: no such parameter; did you mean trials\?$"),
         ({"path": {"from": 10, "to": 2, "too": 2}}, r"path.too: no such parameter; did you mean to\?$"),
