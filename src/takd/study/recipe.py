@@ -61,7 +61,8 @@ class Recipe(Part):
         if self.schedule.schedule == "step" and not any(drop < self.length.epochs for drop in drops):
             said = ", ".join(map(str, drops)) or "none"
             raise ValueError(
-                f"learning_rate_drops: {said} before the end of {self.length.epochs} epochs, so `schedule: step` has no step"
+                f"learning_rate_drops: {said} before the end of {self.length.epochs} epochs, so `schedule: step` has no step; "
+                "give an earlier one, or `schedule: cosine`"
             )
         if self.labels.class_weights == "balanced" and self.views.sampling == "balanced":
             raise ValueError("class_weights: balanced, beside `sampling: balanced`, makes up for small classes twice; give one")
