@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -28,6 +29,11 @@ README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 QUICK = ROOT / "results/published/quick"
 BY_WAY = ("2", "10-2", "10-4-2")  # from labels alone, from the teacher, through an assistant
+STUDENTS = {  # family, data set, its chains by way, how many students each has
+    "plain 2, CIFAR-10": ("plain", "cifar10", BY_WAY, (10, 10, 10)),
+    "plain 2, CIFAR-100": ("plain", "cifar100", BY_WAY, (10, 10, 10)),
+    "ResNet-8, CIFAR-10": ("resnet", "cifar10", ("8", "110-8", "110-20-8"), (5, 3, 3)),
+}
 
 
 def networks() -> pd.DataFrame:
@@ -35,8 +41,8 @@ def networks() -> pd.DataFrame:
     return table[table["variant"] == ""]
 
 
-def published(dataset: str) -> list[float]:
-    table = pd.read_csv(ROOT / "paper/published.csv").query("artifact == 'table1' and model == 'CNN' and dataset == @dataset")
+def published(dataset: str, model: str = "CNN") -> list[float]:
+    table = pd.read_csv(ROOT / "paper/published.csv").query("artifact == 'table1' and model == @model and dataset == @dataset")
     accuracy = table.set_index("column")["accuracy"]
     return [float(accuracy[column]) for column in ("NOKD", "BLKD", "TAKD")]
 
@@ -48,34 +54,42 @@ def cells(line: str) -> list[str]:
 def test_its_table_is_what_was_measured() -> None:
     shown = [cells(line) for line in README.splitlines() if re.match(r"\|.*\| *(takd|paper) *\|", line)]
     expected = []
-    for dataset, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100")):
-        accuracy = networks().query("dataset == @dataset and family == 'plain'").groupby("chain")["accuracy"]
-        assert [accuracy.count()[chain] for chain in BY_WAY] == [10, 10, 10]
-        expected.append([title, "takd", *(f"{accuracy.mean()[chain]:.2f} ± {accuracy.std()[chain]:.2f}" for chain in BY_WAY)])
-        expected.append(["", "paper", *(f"{value:.2f}" for value in published(dataset))])
+    for title, (family, dataset, ways, counts) in STUDENTS.items():
+        accuracy = networks().query("dataset == @dataset and family == @family").groupby("chain")["accuracy"]
+        assert tuple(accuracy.count()[chain] for chain in ways) == counts
+        expected.append([title, "takd", *(f"{accuracy.mean()[chain]:.2f} ± {accuracy.std()[chain]:.2f}" for chain in ways)])
+        paper = published(dataset, "CNN" if family == "plain" else "ResNet")
+        expected.append(["", "paper", *(f"{value:.2f}" for value in paper)])
     assert shown == expected
 
 
+def interval(row: dict[Any, Any]) -> str:
+    return f"{row['effect']:+.2f} ({row['low']:+.2f} … {row['high']:+.2f})"
+
+
 def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
-    text = " ".join(README.split())
-    claims = pd.read_csv(QUICK / "claims.csv").query("claim == 'C1' and family == 'plain'").to_dict("records")
+    text, verdicts = " ".join(README.split()), (QUICK / "claims.md").read_text()
+    claims = pd.read_csv(QUICK / "claims.csv").query("claim == 'C1' and kind != 'joint'").to_dict("records")
     by_pair = {(row["dataset"], row["better"], row["worse"]): row for row in claims}
-    for dataset in ("cifar10", "cifar100"):
-        teacher, assistant = by_pair[dataset, "10-2", "2"], by_pair[dataset, "10-4-2", "10-2"]
-        assert teacher["verdict"] == assistant["verdict"] == "reproduced"
-        assert 0 < assistant["effect"] < teacher["effect"]
-    assert "A teacher helps on both data sets, and an assistant helps a little more." in text
-    ours = by_pair["cifar10", "10-4-2", "10-2"]
-    _, direct, through = published("cifar10")
-    said = "The assistant adds {:+.2f} points on CIFAR-10 (interval {:+.2f} … {:+.2f}); the paper has {:+.2f}."
-    assert said.format(ours["effect"], ours["low"], ours["high"], through - direct) in text
+    ours = {name: by_pair[dataset, ways[2], ways[1]] for name, (_, dataset, ways, _) in STUDENTS.items()}
+    teachers = {name: by_pair[dataset, ways[1], ways[0]] for name, (_, dataset, ways, _) in STUDENTS.items()}
+    said = "A teacher helps each student. Above it the assistant adds {} points on CIFAR-10 and {} on CIFAR-100; the paper has +0.94 and +0.35."
+    plain10, plain100, resnet = ours.values()
+    assert said.format(interval(plain10), interval(plain100)) in text
+    assert f"For ResNet-8 it adds {interval(resnet)}; the paper has +0.33." in text
+    for (_, dataset, _, _), paper in zip(STUDENTS.values(), (0.94, 0.35, 0.33), strict=True):
+        _, direct, through = published(dataset, "ResNet" if paper == 0.33 else "CNN")
+        assert through - direct == pytest.approx(paper)
+    assert [row["verdict"] for row in ours.values()] == ["undecided", "reproduced", "undecided"]
+    assert [row["verdict"] for row in teachers.values()] == ["reproduced"] * 3
     orders = r"in (\d+) pairs that were run: (\d+) reproduced, (\d+) equal, (\d+) undecided\."
-    found = re.search(orders, (QUICK / "claims.md").read_text())
+    found = re.search(orders + r" Over (\d+) cells .* by ([\d.]+) points on average, and by ([\d.]+) by the best epoch", verdicts)
     assert found is not None
-    count, reproduced, equal, undecided = found.groups()
+    count, reproduced, equal, undecided, compared, last, best = found.groups()
     said = f"Of {count} pairs that the paper ranks, {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
     assert said in text
-    contradicted = re.findall(r"^\| ([A-Z]\d) +\| \*\*contradicted\*\* ", (QUICK / "claims.md").read_text(), flags=re.MULTILINE)
+    assert f"Over {compared} cells our accuracy is {last} points from the paper's, and {best} by the best epoch." in text
+    contradicted = re.findall(r"^\| ([A-Z]\d) +\| \*\*contradicted\*\* ", verdicts, flags=re.MULTILINE)
     assert contradicted == re.findall(r"\(([A-Z]\d)\)", text)
     rows = pd.read_csv(QUICK / "claims.csv").query("claim in ('C8', 'S1') and verdict == 'contradicted'")
     assert "Two statements are contradicted, both on CIFAR-100. A teacher's student lies less flat than one from labels" in text

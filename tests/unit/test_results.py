@@ -86,10 +86,14 @@ def test_what_is_said_of_recipes_for_150_epochs_is_what_was_measured() -> None:
 
 
 def test_ten_students_are_compared_and_every_other_cell_of_the_quick_results_has_three_networks() -> None:
-    networks = accuracies(PUBLISHED / "quick").groupby(["dataset", "chain"]).size()
+    found = accuracies(PUBLISHED / "quick")
+    networks = found[found["family"] == "plain"].groupby(["dataset", "chain"]).size()
     compared = networks.index.get_level_values("chain").isin(["2", "10-2", "10-8-2", "10-6-2", "10-4-2"])
     assert set(networks[compared]) == {10} and compared.sum() == 2 * 5
     assert set(networks[~compared]) == {3}
+    resnets = found[found["family"] == "resnet"].groupby("chain").size().to_dict()
+    kept = (PUBLISHED / "weights/quick/cifar10/resnet").iterdir()
+    assert resnets == {folder.name: len(list(folder.iterdir())) for folder in kept}
 
 
 def test_the_preset_nearest_to_the_authors_code_can_be_used() -> None:
