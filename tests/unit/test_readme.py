@@ -73,7 +73,10 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     by_pair = {(row["dataset"], row["better"], row["worse"]): row for row in claims}
     ours = {name: by_pair[dataset, ways[2], ways[1]] for name, (_, dataset, ways, _) in STUDENTS.items()}
     teachers = {name: by_pair[dataset, ways[1], ways[0]] for name, (_, dataset, ways, _) in STUDENTS.items()}
-    said = "A teacher helps each student. Above it the assistant adds {} points on CIFAR-10 and {} on CIFAR-100; the paper has +0.94 and +0.35."
+    said = (
+        "A teacher helps each student. Above it the assistant adds {} points on CIFAR-10 and {} on CIFAR-100; "
+        "the paper has +0.94 and +0.35."
+    )
     plain10, plain100, resnet = ours.values()
     assert said.format(interval(plain10), interval(plain100)) in text
     assert f"For ResNet-8 it adds {interval(resnet)}; the paper has +0.33." in text
