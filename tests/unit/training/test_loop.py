@@ -313,8 +313,8 @@ def test_smoothed_labels_are_torchs(fewer: PreparedData, monkeypatch: pytest.Mon
     name, answers = (STUDENT, MadeUp(100, 2)) if how is taught else (ALONE, None)
     ours = train(name, how(builder="plain:2", label_smoothing=0.2), fewer, answers, device=CPU)
 
-    def smoothed(logits: Tensor, labels: Tensor, weight: Tensor | None) -> Tensor:
-        return cross_entropy(logits, labels, weight, label_smoothing=0.2)
+    def smoothed(logits: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(logits, labels, label_smoothing=0.2)
 
     monkeypatch.setattr("takd.objectives.batch.F.cross_entropy", smoothed)
     torchs = train(name, how(builder="plain:2"), fewer, answers, device=CPU)
