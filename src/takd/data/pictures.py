@@ -72,6 +72,8 @@ def fitted(image: Image.Image, size: int, where: str) -> Pixels:
     """
     try:
         image.load()
+        if image.mode == "I" and image.format == "TIFF":  # how many of its bits say something isn't known
+            raise DataError("32 bits a pixel; convert it to 8 or 16")
         colours = _colours(_upright(image))
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
