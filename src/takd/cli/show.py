@@ -57,7 +57,5 @@ def publish(
     """Copy what a folder of results shows to results/published, which is in git."""
     from takd.reporting.publish import publish as copied
 
-    workflow = workflow_here("publish", changes)
-    workflow.tree.folder(results := results.rstrip("/"))  # which says so where there is none
-    copies = copied(workflow, results)
+    copies = copied(workflow_here("publish", changes), results.rstrip("/"))
     print(f"{len(copies)} files below {copies[0].parent if copies else results}")

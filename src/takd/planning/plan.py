@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from takd.data.registry import IN_MEMORY_BYTES
-from takd.data.view_names import views_name
 from takd.errors import TakdError
 from takd.files import read_metadata
 from takd.planning.costs import Costs, Kind
@@ -139,8 +138,7 @@ def made_plan(
         seconds: float | None = 0.0
         if node in to_train:
             seconds = training_seconds(workflow, node, costs)
-            views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
-            answers_bytes, online = workflow.soft_targets_bytes(node), _is_online(workflow, node)
+            views, answers_bytes, online = workflow.views(node), workflow.soft_targets_bytes(node), workflow.is_online(node)
             for teacher in teachers:
                 if online or (teacher, views) not in asked:
                     answers = answering_seconds(teacher.name, recipe, recipe.all_epochs, costs)
@@ -185,10 +183,8 @@ def _to_train(workflow: Workflow, targets: list[str], nodes: list[Node]) -> set[
     asked = {node for target in targets for node in _read_by(workflow, target) if not keys.has_model(node)}
     for node in reversed(nodes):
         if node in missing or node in asked:
-            recipe = keys.recipe(node)
-            views = views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
+            views, online = workflow.views(node), workflow.is_online(node)
             without = [teacher for teacher in tree.teachers(node) if not keys.has_model(teacher)]
-            online = _is_online(workflow, node)
             asked |= {teacher for teacher in without if online or keys.state_of_soft_targets(teacher, views) != "fresh"}
     return missing | asked
 
@@ -204,11 +200,6 @@ def _read_by(workflow: Workflow, target: str) -> list[Node]:
     shown = workflow.tree.shown(results) if stem == "report" else [stem] if stem in artifacts else []
     asking = [name for name in shown if keys.asks(results, name) and keys.state_of_shown(results, name) != "fresh"]
     return keys.networks_shown(results, asking) if asking else []
-
-
-def _is_online(workflow: Workflow, node: Node) -> bool:
-    """Whether a network's teacher answers during the training, and not before it into a file."""
-    return workflow.keys.recipe(node).only_online is not None or workflow.soft_targets_bytes(node) > workflow.soft_targets_at_most
 
 
 def _lacking_exports(workflow: Workflow, target: str) -> list[str]:

@@ -104,13 +104,18 @@ class Workflow:
         if not node.name.is_distilled or self.tree.folder(node.results).imported(node.name):
             return []
         self.tree.check_held_out(node)
-        recipe, teachers = self.tree.recipe(node), self.tree.teachers(node)
-        if recipe.only_online or self.soft_targets_bytes(node) > self.soft_targets_at_most:
+        teachers = self.tree.teachers(node)
+        if self.is_online(node):
             return [(teacher, "teacher", layout.model(*teacher)) for teacher in teachers]
-        views = self._views(node)
+        views = self.views(node)
         return [(teacher, "soft-targets", layout.soft_targets(*teacher, views)) for teacher in teachers]
 
-    def _views(self, node: Node) -> str:
+    def is_online(self, node: Node) -> bool:
+        """Whether a network's teachers answer during its training, and not before it into a file."""
+        return self.keys.recipe(node).only_online is not None or self.soft_targets_bytes(node) > self.soft_targets_at_most
+
+    def views(self, node: Node) -> str:
+        """The name of the views of a network's training, by which its teachers' answers are filed."""
         recipe = self.tree.recipe(node)
         return views_name(recipe.views.augmentation, node.name.seed, recipe.all_epochs)
 
@@ -119,7 +124,7 @@ class Workflow:
         if self.keys.recipe(node).only_online:
             return 0
         lock = self.keys.shape(node.results, node.name.dataset)
-        return 0 if lock is None else 2 * parse_views(self._views(node)).epochs * lock.train * lock.classes
+        return 0 if lock is None else 2 * parse_views(self.views(node)).epochs * lock.train * lock.classes
 
     def brought(self, wildcards: Mapping[str, str]) -> dict[str, str]:
         """Weights that a network is taken from, or begins from, by option."""
@@ -195,7 +200,7 @@ class Workflow:
         for teacher, option, path in self.taught_from(wildcards):
             of_file = option == "soft-targets"
             there = (
-                self.keys.state_of_soft_targets(teacher, self._views(node)) == "fresh" if of_file else self.keys.has_model(teacher)
+                self.keys.state_of_soft_targets(teacher, self.views(node)) == "fresh" if of_file else self.keys.has_model(teacher)
             )
             needed += [] if there else [path]
         return data + needed

@@ -19,6 +19,7 @@ def publish(workflow: Workflow, results: str) -> list[Path]:
 
     Raises RecordError where something isn't as it should be: what is published is what the parameters and code say.
     """
+    workflow.tree.folder(results)  # which says so where there is none
     folder = workflow.root / results
     target = workflow.root / PUBLISHED / Path(results).relative_to("results")
     records = sorted((folder / "made").glob("*.json"))

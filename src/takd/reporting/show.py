@@ -22,16 +22,15 @@ from takd.reporting.context import Context, of_all_accuracies, read_published, t
 from takd.reporting.exported import exported_of
 from takd.reporting.judging import Measured, judge
 from takd.reporting.kept_answers import KeptAnswers, kept_of
-from takd.study import claims, layout
+from takd.study import layout
 from takd.study.artifacts import look_up
 from takd.study.further_kinds import Probes
 from takd.study.layout import VARIANTS
-from takd.study.own_claims import of_own_study
 from takd.study.params import Parameters
 from takd.study.path_networks import UNAUGMENTED
 from takd.study.tree import Node
 
-PUBLISHED, CLAIMS = Path("paper/published.csv"), Path("paper/claims.yaml")
+PUBLISHED = Path("paper/published.csv")
 Ask = Callable[[list[Path], Path, float, Mapping[Path, Path]], pd.DataFrame]  # models, images, temperature, model to its teacher
 GATHERED = {"accuracy": "accuracy", "curves": "accuracy", "metrics": "accuracy", "claims": "claims", "report": "report"}
 GATHERED |= {layout.BEST_PATH: layout.BEST_PATH}
@@ -224,7 +223,7 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     table = accuracies.read(Path(results, "accuracy.csv"), folder.parameters.metric)
     table, said = _under_one_teacher(table, folder.parameters)
     rises = surface.read_rises([Path(results, f"{name}.csv") for name in workflow.keys.surface_figures(results)])
-    known = _claims_of_own(workflow, results) if folder.is_own else claims.load(CLAIMS)
+    known = workflow.decided.claims(results)
     given = folder.parameters
     answered = probes.read([Path(results, f"{name}.csv") for name in workflow.keys.probe_tables(results)])
     within, published = given.claims.equal_within, published_of(workflow, results)
@@ -248,13 +247,6 @@ def _under_one_teacher(table: pd.DataFrame, given: Parameters) -> tuple[pd.DataF
         return table, ""
     which = f"seeds 0 to {given.seeds - 1}, under the teacher and the assistants of seed 0"
     return judged, f"Every hop varies here: claims are judged by {which}. `levels` compares several teachers.\n\n"
-
-
-def _claims_of_own(workflow: Workflow, results: str) -> claims.Claims:
-    """The questions of a study of one's own; those of its variants' recipes where they are reported."""
-    folder = workflow.tree.folder(results)
-    variants = list(folder.parameters.variants) if "recipes" in workflow.tree.shown(results) else []
-    return of_own_study(folder.study, list(folder.parameters.members), variants)
 
 
 def _report(workflow: Workflow, results: str) -> list[Path]:

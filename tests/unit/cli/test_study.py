@@ -48,3 +48,8 @@ def test_a_recipe_is_resolved_from_parameters_preset_and_changes(takd: Run) -> N
 def test_what_has_no_recipe_is_said_in_one_line(takd: Run, arguments: list[str], what_is_said: str) -> None:
     code, out, err = takd("recipe", *arguments)
     assert (code, out) == (2, "") and any(text in err for text in what_is_said.split("|")) and err.count("\n") == 1
+
+
+def test_a_folder_without_a_preset_is_not_published(takd: Run) -> None:
+    code, out, said = takd("publish", "quick")
+    assert (code, out) == (2, "") and said.startswith("takd: quick: no preset or variant makes it") and said.count("\n") == 1

@@ -14,7 +14,7 @@ from takd.reporting.publish import publish
 def workflow(root: Path, state: str = "fresh") -> Any:
     """One whose report is in that state, and that has no networks."""
     keys = SimpleNamespace(state_of_shown=lambda results, what: state, networks_reported=lambda results: [])
-    return SimpleNamespace(root=root, keys=keys)
+    return SimpleNamespace(root=root, keys=keys, tree=SimpleNamespace(folder=lambda results: None))
 
 
 @pytest.fixture

@@ -270,6 +270,7 @@ def no_step(monkeypatch: pytest.MonkeyPatch) -> None:
         ("digits/plain/2/seed0", recipe(training_share=0.0001), "training_share 0.0001 leaves 0 images of digits"),
         ("digits/plain/2/seed0", recipe(builder="torchvision:resnet19"), "torchvision has no network of that name"),
         ("digits/plain/2/seed0", recipe(builder="torchvision:resnet18", batch_size=1), "batch_size: 1, but .* has batch norm"),
+        ("digits/resnet/8/seed0", recipe(builder="resnet:8", batch_size=1), "batch_size: 1, but resnet:8 has batch norm"),
         ("digits/plain/2/seed0", recipe(builder="absent.py:small"), "there is no file absent.py"),
         ("digits/plain/2/seed0", recipe(builder="plain:2").model_copy(
             update={"network": recipe().network.model_copy(update={"start": "a" * 64})}
