@@ -9,6 +9,7 @@ from typing import Literal
 
 from takd.data.registry import DATASET_TITLES, DATASETS
 from takd.errors import CheckpointError, DataError, NetworkNameError, RecordError, TakdError
+from takd.planning.changes import why_stale
 from takd.planning.plan import nodes_of
 from takd.planning.targets import product_of
 from takd.planning.workflow import Workflow
@@ -213,7 +214,23 @@ def _product(workflow: Workflow, results: str, kind: str, name: str, rest: str, 
         state = keys.state(node) if state == "fresh" else state
     else:
         return "foreign", "nothing of takd's is called so"
-    return ("as it should be", "") if state == "fresh" else ("stale", "of another recipe, code, data or teacher")
+    if state == "fresh":
+        return "as it should be", ""
+    if kind == "models":
+        return "stale", _why(workflow, node)
+    if keys.state(node) == "stale":
+        return "stale", f"its network is stale: {_why(workflow, node)}"
+    return "stale", "of other weights of its network, or other code" + (" or another grid" if kind == "surfaces" else "")
+
+
+def _why(workflow: Workflow, node: Node) -> str:
+    """Why a network is stale, by its record."""
+    try:
+        return why_stale(workflow.keys, node, Metrics.read(workflow.root / layout.metrics(*node)))
+    except RecordError:
+        return "its record can't be read"
+    except FileNotFoundError:
+        return "of another recipe, code, data or teacher"
 
 
 def _exported(workflow: Workflow, results: str, match: re.Match[str], path: Path) -> tuple[Finding, str]:
@@ -249,8 +266,10 @@ def _searched(workflow: Workflow, results: str, match: re.Match[str], path: Path
         if match["file"] == "model.safetensors" and weights.Weights.read(path).about.digest != trained.weights_digest:
             return "changed", "its record is of other weights"
         node = Node(layout.search_folder(results), trained.network)
-        stale = trained.recipe is None or trained.key != workflow.keys.trained(node, trained.recipe)
-    return ("stale", "of another recipe, code, data or teacher") if stale else ("as it should be", "")
+        if trained.recipe is None or trained.key != workflow.keys.trained(node, trained.recipe):
+            return "stale", why_stale(workflow.keys, node, trained, trained.recipe)
+        return "as it should be", ""
+    return ("stale", "of other images, code, teacher or settings of the search") if stale else ("as it should be", "")
 
 
 def _decided(workflow: Workflow, results: str, claim: str, path: Path) -> tuple[Finding, str]:
@@ -288,4 +307,13 @@ def _shown(workflow: Workflow, results: str, what: str) -> tuple[Finding, str]:
     except TakdError as error:
         return "foreign", str(error)
     made = Made.read(workflow.root / layout.made(results, what))
-    return ("as it should be", "") if made.key == expected else ("stale", "its networks, parameters or code have changed since")
+    if made.key == expected:
+        return "as it should be", ""
+    keys = workflow.keys
+    is_table = what in workflow.tree.folder(results).artifacts
+    shown = keys.networks_shown(results, [what]) if is_table else keys.networks_reported(results)
+    nodes = dict.fromkeys(each for node in shown for each in workflow.tree.lineage(node))
+    stale = [str(node.name) for node in nodes if keys.state(node) == "stale"]
+    if stale:
+        return "stale", f"{len(stale)} of its networks {'is' if len(stale) == 1 else 'are'} stale, {stale[0]} first"
+    return "stale", "what it shows, its networks' recipes, or code that shows it changed since"

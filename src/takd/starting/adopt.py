@@ -15,6 +15,7 @@ from takd.data import prepared
 from takd.data.views import Normalisation
 from takd.errors import ParameterError, TakdError
 from takd.files import read_tensors, read_text
+from takd.planning.changes import said_of_recipe
 from takd.planning.workflow import Workflow
 from takd.records.key import code_of, own_code_of, teachers_digest
 from takd.records.metrics import Metrics
@@ -76,8 +77,8 @@ def _differences(workflow: Workflow, node: Node, recipe: Recipe, values: dict[st
     """Why a network isn't the one that the parameters ask for."""
     if values["data_digest"] != workflow.keys.data_digest(node):
         yield "learnt from other images"
-    if _recipe(values["recipe"], recipe, node).canonical() != recipe.canonical():
-        yield "was trained by another recipe"
+    if (was := _recipe(values["recipe"], recipe, node)).canonical() != recipe.canonical():
+        yield said_of_recipe(was, recipe)
     if node.name.is_distilled:
         teachers = workflow.tree.teachers(node)
         if values["teacher"] != str(teachers[0].name):

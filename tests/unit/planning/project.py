@@ -9,7 +9,7 @@ import yaml
 from takd.data.view_names import views_name
 from takd.planning.workflow import Workflow
 from takd.records.exports import ExportRecord, LatencyRecord
-from takd.records.key import teachers_digest
+from takd.records.key import code_of, teachers_digest
 from takd.records.made import Made
 from takd.records.metrics import Epoch, Metrics
 from takd.records.soft_targets import write_soft_targets
@@ -62,7 +62,8 @@ class Project:
         history = [Epoch(epoch=n + 1, learning_rate=0.1, loss=1, accuracy=60, seconds=2.0) for n in range(epochs)]
         metrics(
             **(given | {"name": str(node.name), "key": key, "recipe": recipe, "builder": recipe.network.builder, "epochs": epochs,
-                        "history": history, "seconds": 2.0 * epochs, "weights_digest": digest} | changes)
+                        "history": history, "seconds": 2.0 * epochs, "weights_digest": digest, "code": code_of(recipe, self.root),
+                        "data_digest": workflow.keys.data_digest(node) or ABOUT["data_digest"]} | changes)
         ).write(self.root / layout.metrics(*node))  # fmt: skip
 
     def make_line(self, node: Node) -> None:

@@ -191,3 +191,38 @@ def test_what_is_said_leads_to_the_file(made: Project) -> None:
     Path(made.root / layout.model(*STUDENT)).write_bytes(b"")
     found = next(one for one in verify(made.workflow()) if one.path == layout.model(*STUDENT))
     assert found.finding == "changed" and "not a whole safetensors file" in found.why
+
+
+def whys(project: Project) -> dict[str, str]:
+    return {one.path.removeprefix("results/"): one.why for one in verify(project.workflow()) if one.finding == "stale"}
+
+
+def test_a_changed_recipe_is_told_by_its_fields_and_what_hangs_on_it_by_the_network(made: Project) -> None:
+    made.write(overrides={"digits/plain/10/*": {"learning_rate": 0.5, "epochs": 3}})
+    why = whys(made)
+    assert why[f"{folder(TEACHER)}/metrics.json"] == "of another recipe (learning_rate: 0.01, now 0.5; epochs: 150, now 3)"
+    assert why[f"{folder(TEACHER)}/model.safetensors"] == why[f"{folder(TEACHER)}/metrics.json"]
+    assert why[f"{folder(STUDENT)}/metrics.json"] == "its teacher digits/plain/10/seed0 is stale"
+    assert why["surfaces/digits/plain/10-4/seed0.csv"].startswith("its network is stale: its teacher")
+    assert why["table2.csv"] == "2 of its networks are stale, digits/plain/10/seed0 first"
+
+
+def test_more_fields_than_three_are_counted(made: Project) -> None:
+    made.train(learning_rate=0.5, epochs=3, batch_size=7, momentum=0.3, weight_decay=0.7)
+    assert whys(made)[f"{folder(TEACHER)}/metrics.json"].endswith(" and 2 more)")
+
+
+def test_other_code_other_images_and_a_teacher_trained_again_are_told_apart(made: Project) -> None:
+    made.make(STUDENT, code="0" * 16, key="0" * 16, commit="5ee7c0de")
+    assert "of other code, commit 5ee7c0de; `takd adopt`" in whys(made)[f"{folder(STUDENT)}/metrics.json"]
+    made.make(STUDENT, data_digest="0" * 64, key="0" * 16)
+    assert whys(made)[f"{folder(STUDENT)}/metrics.json"] == "of other images"
+    made.make(STUDENT)
+    made.make(TEACHER, seed=1)
+    assert whys(made)[f"{folder(STUDENT)}/metrics.json"] == "its teacher was trained again since"
+
+
+def test_a_table_whose_networks_are_fresh_says_that_what_it_shows_changed(made: Project) -> None:
+    path = made.root / "paper/published.csv"
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert whys(made)["table2.csv"] == "what it shows, its networks' recipes, or code that shows it changed since"

@@ -64,7 +64,7 @@ def test_a_student_of_a_teacher_by_another_recipe_is_not_taken(project: Project)
     shutil.copytree(folder, project.root / "results/models")  # where the teachers lie, too, as the older recipe left them
     project.write(overrides=changed)
     said = "its teacher digits/plain/10/seed1 is there, but not as the parameters ask for"
-    assert adopted(project, folder) == ["", "was trained by another recipe", said]
+    assert adopted(project, folder) == ["", "of another recipe (epochs: 150, now 9)", said]
     assert project.workflow().keys.state(STUDENT) != "fresh"
 
 
