@@ -120,6 +120,7 @@ def _measured(workflow: "Workflow", nodes: "list[Node]") -> dict[tuple[str, str]
         recipe = workflow.tree.recipe(node)
         for builder in filter(None, (recipe.network.builder, recipe.network.peer)):
             if lock is not None and (node.name.dataset, builder) not in found:
+                print(f"takd: timing a few steps of {builder}", file=sys.stderr)
                 network = recipe.network.model_copy(update={"builder": builder})
                 found[node.name.dataset, builder] = epoch_seconds(
                     node.name.dataset, lock, recipe.model_copy(update={"network": network})

@@ -110,7 +110,7 @@ def as_markdown(claims: Claims, judged: Judged, measured: Measured, *, said: str
         _section("Comparisons that were run", _rows_say(run), _table(_of_rows(run, words), run)),
         _section("Joint tests", JOINT_SAYS, _table(_of_joint(joint, words), joint)),
         _section("What claims suppose", PREMISES_SAY, _premises(claims, judged)),
-        _section("What intervals suppose", MODELS_SAY, _table(_OF_MODELS, judged.models)),
+        _section("What intervals suppose", MODELS_SAY, _table(_of_models(judged.models), judged.models)),
         _against_itself(claims, measured.numbers),
     ]
     return "\n".join(section for section in sections if section)
@@ -209,9 +209,9 @@ def _of_rows(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str
     return columns
 
 
-def _variant(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
-    """The column of changed recipes, where any of the rows is of one."""
-    return {"variant": lambda row: escaped(row.variant)} if any(row.variant for row in rows) else {}
+def _variant(lines: Sequence[Row | Model]) -> dict[str, Callable[[Any], str]]:
+    """The column of changed recipes, where any of the lines is of one."""
+    return {"variant": lambda line: escaped(line.variant)} if any(line.variant for line in lines) else {}
 
 
 def _of_joint(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], str]]:
@@ -230,15 +230,17 @@ def _of_joint(rows: Sequence[Row], words: Words) -> dict[str, Callable[[Row], st
     }
 
 
-_OF_MODELS: dict[str, Callable[[Model], str]] = {
-    "claim": lambda model: model.claim,
-    "data set": lambda model: _title(model.dataset),
-    "family": lambda model: escaped(model.family),
-    "chains": lambda model: escaped(", ".join(model.chains)),
-    "additive: p": lambda model: _p(model.premises.additivity) or "not tested",
-    "scatter alike: p": lambda model: _p(model.premises.deviations) or "not tested",
-    "intervals by": lambda model: "model" if model.premises.hold else "pairs",
-}
+def _of_models(models: Sequence[Model]) -> dict[str, Callable[[Model], str]]:
+    return {
+        "claim": lambda model: model.claim,
+        "data set": lambda model: _title(model.dataset),
+        "family": lambda model: escaped(model.family),
+        **_variant(models),
+        "chains": lambda model: escaped(", ".join(model.chains)),
+        "additive: p": lambda model: _p(model.premises.additivity) or "not tested",
+        "scatter alike: p": lambda model: _p(model.premises.deviations) or "not tested",
+        "intervals by": lambda model: "model" if model.premises.hold else "pairs",
+    }
 
 
 def _premises(claims: Claims, judged: Judged) -> list[list[str]]:

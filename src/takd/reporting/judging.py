@@ -146,7 +146,7 @@ class Part:
         """The additive model of those; None where there is too little for one."""
         if isinstance(self.said, Faster | Nearer) or self.seeds.model is None:
             return None
-        return Model(self.claim, self.dataset, self.said.family, self.said.compared, self.seeds.premises)
+        return Model(self.claim, self.dataset, self.said.family, self.said.variant, self.said.compared, self.seeds.premises)
 
     @cached_property
     def effects(self) -> list[Effect]:

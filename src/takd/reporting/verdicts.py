@@ -71,6 +71,7 @@ class Model:
     claim: str
     dataset: str
     family: str
+    variant: str
     chains: tuple[str, ...]
     premises: Premises
 

@@ -83,6 +83,18 @@ def test_a_variant_shares_the_keys_of_its_teachers(project: Project) -> None:
     assert not {"2", "resnet", "mutual"} & changed(before, keys(project))
 
 
+def test_claims_are_judged_by_loss_surfaces_of_the_main_recipe_alone(project: Project) -> None:
+    path = project.root / "paper/artifacts.yaml"
+    artifacts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    artifacts["halved"] = artifacts["figure7"] | {"where": "Halved", "variant": "half"}
+    path.write_text(yaml.safe_dump(artifacts, sort_keys=False), encoding="utf-8")
+    project.write(datasets=["cifar100"], report=["figure7", "halved", "table2"])
+    found = project.workflow().keys
+    assert found.surface_figures("results") == ["figure7"]
+    assert found.of_shown("results", "halved") != found.of_shown("results", "figure7")
+    assert found.surface_figures(LESS) == ["figure7"]
+
+
 def test_equal_recipes_typed_differently_have_equal_keys(project: Project) -> None:
     before = keys(project)
     text = (project.root / "params.yaml").read_text(encoding="utf-8")

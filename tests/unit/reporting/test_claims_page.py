@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -155,6 +156,17 @@ def test_markdown_in_a_text_is_shown_and_not_obeyed() -> None:
     assert cell is not None
     shown = cell[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     assert shown == " ".join(HOSTILE.split())
+
+
+def test_chains_of_another_recipe_are_told_from_the_main_ones_where_intervals_suppose_something() -> None:
+    measured = Measured(read_accuracy(), NO_RISES, PUBLISHED, 0.3)
+    judged = judge(PAPER, DATASETS, measured)
+    heading = "What intervals suppose"
+    assert "variant" not in tables(as_markdown(PAPER, judged, measured))[heading][0]
+    longer = [replace(model, variant="comparison") for model in judged.models[:1]]
+    both = replace(judged, models=[*judged.models[:1], *longer])
+    header, *lines = tables(as_markdown(PAPER, both, measured))[heading]
+    assert [line[header.index("variant")] for line in lines] == ["", "comparison"]
 
 
 def test_a_claim_with_markdown_in_it_keeps_its_row(tmp_path: Path) -> None:

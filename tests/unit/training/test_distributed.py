@@ -89,7 +89,7 @@ LONG = {
             ("at", "14-8", {}),
             ("fitnet", "14-8", {"fitnet_hint_epochs": 1}),
             ("fsp", "14-8", {"fsp_epochs": 1, "learning_rate": 1e-5}),
-            ("bss", "14-8", {}),
+            ("bss", "14-8", {"epochs": 3, "learning_rate": 0.03}),  # so long that images are moved: 3, 7, 3 and 4 in four steps
             ("dgkd", "20-14-8", {}),
         )
     },
