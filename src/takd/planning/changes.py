@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from takd.planning.trained import KeysOfTrained
-from takd.records.key import code_of, teachers_digest
 from takd.records.metrics import Metrics
-from takd.study import layout
 from takd.study.recipe import Recipe
 from takd.study.tree import Node
 
@@ -42,21 +40,15 @@ def _reasons(keys: KeysOfTrained, node: Node, record: Metrics, asked: Recipe) ->
         return
     if changed_fields(record.recipe, asked):
         yield said_of_recipe(record.recipe, asked)
-    if record.code != code_of(record.recipe, keys.root):
+    if record.code != keys.code(record.recipe):
         yield f"of other code, commit {record.commit}; `takd adopt` keeps what older code trained"
     if record.data_digest != keys.data_digest(node):
         yield "of other images"
-    if not node.name.is_distilled:
-        return
-    digests = []
-    for teacher in keys.tree.teachers(node):
-        if keys.state(teacher) == "stale":
-            yield f"its teacher {teacher.name} is stale"
-        elif keys.has_record(teacher):
-            digests.append(Metrics.read(keys.root / layout.metrics(*teacher)).weights_digest)
-    known = [digest for digest in digests if digest is not None]
-    if len(known) == len(keys.tree.teachers(node)) and teachers_digest(known) != record.teacher_digest:
-        yield "its teacher was trained again since"
+    if node.name.is_distilled:
+        stale = [teacher.name for teacher in keys.tree.teachers(node) if keys.state(teacher) == "stale"]
+        yield from (f"its teacher {name} is stale" for name in stale)
+        if keys.is_of_another_teacher(node):
+            yield "its teacher was trained again since"
 
 
 def _fields(recipe: Recipe) -> dict[str, Any]:

@@ -100,9 +100,12 @@ class KeysOfTrained:
         """Of a network that is trained by that recipe, which needn't be its folder's."""
         teachers = [self.network(teacher) for teacher in self.tree.teachers(node)]
         teacher = teachers_key(teachers) if teachers else None
+        return network_key(node.name, recipe, code=self.code(recipe), data_digest=self.data_digest(node), teacher_key=teacher)
+
+    def code(self, recipe: Recipe) -> str:
+        """The hash of all code that a training by that recipe depends on."""
         network = recipe.network
-        code = self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
-        return network_key(node.name, recipe, code=code, data_digest=self.data_digest(node), teacher_key=teacher)
+        return self._code(network.builder, network.peer, recipe.objective.name, brought=network.start is not None)
 
     def soft_targets(self, teacher: Node, views: str) -> str:
         """Of a teacher's answers."""
@@ -155,12 +158,13 @@ class KeysOfTrained:
             if about.key != wanted:
                 return "stale"
             digests.add(about.digest)
-        if len(digests) > 1 or self._of_another_teacher(node, record):
+        if len(digests) > 1 or self.is_of_another_teacher(node):
             return "stale"
         return "fresh"
 
-    def _of_another_teacher(self, node: Node, record: Path) -> bool:
+    def is_of_another_teacher(self, node: Node) -> bool:
         """Whether a teacher that is there isn't the one that taught, though by the same recipe: of another machine, say."""
+        record = self.root / layout.metrics(*node)
         if not node.name.is_distilled or not record.exists():
             return False
         digests = []
