@@ -70,8 +70,9 @@ def _read(path: Path, _modified: int) -> tuple[str, tuple[str, ...]]:
     if path.suffix != ".py":  # a compiled module of somebody's own
         return hashlib.sha256(path.read_bytes()).hexdigest(), ()
     tree = ast.parse(path.read_bytes())
-    imported = tuple(name for name in _imported(tree) if name.split(".")[0] == PACKAGE and _counts(name))
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    imported = tuple(name for name in _imported(nodes) if name.split(".")[0] == PACKAGE and _counts(name))
+    for node in nodes:
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and ast.get_docstring(node) is not None
@@ -94,9 +95,9 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The names that a module imports, wherever the statement stands."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -107,8 +108,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def _described(node: object) -> object:
     """A syntax tree as tuples, less what is empty: Python's versions differ in which empty fields their trees have."""
     if isinstance(node, ast.AST):
-        fields = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
-        return (type(node).__name__, [(name, _described(value)) for name, value in fields])
+        fields = [(name, getattr(node, name, None)) for name in node._fields]
+        return (type(node).__name__, [(name, _described(value)) for name, value in fields if value is not None and value != []])
     return [_described(each) for each in node] if isinstance(node, list) else repr(node)
 
 

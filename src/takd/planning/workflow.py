@@ -339,4 +339,17 @@ def _look(wildcards: Mapping[str, str]) -> str:
 
 def one_of(names: list[str]) -> str:
     """A pattern for those names alone; for none where there are none (an empty pattern would match anything)."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    inside: dict[str, list[str]] = {}
+    for name in names:
+        folder, _, rest = name.partition("/")
+        inside.setdefault(folder, []).append(rest)
+    alike: dict[tuple[str, ...], list[str]] = {}  # presets have much the same variants: hundreds of folders, few patterns
+    for folder, rests in inside.items():
+        alike.setdefault(tuple(rests), []).append(re.escape(folder))
+    return "|".join(f"(?:{'|'.join(folders)}){_below(rests)}" for rests, folders in alike.items()) or "(?!)"
+
+
+def _below(rests: tuple[str, ...]) -> str:
+    """A pattern for what may follow a folder's name; "" among them is the folder itself."""
+    named = [rest for rest in rests if rest]
+    return f"(?:/(?:{one_of(named)})){'?' if '' in rests else ''}" if named else ""
