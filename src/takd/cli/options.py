@@ -23,10 +23,10 @@ Preset = Annotated[Path | None, typer.Option(help="A preset: a file below preset
 def expected_key(path: Path | None) -> str | None:
     """The key in a key file; None where none was given, or none was known. Raises ParameterError where it can't be read."""
     from takd.files import read_text
-    from takd.planning.workflow import UNKNOWN
+    from takd.study.layout import UNKNOWN_KEY
 
-    key = UNKNOWN if path is None else read_text(path, 100).strip()
-    return None if key == UNKNOWN else key
+    key = UNKNOWN_KEY if path is None else read_text(path, 100).strip()
+    return None if key == UNKNOWN_KEY else key
 
 
 def check_ending(path: Path, ending: str) -> None:

@@ -27,7 +27,6 @@ from takd.study.names import Name
 from takd.study.tree import Node, Tree
 
 CLOCKS_APART = 2  # seconds that clocks of machines may differ by
-UNKNOWN = "unknown"  # in the place of a key, where one can't be told yet
 SOFT_TARGETS_AT_MOST = 4_000_000_000  # bytes of a file; a teacher whose answers are larger runs beside its students
 
 
@@ -294,7 +293,7 @@ class Workflow:
         """
         product, key = self.expected(kind, wildcards)
         if self._is_unread(wildcards):
-            key = UNKNOWN
+            key = layout.UNKNOWN_KEY
         path = self.root / layout.key_file(product)
         if self.writes_keys and path not in self._dated:
             self._dated.add(path)  # once, as a job's product is fresh when it is done, and its key was there before

@@ -27,6 +27,7 @@ RAW = "data/raw"
 VARIANTS = "/variants/"
 LOOKS = ".takd/looks"  # that the networks of a look are there: said by one job to another, within a run
 STEPS = ".takd/path"
+UNKNOWN_KEY = "unknown"  # what a file says in the place of a key that can't be told yet
 BEST_PATH = "best_path"  # what a search for a path comes to
 KEYS = ".takd/keys"  # the keys that files should have, as the workflow was last read
 RESERVED = (

@@ -8,7 +8,7 @@ from takd.data.registry import IN_FOLDERS
 from takd.errors import ParameterError
 from takd.planning.lock import Lock, digest_of
 from takd.planning.plan import made_plan
-from takd.planning.workflow import UNKNOWN
+from takd.study.layout import UNKNOWN_KEY
 from tests.conftest import ROOT
 from tests.unit.planning.project import Project
 
@@ -88,10 +88,10 @@ def test_no_key_is_known_before_its_images_are_read(there: Project) -> None:
 
     digits = STUDENT | {"dataset": "digits", "family": "plain", "chain": "2"}
     before = keys()
-    assert before[:2] == [UNKNOWN, UNKNOWN] and before[2] != UNKNOWN
+    assert before[:2] == [UNKNOWN_KEY, UNKNOWN_KEY] and before[2] != UNKNOWN_KEY
     lock_of(there.root, 1_000)
     after = keys()
-    assert UNKNOWN not in after and after[2] == before[2]
+    assert UNKNOWN_KEY not in after and after[2] == before[2]
 
 
 def test_what_nobody_has_read_is_planned_as_published(there: Project) -> None:
