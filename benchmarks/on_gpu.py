@@ -1,13 +1,18 @@
 """What benchmarks/gpu.py measures, piece by piece: an epoch by each loop, a step alone, trainings at once, what a card can do."""
 
 import math
+import select
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
+from io import StringIO
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -16,11 +21,13 @@ from torch import Tensor, nn
 from benchmarks import baseline
 from benchmarks.noise import CLASSES, SIDE, noise, recipe_of
 from takd.data.prepared import PreparedData
+from takd.data.splits import Split
 from takd.data.views import Normalisation, Views
 from takd.objectives.registry import ALL
 from takd.records.metrics import Epoch
 from takd.study.names import Name
 from takd.training.captured import Captured, OnDevice
+from takd.training.checkpoint import Progress
 from takd.training.device import captures, library_versions, used_precision
 from takd.training.inference import logits, still
 from takd.training.loop import initialised, train
@@ -91,17 +98,24 @@ def card(device: torch.device) -> dict[str, Any]:
     return found | {"copied_bytes_a_second": copied, "bf16_operations_a_second": product, "microseconds_an_eager_kernel": eager}
 
 
-def epochs(name: Name, data: PreparedData, device: torch.device, *, count: int = 3) -> dict[str, float]:
-    """Seconds of one epoch of takd's own loop, evaluation in it: the median after a first one, which captures and sets up."""
+def epochs(name: Name, data: PreparedData, device: torch.device, *, count: int = 3) -> dict[str, Any]:
+    """Seconds of one epoch of takd's own loop, evaluation and the state that a job keeps in it, and whether its steps are captured.
+
+    The median after a first one, which sets up and captures.
+    """
     recipe = recipe_of(name)
     recipe = recipe.model_copy(update={"length": recipe.length.model_copy(update={"epochs": 1 + count})})
     answers = Answers(name, len(data.train)) if name.is_distilled else None
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    history = train(name, recipe, data, answers, device=device).history
+    ends = [time.perf_counter()]
+    with TemporaryDirectory() as folder, redirect_stdout(StringIO()) as said:
+        progress = Progress(Path(folder) / "resume", "benchmark")
+        train(name, recipe, data, answers, device=device, progress=progress, on_epoch=lambda _: ends.append(time.perf_counter()))
+    first, *others = [after - before for before, after in pairwise(ends)]
     peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0.0
-    seconds = statistics.median(epoch.seconds for epoch in history[1:])
-    return {"seconds": seconds, "first_seconds": history[0].seconds, "peak_MiB": peak}
+    captured = captures(device) and not said.getvalue()
+    return {"seconds": statistics.median(others), "first_seconds": first, "peak_MiB": peak, "captured": captured}
 
 
 def course_of(
@@ -130,10 +144,15 @@ def course_of(
 
 
 def stepper(course: Course, *, captured: bool = True) -> Callable[[], None]:
-    """The first step of an epoch, again and again: what it writes on the device moves on, which step it is doesn't."""
+    """The first step of an epoch, again and again: what it writes on the device moves on, which step it is doesn't.
+
+    Raises RuntimeError where it can't be captured, so that no other time stands for a captured one's.
+    """
     steps = Captured(course) if captured and captures(course.device) else OnDevice(course)
     size = steps.begin_epoch(0)[0]
     play = steps._captured(size) if isinstance(steps, Captured) else lambda: steps.step(size)
+    if isinstance(steps, Captured) and steps.capture is None:
+        raise RuntimeError(f"{course.name}: its step can't be captured")
 
     def step() -> None:
         steps.at.zero_()
@@ -187,26 +206,30 @@ def at_once(courses: list[Course]) -> float:
 
 
 def worker(name: Name, data: PreparedData, device: torch.device, seconds: float) -> None:
-    """A training of this process alone: after an epoch it says so, waits for a line, and says its images a second since."""
+    """A training of this process alone: after an epoch it says so, waits for a line, and says its images a second since.
+
+    Then it goes on until nobody listens, so that the others' rates have its company too.
+    """
     recipe = recipe_of(name)
     recipe = recipe.model_copy(update={"length": recipe.length.model_copy(update={"epochs": MANY_EPOCHS})})
     began, done = 0.0, 0
 
     def heard(epoch: Epoch) -> None:
-        nonlocal began, done
+        nonlocal began, done, seconds
         if epoch.epoch == 1:
             print("ready", flush=True)
             sys.stdin.readline()
             began = time.perf_counter()
             return
         done += 1
-        if time.perf_counter() - began > seconds:
+        if seconds < math.inf and time.perf_counter() - began > seconds:
+            print(done * len(data.train) / (time.perf_counter() - began), flush=True)
+            seconds = math.inf
+        if select.select([sys.stdin], [], [], 0)[0]:  # it was closed
             raise Enough
 
-    try:
+    with suppress(Enough):
         train(name, recipe, data, Answers(name, len(data.train)), device=device, on_epoch=heard)
-    except Enough:
-        print(done * len(data.train) / (time.perf_counter() - began), flush=True)
 
 
 def processes(name: Name, count: int, device: torch.device, seconds: float, images: int) -> dict[str, float]:
@@ -229,7 +252,7 @@ def processes(name: Name, count: int, device: torch.device, seconds: float, imag
             assert each.stdin is not None
             each.stdin.write("go\n")
             each.stdin.flush()
-        rates = [float(each.communicate(timeout=10 * seconds + 120)[0].split()[-1]) for each in running]
+        rates = [float(each.stdout.readline()) for each in running if each.stdout is not None]
     finally:
         for each in running:
             each.kill()
@@ -246,34 +269,35 @@ def teachers_pass(name: Name, data: PreparedData, device: torch.device) -> float
 
 
 def authors_epoch(name: Name, data: PreparedData, device: torch.device, workers: int) -> float:
-    """Seconds of the authors' loop, its loader on the processor."""
+    """Seconds of the authors' loop, its loader on the processor, by torch's own settings, after some steps that set up."""
     student, teacher = (_fresh(each).to(device) for each in (name, name.teacher()))
     augmented = recipe_of(name).views.augmentation == "crop_flip"
 
-    def moved(training: bool) -> Iterator[baseline.Batch]:
-        loader = baseline.loader(
-            data.train if training else data.test, training=training, augmented=augmented and training, workers=workers
-        )
+    def moved(split: Split, training: bool) -> Iterator[baseline.Batch]:
+        loader = baseline.loader(split, training=training, augmented=augmented and training, workers=workers)
         return ((images.to(device), labels.to(device)) for images, labels in loader)
 
-    descent = baseline.optimiser(student)
-    began = time.perf_counter()
-    baseline.authors_epoch(student, teacher, moved(True), moved(False), descent)
-    wait(device)
-    return time.perf_counter() - began
+    descent, few = baseline.optimiser(student), noise(256, 128)
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True):
+        for each in (few, data):
+            wait(device)
+            began = time.perf_counter()
+            baseline.authors_epoch(student, teacher, moved(each.train, True), moved(each.test, False), descent)
+        wait(device)
+        return time.perf_counter() - began
 
 
 def modern_epoch(name: Name, data: PreparedData, device: torch.device) -> float:
-    """Seconds of the careful modern loop, after some steps that set up."""
+    """Seconds of the careful modern loop, which has cuDNN choose by timing: of a second epoch, as the first sets up."""
     student, teacher = (_fresh(each).to(device).to(memory_format=torch.channels_last) for each in (name, name.teacher()))
-    descent, few = baseline.optimiser(student), noise(256, 64)
-    baseline.modern_epoch(student, teacher, few.train.to(device), few.test.to(device), descent)
-    training, test = data.train.to(device), data.test.to(device)
-    wait(device)
-    began = time.perf_counter()
-    baseline.modern_epoch(student, teacher, training, test, descent)
-    wait(device)
-    return time.perf_counter() - began
+    descent, training, test = baseline.optimiser(student), data.train.to(device), data.test.to(device)
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
+        for _ in range(2):
+            wait(device)
+            began = time.perf_counter()
+            baseline.modern_epoch(student, teacher, training, test, descent)
+        wait(device)
+        return time.perf_counter() - began
 
 
 def _fresh(name: Name) -> nn.Module:

@@ -6,7 +6,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,24 +106,6 @@ def test_captured_steps_end_in_the_bits_of_the_same_steps_without_a_graph(
     assert furthest == 0, f"a graph moves weights by {furthest:.3g}"
 
 
-def test_what_cannot_be_captured_ends_where_it_would_without_a_graph(
-    device: torch.device,
-    some: PreparedData,
-    uncaptured: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr("takd.training.loop.build", lambda *_, **__: Curious())
-    monkeypatch.setattr("takd.training.loop.uses_randomness", lambda network: False)
-    tried = train(ALONE, recipe(batch_size=100), some, None, device=device)
-    assert capsys.readouterr().out.count("aren't captured") == 1
-    uncaptured()
-    eager = train(ALONE, recipe(batch_size=100), some, None, device=device)
-    assert same(weights(tried.network), weights(eager.network))
-    again = train(*KINDS["resnet, eq. 3"], some, answers(STUDENT), device=device)  # the device can still be used
-    assert all(torch.isfinite(each).all() for each in weights(again.network).values())
-
-
 def test_soft_targets_from_a_file_and_online_are_the_same_bits(device: torch.device, some: PreparedData, tmp_path: Path) -> None:
     teacher = write_network(tmp_path / "teacher", some, "digits/plain/4/seed0", "plain:4")
     how = taught(builder="plain:2", batch_size=100, augmentation="crop_flip")
@@ -153,13 +134,15 @@ def test_an_epochs_steps_wait_for_nothing(device: torch.device, some: PreparedDa
 
 
 def test_memory_does_not_grow_with_the_epochs(device: torch.device, some: PreparedData) -> None:
-    peaks: list[int] = []
+    found: list[tuple[int, int]] = []
 
     def look(_: Epoch) -> None:
-        peaks.append(torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
+        if torch.cuda.is_available():
+            found.append((torch.cuda.max_memory_allocated(), torch.cuda.memory_allocated()))
+            torch.cuda.reset_peak_memory_stats()  # of other tests, and of the first epoch, which captures
 
     train(STUDENT, taught(builder="resnet:8", epochs=4), some, MadeUp(300, 4), device=device, on_epoch=look)
-    assert peaks[3] == peaks[1]
+    assert found[3:] == found[2:3]
 
 
 # As jobs.
@@ -190,8 +173,7 @@ def test_a_killed_training_ends_in_the_same_bits(
     subprocess.run([*command, *job(whole, digits, device, how)], check=True, capture_output=True)
     killed = subprocess.Popen([*command, *job(torn, digits, device, how)], stdout=subprocess.PIPE, text=True)
     assert killed.stdout is not None
-    while "epoch 3/" not in killed.stdout.readline():
-        time.sleep(0.01)
+    assert any("epoch 3/" in line for line in killed.stdout)  # until then, or until it ended
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert not (torn / "model").exists() and (torn / "resume").exists()
@@ -239,3 +221,24 @@ def test_the_images_of_an_epoch_are_read_from_the_device_alone(device: torch.dev
         patch.setattr("takd.data.views.PADDED_AT_ONCE", 1)
         by_batch = train(ALONE, how, replace(many), None, device=device)
     assert same(weights(padded.network), weights(by_batch.network))
+
+
+# Last, as torch before 2.12 may leave its allocator in a capture that failed (pytorch issue 180395).
+
+
+def test_what_cannot_be_captured_ends_where_it_would_without_a_graph(
+    device: torch.device,
+    some: PreparedData,
+    uncaptured: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("takd.training.loop.build", lambda *_, **__: Curious())
+    monkeypatch.setattr("takd.training.loop.uses_randomness", lambda network: False)
+    tried = train(ALONE, recipe(batch_size=100), some, None, device=device)
+    assert capsys.readouterr().out.count("aren't captured") == 1
+    uncaptured()
+    eager = train(ALONE, recipe(batch_size=100), some, None, device=device)
+    assert same(weights(tried.network), weights(eager.network))
+    again = train(*KINDS["resnet, eq. 3"], some, answers(STUDENT), device=device)  # the device can still be used
+    assert all(torch.isfinite(each).all() for each in weights(again.network).values())

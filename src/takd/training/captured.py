@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from takd.data.splits import StreamedSplit
-from takd.errors import shortened
+from takd.errors import device_fault, shortened
 from takd.objectives.batch import Batch
 from takd.objectives.registry import ALL
 from takd.training.device import captures
@@ -166,10 +166,11 @@ class Captured(OnDevice):
         written = [*carry_out.model.parameters(), *carry_out.model.buffers(), self.at, self.losses]
         try:
             return self.capture(step, partial(untouched, carry_out.optimiser, written))
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # somebody's network that asks the processor
-            _say(self.course, f"torch says: {shortened(error)}")
+        except RuntimeError as error:
+            cause = error.__context__ if isinstance(error.__context__, RuntimeError) else error  # then the capture's end failed too
+            if device_fault(cause) is not None:
+                raise cause from None
+            _say(self.course, f"torch says: {shortened(cause)}")  # somebody's network that asks the processor
             self.capture = None
             for parameter in carry_out.optimiser.parameters:
                 parameter.grad = None
@@ -187,20 +188,24 @@ class Capture:
     def __call__(self, step: Replay, rehearsing: Callable[[], AbstractContextManager[None]]) -> Replay:
         """Warm up on a stream of its own, then record what `step` launches, without running it.
 
-        rehearsing: within it a step leaves no trace.
+        rehearsing: within it a step leaves no trace. Raises RuntimeError where a step can't be captured.
         """
         if self.stream is None:
             self.stream = torch.cuda.Stream(self.device)
-        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        own = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(own)
         with torch.cuda.stream(self.stream):
             for _ in range(WARM_UP):
                 with rehearsing():
                     step()
-        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+        own.wait_stream(self.stream)
         graph = torch.cuda.CUDAGraph()
         pool = None if self.first is None else self.first.pool()
-        with torch.cuda.graph(graph, pool=pool, stream=self.stream, capture_error_mode="thread_local"):
-            step()
+        try:
+            with torch.cuda.graph(graph, pool=pool, stream=self.stream, capture_error_mode="thread_local"):
+                step()
+        finally:
+            torch.cuda.set_stream(own)  # where a capture fails, torch stays on its stream
         self.first = self.first or graph
         replay: Replay = graph.replay
         return replay

@@ -39,7 +39,8 @@ def chosen_device(name: str, threads: int) -> torch.device:
             raise DeviceError(f"device {name!r}: {fault}") from None
         raise ParameterError(f"device {name!r}: not on this machine; there are cpu{_gpus()}") from None
     if device.type == "cuda":
-        CARDS.take({f"cuda:{torch.cuda.current_device() if device.index is None else device.index}": 0}, _identity)
+        device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
+        CARDS.take({str(device): 0}, _identity)
         torch.cuda.set_device(device)  # what is asked of "the GPU" from here on, as whether it has bfloat16, is asked of this one
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before its first product: the same bits, whatever stream
         torch.backends.cudnn.benchmark = False

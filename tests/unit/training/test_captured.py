@@ -1,8 +1,10 @@
 """Steps that find all on the device, against today's loop. A graph is stood in for by a recording, which processors can make."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from takd.data.views import Normalisation, Views
 from takd.objectives import labels as by_labels
 from takd.study.names import Name
 from takd.study.recipe import Recipe
-from takd.training.captured import OnDevice, steps_of, untouched, why_not_captured
+from takd.training.captured import Capture, OnDevice, steps_of, untouched, why_not_captured
 from takd.training.checkpoint import Progress
 from takd.training.distributed import World
 from takd.training.loop import Trained, initialised, train
@@ -135,6 +137,64 @@ def test_what_cannot_be_captured_runs_as_it_is_and_says_so_once(
     assert same(weights(eager.network), weights(captured.network))
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "aren't captured" in said and "_local_scalar_dense" in said
+
+
+def failing(cause: RuntimeError) -> type[Recorded]:
+    """A capture in which a step fails, and so its end too, as torch has it."""
+
+    class Failing(Recorded):
+        def __call__(self, *_: object) -> Any:
+            try:
+                raise cause
+            finally:
+                raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    return Failing
+
+
+def test_why_a_capture_failed_is_what_failed_first(
+    fewer: PreparedData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("takd.training.captured.captures", lambda device: True)
+    monkeypatch.setattr("takd.training.captured.Capture", failing(RuntimeError("CUDA error: not permitted when capturing")))
+    train(ALONE, recipe(batch_size=60), fewer, None, device=CPU)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and said.endswith("torch says: CUDA error: not permitted when capturing\n")
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, torch.AcceleratorError])
+def test_a_memory_that_is_full_in_a_capture_is_no_reason_to_go_on(
+    fewer: PreparedData, monkeypatch: pytest.MonkeyPatch, kind: type[RuntimeError]
+) -> None:
+    monkeypatch.setattr("takd.training.captured.captures", lambda device: True)
+    monkeypatch.setattr("takd.training.captured.Capture", failing(kind("CUDA error: out of memory")))
+    with pytest.raises(kind, match="out of memory"):
+        train(ALONE, recipe(batch_size=60), fewer, None, device=CPU)
+
+
+def test_a_capture_that_fails_leaves_the_process_on_its_own_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's leaves it on the capture's: ending the capture raises before the stream is left."""
+    streams = [MagicMock(name="own")]
+
+    class Graph:
+        def __init__(self, graph: object, *, stream: Any, **_: object) -> None:
+            self.stream = stream
+
+        def __enter__(self) -> None:
+            streams.append(self.stream)
+
+        def __exit__(self, *_: object) -> None:
+            raise RuntimeError("previous error during capture")
+
+    for name in ("Stream", "CUDAGraph"):
+        monkeypatch.setattr(f"torch.cuda.{name}", MagicMock())
+    monkeypatch.setattr("torch.cuda.stream", lambda stream: nullcontext())
+    monkeypatch.setattr("torch.cuda.current_stream", lambda device: streams[-1])
+    monkeypatch.setattr("torch.cuda.set_stream", streams.append)
+    monkeypatch.setattr("torch.cuda.graph", Graph)
+    with pytest.raises(RuntimeError, match="previous error"):
+        Capture(CPU)(lambda: None, nullcontext)
+    assert streams[1] is not streams[0] and streams[-1] is streams[0]
 
 
 def course(data: PreparedData, how: Recipe) -> Course:

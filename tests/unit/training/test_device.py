@@ -35,6 +35,20 @@ def test_where_no_gpu_answers_a_job_does_not_take_the_processor(monkeypatch: pyt
         chosen_device("auto", 1)
 
 
+def test_cuda_is_the_gpu_that_is_in_use_and_has_its_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """torch.cuda.set_device takes no device without one."""
+    chosen: list[torch.device] = []
+    monkeypatch.setattr("torch.empty", lambda *_, **__: None)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 1)
+    monkeypatch.setattr("torch.cuda.set_device", chosen.append)
+    monkeypatch.setattr("takd.training.device.CARDS", Cards(tmp_path))
+    monkeypatch.setattr("takd.training.device._identity", str)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    with torch.backends.cudnn.flags(enabled=True):  # what is set within is put back
+        assert chosen_device("cuda", 1) == chosen_device("cuda:1", 1) == torch.device("cuda", 1)
+    assert chosen == [torch.device("cuda", 1)] * 2
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
