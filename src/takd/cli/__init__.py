@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -61,7 +62,11 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # what a terminal can't show is spelled, not a traceback
     signal.signal(signal.SIGTERM, end)
-    sys.exit(ended(lambda: app(prog_name="takd", standalone_mode=False)))
+
+    def command() -> object:
+        return app(prog_name="takd", standalone_mode=False)
+
+    sys.exit(_ended_of_several(command) if "TORCHELASTIC_RUN_ID" in os.environ else ended(command))
 
 
 def ended(command: Callable[[], object]) -> int:
@@ -89,6 +94,23 @@ def ended(command: Callable[[], object]) -> int:
         goes_on = "; the same command goes on where it was" if "lost" in fault else ""
         return _complaint(f"the device: {fault}{goes_on}. torch says: {shortened(error)}")
     return code if isinstance(code, int) else 0
+
+
+def _ended_of_several(command: Callable[[], object]) -> int:
+    """As `ended`, of a process that shares a training with others: where it fails, it is gone at once, and waits for none of them.
+
+    They may wait for it, in a sum over all. torchrun ends them as soon as one is gone.
+    """
+    try:
+        code = ended(command)
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if code != 0:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _mistyped(error: typer.TyperException) -> int:

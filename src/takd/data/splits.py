@@ -18,12 +18,18 @@ from takd.data import pictures
 from takd.data.pictures import Pixels
 from takd.errors import DataError
 
-WORKERS = min(8, os.cpu_count() or 1)  # threads that decode pictures
+MOST_WORKERS = 16
 _AHEAD = 64  # pictures that are decoded before they are asked for
 
 LabelBytes = np.ndarray[Any, np.dtype[np.uint8]]
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def workers() -> int:
+    """Threads that decode pictures: this process's share of the cores that it may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_WORKERS, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class StreamedSplit(Split):
 def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """The function of each item, in their order, computed by a few threads a few items ahead."""
     remaining = iter(items)
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         waiting = deque(pool.submit(function, item) for item in islice(remaining, _AHEAD))
         try:
             while waiting:

@@ -45,11 +45,12 @@ class Costs:
                 except (TakdError, OSError):
                     continue
                 if record.epochs and record.recipe is not None and record.network.peer is None:
-                    share = record.recipe.images_an_epoch
-                    seen.setdefault((record.network.dataset, record.builder), []).append(record.seconds / record.epochs / share)
-        seconds = _from_file(workflow.root / FILE) | dict(measured or {})
-        seconds |= {kind: statistics.median(values) for kind, values in seen.items()}
-        costs = cls(seconds, {})
+                    share, shared_by = record.recipe.images_an_epoch, record.processes or 1
+                    seconds = record.seconds * shared_by / record.epochs / share  # of one process, at most
+                    seen.setdefault((record.network.dataset, record.builder), []).append(seconds)
+        known = _from_file(workflow.root / FILE) | dict(measured or {})
+        known |= {kind: statistics.median(values) for kind, values in seen.items()}
+        costs = cls(known, {})
         costs.know(workflow, nodes)
         return costs
 

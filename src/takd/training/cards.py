@@ -60,7 +60,7 @@ class Cards:
 
         count = 0
         for path in self.folder.glob(f"{prefix}.*"):
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:  # NFS locks no file that is open to read alone
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()

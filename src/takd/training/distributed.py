@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from takd.errors import ParameterError
+from takd.errors import CheckpointError, ParameterError
 from takd.objectives.batch import Outputs
 from takd.training.mixing import Mix
 from takd.training.teaching import Said
+
+LONGEST_WAIT = timedelta(hours=2)  # for another process: each may read its part of an epoch's pictures first
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,24 @@ class World:
         if parts > 1:
             return _Normalising(partial(batch_norm_in_parts, parts=parts, world=self))
         return contextlib.nullcontext() if self.size == 1 else _Normalising(batch_norm)
+
+    def check_alike(self, network: nn.Module, epochs: int) -> None:
+        """Raises CheckpointError, in all processes, where they would go on from different states.
+
+        epochs: that are done. So it is where one can't read the state that the others read, or finds it to be another card's.
+        """
+        if self.size == 1:
+            return
+        sums = [float(each.detach().cpu().double().sum()) for each in network.state_dict().values()]
+        own = torch.tensor([float(epochs), *sums], dtype=torch.float64)
+        least, most = (own.to(next(network.parameters()).device, copy=True) for _ in range(2))
+        dist.all_reduce(least, dist.ReduceOp.MIN)
+        dist.all_reduce(most, dist.ReduceOp.MAX)
+        if not torch.equal(least, most):
+            raise CheckpointError(
+                f"{self.size} processes would go on from different states, after {least[0]:g} to {most[0]:g} epochs: their GPUs "
+                "are unlike, or one can't read what is kept below resume/; remove that, or start fewer"
+            )
 
 
 ALONE = World()
@@ -232,11 +253,10 @@ def joined(device: str) -> Iterator[tuple[World, str]]:
         raise ParameterError(f"device {device}: {size} processes need a GPU each; --device cuda gives each its own, cpu none")
     if gpus < (here := int(os.environ["LOCAL_WORLD_SIZE"])) and (gpus or device == "cuda"):
         raise ParameterError(f"device {device}: {here} processes need a GPU each, but there are {gpus}; take --device cpu")
-    dist.init_process_group("nccl" if gpus else "gloo", device_id=torch.device("cuda", local) if gpus else None)
-    try:
-        yield World(rank, size), f"cuda:{local}" if gpus else "cpu"
-    finally:
-        dist.destroy_process_group()
+    card = torch.device("cuda", local) if gpus else None
+    dist.init_process_group("nccl" if gpus else "gloo", device_id=card, timeout=LONGEST_WAIT)
+    yield World(rank, size), f"cuda:{local}" if gpus else "cpu"
+    dist.destroy_process_group()  # after a good end alone: it waits for the others, who may wait for one that failed
 
 
 def check_parts(images: int, batch_size: int, world: World, norm_parts: int = 1) -> None:

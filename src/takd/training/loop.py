@@ -126,6 +126,7 @@ def train(
     )
     best: dict[str, Tensor] = {}
     history = [] if progress is None else progress.restore(model, optimiser, best, average)
+    world.check_alike(model, len(history))
 
     for epoch in range(len(history), recipe.all_epochs):
         if ended_early([before.accuracy for before in history], recipe.length.patience):

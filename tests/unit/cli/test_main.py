@@ -66,6 +66,19 @@ def test_a_command_that_is_typed_wrongly_is_one_line(takd: Run, arguments: list[
     assert err.startswith(f"takd: {said}")
 
 
+def test_of_several_processes_one_that_fails_is_gone_at_once_after_its_line() -> None:
+    """Others may wait for it in a sum, and the end of its own threads for them."""
+    code = (
+        "import sys, threading, time; from takd import cli; threading.Thread(target=time.sleep, args=(60,)).start(); "
+        "sys.argv = ['takd', 'recipe', 'nonsense']; cli.main()"
+    )
+    environment = os.environ | {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 2 and ended.stderr.startswith("takd: ") and ended.stderr.count("\n") == 1
+
+
 def test_who_stops_reading_is_told_nothing() -> None:
     with started("list") as process:
         assert process.stdout is not None and process.stderr is not None

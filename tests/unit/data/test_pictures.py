@@ -10,6 +10,7 @@ import torchvision.transforms.v2.functional as T
 from PIL import Image
 
 from takd.data import pictures
+from takd.data.splits import workers
 from takd.errors import DataError
 from tests.unit.data.pictures_of import random_pixels, save
 
@@ -19,6 +20,13 @@ def test_a_square_of_the_size_is_passed_through(tmp_path: Path, suffix: str) -> 
     pixels = random_pixels(1, 16, 16)
     assert (pictures.read(save(tmp_path / f"a{suffix.upper()}", pixels), 16) == pixels).all()
     assert pictures.is_picture(tmp_path / f"a{suffix.upper()}") and not pictures.is_picture(tmp_path / "a.txt")
+
+
+def test_processes_that_share_a_training_share_the_cores_for_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, sharing, each in ((64, 1, 16), (32, 4, 8), (2, 4, 1)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(sharing))
+        assert workers() == each
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".webp"])

@@ -2,7 +2,7 @@ import pytest
 
 from takd.planning.costs import FILE, add_to_file
 from takd.planning.walltimes import Walltimes
-from tests.unit.planning.project import Project
+from tests.unit.planning.project import Project, node
 
 
 def of(name: str, **more: str) -> dict[str, str]:
@@ -48,3 +48,10 @@ def test_a_teacher_that_runs_beside_its_student_counts_in_its_walltime(project: 
     add_to_file(project.root / FILE, {("digits", "plain:10"): 600.0, ("digits", "plain:4"): 30.0})
     beside = Walltimes(project.workflow(soft_targets_at_most=1))
     assert beside.seconds("network", of("digits/plain/10-4/seed0")) == 3 * 30 + 0.3 * 3 * 600
+
+
+def test_what_four_processes_took_is_four_times_as_much_for_one(project: Project) -> None:
+    project.train(epochs=3)
+    project.make(node("digits/plain/10/seed0"), processes=4)  # two seconds an epoch
+    asked = Walltimes(project.workflow()).seconds("soft_targets", of("digits/plain/10/seed0", views="unaugmented"))
+    assert asked == pytest.approx(0.3 * 4 * 2)

@@ -1,10 +1,14 @@
 """How jobs that start together share GPUs, without any: names and free memory are made up, processes and locks are real."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +44,20 @@ def test_cards_are_told_by_what_they_are_and_not_by_their_number(tmp_path: Path)
     sees_all, sees_one = Cards(tmp_path), Cards(tmp_path)
     assert sees_one.take({"cuda:0": 80}, lambda _: "GPU-1") == "cuda:0"
     assert sees_all.take({"cuda:0": 10, "cuda:1": 80}, identity) == "cuda:0"
+
+
+def test_locks_are_asked_as_a_network_file_system_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS locks no file for one process alone that is open to read alone."""
+    lock = fcntl.flock
+
+    def of_nfs(file: Any, operation: int) -> None:
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(file, operation)
+
+    monkeypatch.setattr("fcntl.flock", of_nfs)
+    jobs = [Cards(tmp_path) for _ in range(4)]
+    assert [job.take({"cuda:0": 80, "cuda:1": 10}, identity) for job in jobs] == ["cuda:0", "cuda:1"] * 2
 
 
 def test_what_a_killed_job_had_is_free_again(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from takd.data import prepared
 from takd.data.prepared import PreparedData
 from takd.data.views import Normalisation
-from takd.errors import ParameterError
+from takd.errors import CheckpointError, ParameterError
 from takd.records.metrics import Metrics
 from takd.study.names import Name
 from takd.study.recipe import Recipe
@@ -212,6 +212,24 @@ def test_a_training_is_not_gone_on_with_by_another_number_of_processes(digits: P
     )  # fmt: skip
     assert (one.processes, two.processes) == (None, 2)
     assert one.model_dump_json() != two.model_dump_json()
+
+
+@pytest.mark.parametrize(("epochs", "moved"), [(3, 0.0), (4, 1e-3)])
+def test_processes_that_would_go_on_from_different_states_are_all_stopped(
+    monkeypatch: pytest.MonkeyPatch, epochs: int, moved: float
+) -> None:
+    network = torch.nn.Linear(3, 2)
+    other = [4.0, *(float(each.double().sum()) + moved for each in network.state_dict().values())]
+
+    def reduced(own: Tensor, operation: object) -> None:
+        take = torch.minimum if operation == dist.ReduceOp.MIN else torch.maximum
+        own.copy_(take(own, torch.tensor(other, dtype=torch.float64)))
+
+    monkeypatch.setattr("torch.distributed.all_reduce", reduced)
+    with pytest.raises(CheckpointError, match=rf"would go on from different states, after {epochs} to 4 epochs"):
+        World(0, 2).check_alike(network, epochs)
+    other[1:] = [each - moved for each in other[1:]]
+    World(1, 2).check_alike(network, 4)
 
 
 def test_batch_norm_in_parts_is_each_parts_own(digits: Path) -> None:
