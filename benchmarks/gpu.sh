@@ -3,7 +3,8 @@
 #   benchmarks/gpu.sh FOLDER [SECONDS] [PART …]
 # runs the tests that need a GPU, then the parts of benchmarks/gpu.py (all, if none is named), and leaves FOLDER/gpu.tar:
 # tests.log, gpu.json, gpu.md, bench.log. SECONDS, 540 unless given, are for all of it. With TESTS=no the tests are left out.
-# What isn't installed, takd's own metadata among it, may lie in a folder that PYTHONPATH names. Without a GPU: DEVICE=cpu tries the script itself.
+# What isn't installed, takd's own metadata among it, may lie in a folder that PYTHONPATH names.
+# Without a GPU: DEVICE=cpu tries the script itself.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=$1

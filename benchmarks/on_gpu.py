@@ -112,6 +112,7 @@ def epochs(name: Name, data: PreparedData, device: torch.device, *, count: int =
     with TemporaryDirectory() as folder, redirect_stdout(StringIO()) as said:
         progress = Progress(Path(folder) / "resume", "benchmark")
         train(name, recipe, data, answers, device=device, progress=progress, on_epoch=lambda _: ends.append(time.perf_counter()))
+    print(said.getvalue(), end="")  # why its steps aren't captured, where they aren't
     first, *others = [after - before for before, after in pairwise(ends)]
     peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0.0
     captured = captures(device) and not said.getvalue()
