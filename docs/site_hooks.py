@@ -17,6 +17,7 @@ from takd.cli import app
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(?<=\]\()\.\.?/[^)#\s]+")
+INDEXES = ("README.md", "index.md")  # what MkDocs makes index.html of
 COMMANDS = """# Commands
 
 At the end of this page you know each command of `takd`, with its options.
@@ -56,10 +57,10 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 
 def outside(page: str, markdown: str) -> Iterator[str]:
-    """What a page links to outside of docs/, as paths in the repository."""
+    """What a page links to outside of docs/, as paths in the repository; README, which would be the site's first page, never."""
     for link in LINK.findall(markdown):
         path = in_repository(page, link)
-        if not path.startswith("docs/") and (ROOT / path).is_file():
+        if not path.startswith("docs/") and path not in INDEXES and (ROOT / path).is_file():
             yield path
 
 

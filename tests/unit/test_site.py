@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -75,6 +76,20 @@ def test_its_reference_is_that_of_the_code(site: Path) -> None:
     assert "takd tabulate" not in commands  # gone, and named by takd alone
     python = (site / "python.html").read_text()
     assert 'id="takd.load"' in python and "0…1" in python
+
+
+def test_its_first_page_is_where_to_start_and_no_link_or_picture_leads_nowhere(site: Path) -> None:
+    title = (DOCS / "index.md").read_text().partition("\n")[0].removeprefix("# ")
+    assert f">{title}<" in (site / "index.html").read_text()
+    led = re.compile(r"""(?:href|src)=["']?([^"'\s>#?]+)""")
+    nowhere = [
+        (page.relative_to(site).as_posix(), place)
+        for page in site.rglob("*.html")
+        if page.name != "404.html"  # whose links begin at a server's root
+        for place in led.findall(page.read_text())
+        if not re.match(r"[a-z]+:|//", place) and not (page.parent / unquote(place)).is_file()
+    ]
+    assert not nowhere
 
 
 def test_what_pages_link_to_elsewhere_comes_along(site: Path) -> None:
