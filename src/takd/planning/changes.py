@@ -28,7 +28,7 @@ def said_of_recipe(was: Recipe, asked: Recipe) -> str:
 def why_stale(keys: KeysOfTrained, node: Node, record: Metrics, recipe: Recipe | None = None) -> str:
     """What a network was trained from that is something else now. recipe: what is asked for; by default what its folder says."""
     reasons = list(_reasons(keys, node, record, keys.recipe(node) if recipe is None else recipe))
-    return "; ".join(reasons) or "of another teacher, or by an older format of takd's files"
+    return "; ".join(reasons) or "its record and its weights aren't of one training, or by an older format of takd's files"
 
 
 def _reasons(keys: KeysOfTrained, node: Node, record: Metrics, asked: Recipe) -> Iterator[str]:

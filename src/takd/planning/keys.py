@@ -120,7 +120,14 @@ class Keys(KeysOfTrained):
         if not path.exists():
             beside = [*(self.root / results).glob(f"{what}.*")]
             return "stale" if beside else "missing"
-        return self._state_of_made(path, self.root / results, self.of_shown(results, what))
+        state = self._state_of_made(path, self.root / results, self.of_shown(results, what))
+        return "stale" if state == "fresh" and self.shows_another_line(results, what) else state
+
+    def shows_another_line(self, results: str, what: str) -> bool:
+        """Whether a network of what is shown rests on another teacher than the one that is there."""
+        is_artifact = what in self.tree.folder(results).artifacts
+        nodes = self.networks_shown(results, [what]) if is_artifact else self.networks_reported(results)
+        return any(self.is_of_another_line(node) for node in nodes)
 
     def state_of_record(self, record: str, key: str, kind: type[made.Made] = made.Made) -> State:
         """Whether the files of a record, which lie beside it, are there, bear that key, and are what was written."""
@@ -132,11 +139,14 @@ class Keys(KeysOfTrained):
         except TakdError:
             return "stale"
         changed = record.changed(folder)
-        if any((self.root / path).exists() and self._digest(self.root / path) != was for path, was in record.made_from.items()):
-            return "stale"  # of the same key, and yet another one: trained again on another machine, say
-        if record.key != key or any((folder / name).exists() for name in changed):
+        if record.key != key or self.is_made_from_others(record) or any((folder / name).exists() for name in changed):
             return "stale"
         return "missing" if changed else "fresh"
+
+    def is_made_from_others(self, record: made.Made) -> bool:
+        """Whether a file that went in is another one now, though of the same key: trained again on another machine, say."""
+        there = ((self.root / path, was) for path, was in record.made_from.items())
+        return any(path.exists() and self._digest(path) != was for path, was in there)
 
     def _shows(self, results: str) -> list[object]:
         folder = self.tree.folder(results)

@@ -38,6 +38,7 @@ class KeysOfTrained:
         self.root = tree.root
         self._networks: dict[Node, str] = {}
         self._states: dict[Node, State] = {}
+        self._of_another: dict[Node, bool] = {}
         self._digests: dict[Path, str] = {}
         self._codes: dict[tuple[str | None, ...], str] = {}
 
@@ -158,14 +159,23 @@ class KeysOfTrained:
             if about.key != wanted:
                 return "stale"
             digests.add(about.digest)
-        if len(digests) > 1 or self.is_of_another_teacher(node):
+        if len(digests) > 1 or self.is_of_another_line(node):
             return "stale"
         return "fresh"
 
+    def is_of_another_line(self, node: Node) -> bool:
+        """Whether it, or a network that it learnt from by however many hops, is of another teacher than the one that is there."""
+        return any(self.is_of_another_teacher(each) for each in self.tree.lineage(node))
+
     def is_of_another_teacher(self, node: Node) -> bool:
         """Whether a teacher that is there isn't the one that taught, though by the same recipe: of another machine, say."""
+        if node not in self._of_another:
+            self._of_another[node] = self._is_of_another_teacher(node)
+        return self._of_another[node]
+
+    def _is_of_another_teacher(self, node: Node) -> bool:
         record = self.root / layout.metrics(*node)
-        if not node.name.is_distilled or not record.exists():
+        if not node.name.is_distilled or not record.exists() or metrics.stored_key(record) is None:
             return False
         digests = []
         for teacher in self.tree.teachers(node):
@@ -186,7 +196,7 @@ class KeysOfTrained:
         except TakdError:
             return "stale"
         there = metrics.stored_key(self.root / layout.metrics(teacher.results, teacher.name))
-        same = there is None or there[1] in (None, about.teacher_digest)
+        same = (there is None or there[1] in (None, about.teacher_digest)) and not self.is_of_another_line(teacher)
         return "fresh" if same and about.key == self.soft_targets(teacher, views) else "stale"
 
     def state_of_surface(self, node: Node) -> State:
@@ -194,7 +204,8 @@ class KeysOfTrained:
         path = self.root / layout.surface(node.results, node.name)
         if not path.exists():
             return "missing"
-        return "fresh" if surface.stored_key(path) == self.surface(node) else "stale"
+        same = surface.stored_key(path) == self.surface(node) and not self.is_of_another_line(node)
+        return "fresh" if same else "stale"
 
     def state_of_data(self, dataset: str, results: str = "results") -> State:
         """Whether a prepared data set is there, and of the content that it should be."""

@@ -46,12 +46,12 @@ class Project:
         """A new reading of it."""
         return Workflow(self.root, **({"writes_keys": False} | options))
 
-    def make(self, node: Node, *, seed: int = 0, **changes: Any) -> None:
-        """A network's files, as a training would sign them now. seed: of its weights, so that two makings differ."""
+    def make(self, node: Node, *, seed: int = 0, weights: dict[str, torch.Tensor] | None = None, **changes: Any) -> None:
+        """A network's files, as a training would sign them now. seed: of its weights, made up by default, so that two differ."""
         workflow = self.workflow()
         recipe, key = workflow.keys.recipe(node), workflow.keys.network(node)
         about = ABOUT | {"name": str(node.name), "key": key, "builder": recipe.network.builder, "labels": []}
-        weights = {"w": torch.full((3,), float(seed))}
+        weights = {"w": torch.full((3,), float(seed))} if weights is None else weights
         digest = write_weights(self.root / layout.model(*node), weights, about).digest
         given: dict[str, Any] = {"teacher": None, "teacher_digest": None}
         if node.name.is_distilled:

@@ -220,6 +220,34 @@ def test_other_code_other_images_and_a_teacher_trained_again_are_told_apart(made
     made.make(STUDENT)
     made.make(TEACHER, seed=1)
     assert whys(made)[f"{folder(STUDENT)}/metrics.json"] == "its teacher was trained again since"
+    assert whys(made)["table2.csv"] == "1 of its networks is stale, digits/plain/10-4/seed0 first"
+
+
+def test_a_whole_line_is_stale_below_a_teacher_that_was_trained_again(made: Project) -> None:
+    student = node("digits/plain/10-4-2/seed0")
+    made.make_line(student)
+    made.show("results", "table2")
+    made.make(TEACHER, seed=1)
+    made.make(STUDENT, seed=2)  # under the new teacher, so that 10-4-2 alone is of the old line
+    assert [path for path in whys(made) if path.endswith("metrics.json")] == [f"{folder(student)}/metrics.json"]
+    made.make(student)
+    made.make(TEACHER, seed=3)
+    why = whys(made)
+    assert why[f"{folder(STUDENT)}/metrics.json"] == "its teacher was trained again since"
+    assert why[f"{folder(student)}/metrics.json"] == "its teacher digits/plain/10-4/seed0 is stale"
+    assert why["table2.csv"] == "2 of its networks are stale, digits/plain/10-4/seed0 first"
+    keys = made.workflow().keys
+    assert keys.state_of_shown("results", "table2") == "stale"
+    views = made.workflow().views(student)
+    assert keys.state_of_soft_targets(STUDENT, views) == "stale", "or the student would learn from the old assistant again"
+
+
+def test_weights_that_are_not_those_of_the_record_are_called_so(made: Project) -> None:
+    model = made.root / layout.model(*TEACHER)
+    kept = model.read_bytes()
+    made.make(TEACHER, seed=1)
+    model.write_bytes(kept)
+    assert whys(made)[f"{folder(TEACHER)}/model.safetensors"].startswith("its record and its weights aren't of one training")
 
 
 def test_a_table_whose_networks_are_fresh_says_that_what_it_shows_changed(made: Project) -> None:
