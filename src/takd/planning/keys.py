@@ -15,6 +15,7 @@ from takd.study.layout import BEST_PATH, VARIANTS
 from takd.study.metric import Metric, check_metric
 from takd.study.papers_kinds import Surfaces
 from takd.study.path_networks import UNAUGMENTED, AskedPath
+from takd.study.search import JudgedOn
 from takd.study.tree import Folder, Node
 
 PAPER, CLAIMS = "paper/published.csv", "paper/claims.yaml"
@@ -125,9 +126,12 @@ class Keys(KeysOfTrained):
 
     def shows_another_line(self, results: str, what: str) -> bool:
         """Whether a network of what is shown rests on another teacher than the one that is there."""
+        return any(self.is_of_another_line(node) for node in self.networks_behind(results, what))
+
+    def networks_behind(self, results: str, what: str) -> list[Node]:
+        """The networks that something shown reads; for accuracy, claims and the report, those of everything that is reported."""
         is_artifact = what in self.tree.folder(results).artifacts
-        nodes = self.networks_shown(results, [what]) if is_artifact else self.networks_reported(results)
-        return any(self.is_of_another_line(node) for node in nodes)
+        return self.networks_shown(results, [what]) if is_artifact else self.networks_reported(results)
 
     def state_of_record(self, record: str, key: str, kind: type[made.Made] = made.Made) -> State:
         """Whether the files of a record, which lie beside it, are there, bear that key, and are what was written."""
@@ -142,6 +146,13 @@ class Keys(KeysOfTrained):
         if record.key != key or self.is_made_from_others(record) or any((folder / name).exists() for name in changed):
             return "stale"
         return "missing" if changed else "fresh"
+
+    def chosen_on(self, results: str, nodes: list[Node]) -> JudgedOn:
+        """The images by which the recipes of networks were chosen, or the epoch that one of them, or of its teachers, kept."""
+        if self.tree.folder(results).parameters.chosen_on == "test":
+            return "test"
+        lines = dict.fromkeys(each for node in nodes for each in self.tree.lineage(node))
+        return "test" if any(self.tree.recipe(each).length.select == "best_test" for each in lines) else "held_out"
 
     def is_made_from_others(self, record: made.Made) -> bool:
         """Whether a file that went in is another one now, though of the same key: trained again on another machine, say."""

@@ -19,7 +19,7 @@ from takd.study.shown import Cell
 
 PUBLISHED_COLUMNS = ["artifact", "where", "dataset", "model", "column", "accuracy"]
 _PLACE = ["artifact", "dataset", "model", "column"]
-CHOSEN_ON_TEST = "RECIPES CHOSEN ON THE TEST IMAGES"
+CHOSEN_ON_TEST = "RECIPES OR EPOCHS CHOSEN ON THE TEST IMAGES"
 _CHAIN = ["dataset", "family", "chain", "variant"]
 
 
@@ -33,7 +33,7 @@ class Context:
     set, family, chain, variant) core-seconds by seed, with all networks above it and alone, where all of them are there.
     seeds: the study's.
     exported: what was measured of exported networks, a row a file. metric: the column of `accuracy` that networks are compared by.
-    chosen_on: the images by which recipes were chosen.
+    chosen_on: the images by which recipes were chosen, and epochs (`select`).
     """
 
     datasets: tuple[str, ...]
@@ -89,7 +89,7 @@ class Context:
 
     @property
     def chosen_on_test(self) -> str:
-        """A sentence where recipes were chosen by the test images; else empty."""
+        """A sentence where recipes or epochs were chosen by the test images; else empty."""
         return f" {CHOSEN_ON_TEST}." if self.chosen_on == "test" else ""
 
     @cached_property
@@ -117,7 +117,7 @@ def titles_of(datasets: Collection[str]) -> dict[str, str]:
 
 
 def of_all_accuracies(held_out: bool, chosen_on: JudgedOn) -> str:
-    """A sentence each where accuracies are of held-out training images, and where recipes were chosen by the test images."""
+    """A sentence each where accuracies are of held-out training images, and where the test images chose recipes or epochs."""
     first = "All accuracies are ON HELD-OUT TRAINING IMAGES.\n\n" if held_out else ""
     chosen = f"{CHOSEN_ON_TEST}: no accuracy to expect of other images.\n\n" if chosen_on == "test" else ""
     return first + chosen

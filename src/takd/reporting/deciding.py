@@ -113,7 +113,8 @@ def make(workflow: Workflow, results: str, name: str, expected_key: str | None =
     folder = workflow.tree.folder(results)
     given = folder.parameters
     compared_by = f"{said_of_others(given.metric)}\n\n" if given.metric != "accuracy" else ""
-    said = of_all_accuracies(accuracies.on_held_out(found.accuracy), given.chosen_on) + compared_by
+    chosen_on = workflow.keys.chosen_on(results, found.read())
+    said = of_all_accuracies(accuracies.on_held_out(found.accuracy), chosen_on) + compared_by
     write_text(files[0], decided_page.as_csv(name, found.followed, found.table(), at_most, given.metric))
     text = decided_page.as_markdown(
         name, claim, found.followed, found.table(), found.looks, at_most, said_of_all=said, own=folder.is_own

@@ -125,7 +125,7 @@ def _context(workflow: Workflow, results: str, what: str) -> Context:
         spent=_spent(workflow, nodes, records),
         metric=folder.parameters.metric,
         seeds=folder.parameters.seeds,
-        chosen_on=folder.parameters.chosen_on,
+        chosen_on=workflow.keys.chosen_on(results, workflow.keys.networks_behind(results, what)),
     )
 
 
@@ -196,7 +196,7 @@ def _best_path(workflow: Workflow, results: str) -> list[Path]:
         exhaustive=asked.section.exhaustive,
         labels_alike=all(record.measured_on == "validation" for _, record in alone.values()),
         metric=asked.metric,
-        chosen_on=workflow.tree.folder(results).parameters.chosen_on,
+        chosen_on=workflow.keys.chosen_on(results, asked.possible()),
     )
     title = f"{titles_of((asked.dataset,))[asked.dataset]}, {asked.family}"
     return best_path.write(title, measured, Path(results, layout.BEST_PATH))
@@ -231,7 +231,8 @@ def _judge(workflow: Workflow, results: str) -> list[Path]:
     judged = judge(known, folder.datasets, measured)
     files = [Path(results, "claims.csv"), Path(results, "claims.md")]
     write_text(files[0], claims_page.as_csv(known, judged, given.metric))
-    said = of_all_accuracies(accuracies.on_held_out(table), given.chosen_on) + said
+    chosen_on = workflow.keys.chosen_on(results, workflow.keys.networks_reported(results))
+    said = of_all_accuracies(accuracies.on_held_out(table), chosen_on) + said
     write_text(files[1], claims_page.as_markdown(known, judged, measured, said=said, own=folder.is_own))
     return files
 
@@ -254,7 +255,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     given, names = folder.parameters, workflow.tree.shown(results)
     for what in (*names, "accuracy", "claims"):
         _whole(workflow, results, what)
-    records = _records(workflow, results, workflow.keys.networks_reported(results))
+    nodes = workflow.keys.networks_reported(results)
+    records = _records(workflow, results, nodes)
     sections = [Path(results, f"{name}.{look_up(folder.artifacts, name).suffixes[1]}") for name in names]
     if not records:
         raise ParameterError(f"{results}: no network is there, so there is nothing to report")
@@ -264,8 +266,8 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
     title = folder.study or results
     files = [Path(results, "report.md"), Path(results, "report.html")]
     with_claims = [*sections, Path(results, "claims.md")]
-    caution = _caution(workflow, results)
-    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, given.chosen_on, caution))
+    caution, chosen_on = _caution(workflow, results), workflow.keys.chosen_on(results, nodes)
+    write_text(files[0], report.report_markdown(title, records, artifacts, with_claims, deviations, chosen_on, caution))
     verdicts = pd.read_csv(Path(results, "claims.csv"))
     said = f"takd verify: {len(records)} networks as they should be, when this page was made"
     html = page.report_html(
@@ -276,7 +278,7 @@ def _report(workflow: Workflow, results: str) -> list[Path]:
         verdicts,
         said,
         given.metric,
-        given.chosen_on,
+        chosen_on,
         caution=caution,
         own=folder.is_own,
         how_judged=how_judged,

@@ -136,7 +136,8 @@ class Parameters(Section):
         JudgedOn,
         Field(
             description="The images by which λ, τ and the like were chosen. Where it is `test`, tables, figures, claims and the "
-            "report say so; a file of `overrides_from` that was judged on the test images makes it so. Paper: the test images."
+            "report say so; a file of `overrides_from` that was judged on the test images makes it so, as does "
+            "`select: best_test`. Paper: the test images."
         ),
     ] = "held_out"
     surface: Surface = Surface()

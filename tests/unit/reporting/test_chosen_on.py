@@ -12,6 +12,7 @@ from takd.reporting.page import report_html
 from takd.reporting.report import report_markdown
 from takd.study import artifacts
 from takd.study.papers_kinds import Table
+from tests.unit.planning.project import Project, node
 from tests.unit.reporting.conftest import accuracies, context, record
 
 OWN = artifacts.of_own_study("plain", ["10", "2"])
@@ -37,3 +38,12 @@ def test_both_marks_may_stand_in_one_caption() -> None:
     text = tables.as_markdown(TABLE, tables.numbers("table", TABLE, held_out), held_out)
     assert f", %, ON HELD-OUT TRAINING IMAGES, {CHOSEN_ON_TEST}; mean" in text
     assert of_all_accuracies(True, "test").count("\n\n") == 2 and of_all_accuracies(False, "held_out") == ""
+
+
+def test_an_epoch_that_the_test_images_chose_counts_for_all_that_learnt_from_it(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    assert project.workflow().keys.chosen_on("results", [node("digits/plain/10-4-2/seed0")]) == "held_out"
+    project.write(overrides={"digits/plain/10-4/*": {"select": "best_test"}})
+    keys = project.workflow().keys
+    said = {chain: keys.chosen_on("results", [node(f"digits/plain/{chain}/seed0")]) for chain in ("10", "10-2", "10-4", "10-4-2")}
+    assert said == {"10": "held_out", "10-2": "held_out", "10-4": "test", "10-4-2": "test"}

@@ -79,7 +79,7 @@ def test_the_page_says_it_in_a_sentence(tmp_path: Path) -> None:
 
 def test_it_is_said_once_that_recipes_were_chosen_on_the_test_images(tmp_path: Path) -> None:
     _, markdown = kinds.make("levels", SPEC, replace(seen(), chosen_on="test"), tmp_path / "levels")
-    assert "Points of top-1 accuracy, RECIPES CHOSEN ON THE TEST IMAGES; intervals" in markdown.read_text()
+    assert "Points of top-1 accuracy, RECIPES OR EPOCHS CHOSEN ON THE TEST IMAGES; intervals" in markdown.read_text()
     assert markdown.read_text().count("CHOSEN ON") == 1
 
 
