@@ -89,7 +89,7 @@ def test_what_it_says_of_teachers_and_assistants_is_what_was_measured() -> None:
     found = re.search(orders + r" Over (\d+) cells .* by ([\d.]+) points on average, and by ([\d.]+) by the best epoch", verdicts)
     assert found is not None
     count, reproduced, equal, undecided, compared, last, best = found.groups()
-    said = f"Of {count} pairs that the paper ranks, {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
+    said = f"Of {count} pairs that its claims rank, {reproduced} are reproduced, {equal} is equal and {undecided} are undecided."
     assert said in text
     assert f"Over {compared} cells our accuracy is {last} points from the paper's, and {best} by the best epoch." in text
     contradicted = re.findall(r"^\| ([A-Z]\d) +\| \*\*contradicted\*\* ", verdicts, flags=re.MULTILINE)

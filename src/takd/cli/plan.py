@@ -146,7 +146,8 @@ def verify(
             print(f"{one.path}: {one.finding}: {one.why}")
     counts = Counter(one.finding for one in found)
     of_images = any(one.finding != "as it should be" and one.path.startswith(PREPARED) for one in found)
-    if counts["stale"] and not changes and not of_images:
+    of_recipe = any(one.finding == "stale" and "recipe" in one.why for one in found)
+    if of_recipe and not changes and not of_images:
         print(
             "stale by what params.yaml and the presets say now; if --config said more in that run, say it again here, "
             "as in --changes 'search: {trials: 20}'"

@@ -33,8 +33,10 @@ def show(
     workflow = workflow_here("show", changes)
     targets.check_result(workflow, target)
     if any(of(workflow, target) is not None for of in (targets.product_of, targets.searched_network)):
+        file = target if Path(target).suffix else f"{target.rstrip('/')}/metrics.json"
         raise ParameterError(
-            f"{target}: is of one network; takd show makes what compares them, `snakemake --cores 1 -- {target}` this"
+            f"{target}: is of one network; takd show makes what compares several. `snakemake --cores 1 -- {file}` makes this one, "
+            "`takd evaluate` says how it does"
         )
     for line in targets.left_out(workflow, target):
         print(f"takd: {line}", file=sys.stderr)

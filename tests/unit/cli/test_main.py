@@ -191,8 +191,14 @@ def test_a_search_is_of_one_network_too(takd: Run, workspace: Path, monkeypatch:
     target = "results/search/digits/plain/10-4.csv"
     code, out, err = takd("show", target)
     assert (
-        (code, out) == (2, "") and err.startswith(f"takd: {target}: is of one network; ") and err.endswith(f"-- {target}` this\n")
+        (code, out) == (2, "") and err.startswith(f"takd: {target}: is of one network; ") and f"-- {target}` makes this one" in err
     )
+
+
+def test_a_networks_folder_is_made_by_its_record(takd: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    code, out, err = takd("show", "results/toy/models/digits/plain/10/seed0")
+    assert (code, out) == (2, "") and "-- results/toy/models/digits/plain/10/seed0/metrics.json` makes this one" in err
 
 
 @pytest.mark.parametrize(
