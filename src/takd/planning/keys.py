@@ -129,7 +129,12 @@ class Keys(KeysOfTrained):
         return any(self.is_of_another_line(node) for node in self.networks_behind(results, what))
 
     def networks_behind(self, results: str, what: str) -> list[Node]:
-        """The networks that something shown reads; for accuracy, claims and the report, those of everything that is reported."""
+        """The networks that something shown reads; for accuracy, claims and the report, those of everything that is reported.
+
+        For a path that is found, those that it may read.
+        """
+        if what == BEST_PATH:
+            return AskedPath.of(self.tree, results).possible()
         is_artifact = what in self.tree.folder(results).artifacts
         return self.networks_shown(results, [what]) if is_artifact else self.networks_reported(results)
 
