@@ -2,7 +2,7 @@
 
 A block of `sh` is run, unless the line above it says what it needs: <!-- needs: real data -->. A block whose first line is a
 comment with a path, as in `# presets/mine.yaml`, is that file; `# at the end of paper/artifacts.yaml` adds to one. A block of
-Python that begins with `import` is run.
+Python that begins with `import` or `from` is run.
 """
 
 import re
@@ -28,7 +28,7 @@ class Block(NamedTuple):
 
     @property
     def is_run(self) -> bool:
-        typed = self.language == "sh" or (self.language == "python" and self.text.startswith("import "))
+        typed = self.language == "sh" or (self.language == "python" and self.text.startswith(("import ", "from ")))
         return typed and self.file is None and self.needs is None
 
     @property
