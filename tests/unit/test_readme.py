@@ -32,7 +32,7 @@ BY_WAY = ("2", "10-2", "10-4-2")  # from labels alone, from the teacher, through
 STUDENTS = {  # family, data set, its chains by way, how many students each has
     "plain 2, CIFAR-10": ("plain", "cifar10", BY_WAY, (10, 10, 10)),
     "plain 2, CIFAR-100": ("plain", "cifar100", BY_WAY, (10, 10, 10)),
-    "ResNet-8, CIFAR-10": ("resnet", "cifar10", ("8", "110-8", "110-20-8"), (5, 3, 3)),
+    "ResNet-8, CIFAR-10": ("resnet", "cifar10", ("8", "110-8", "110-20-8"), (5, 4, 4)),
 }
 
 
